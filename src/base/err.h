@@ -74,6 +74,7 @@ enum err_level { ERR_LEVEL_DEBUG, ERR_LEVEL_INFO, ERR_LEVEL_WARN, ERR_LEVEL_ERRO
       "Unauthorized")                                                                                                    \
     X(ERR_ENROLLMENT_DISABLED, "enrollment_disabled", AUTH, 401, 401002, "amqp:unauthorized-access", 5, INFO,            \
       "The enrollment is disabled.")                                                                                     \
+    X(ERR_ABSENT, "absent", ABSENT, 404, 404203, "amqp:not-found", 5, INFO, "There is no such record.")                  \
     X(ERR_ENROLLMENT_NOT_FOUND, "enrollment_not_found", ABSENT, 404, 404201, "amqp:not-found", 5, INFO,                  \
       "Enrollment not found.")                                                                                           \
     X(ERR_REGISTRATION_NOT_FOUND, "registration_not_found", ABSENT, 404, 404201, "amqp:not-found", 5, INFO,              \

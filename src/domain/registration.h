@@ -1,0 +1,31 @@
+// The record of where a device was assigned, and the operation that did it. One per (ID scope, registration ID).
+#pragma once
+
+#include "base/arena.h"
+#include "domain/names.h"
+#include "json/write.h"
+
+struct registration {
+    struct slice id; // as the device wrote it; the record's key is its lower case
+    enum registration_status status;
+    enum registration_substatus substatus;
+    enum enrollment_kind enrollment_kind; // which enrollment admitted it
+    struct slice enrollment_id;           // canonical: lower case
+    struct slice operation_id;
+    struct slice previous_operation_id; // still answered, for a device that polls an older one
+    struct slice assigned_hub;          // where the device is, whatever the status; empty: nowhere yet
+    struct slice device_id;
+    struct slice intended_hub;          // where the operation is taking it, durable before the hub is called
+    struct slice intended_device_id;    // (architecture 4). Stays after a failure whose outcome in the hub is unknown, so
+    int64_t plan_steps;                 // that no identity there goes unnamed; empty and 0 otherwise. enum plan_step bits
+    struct slice payload;               // JSON object for the device, or empty
+    int64_t error_code;                 // 0: none
+    struct slice error_message;
+    int64_t created_us;
+    int64_t updated_us;
+    uint64_t etag;
+};
+
+// DeviceRegistrationState of service-api A.5: what GET /registrations/{id} shows. NULL means never registered:
+// {"registrationId":…,"status":"unassigned"}.
+struct err registration_write(struct json_writer *w, const struct registration *r, struct slice registration_id);

@@ -1,0 +1,71 @@
+// The port to a linked hub. Each request is idempotent: sending it again after an unknown outcome ends in the same state.
+#pragma once
+
+#include "base/arena.h"
+#include "base/mailbox.h"
+#include "domain/service.h"
+
+enum hub_verb {
+    // The identity exists with these credentials and capabilities: created, or an existing one updated (its status, tags
+    // and properties are left as they are). With set_twin, tags and desired properties are then those of `twin`.
+    HUB_ASSIGN,
+    // The identity is gone; it is no error when it was not there.
+    HUB_REMOVE,
+};
+
+struct hub_identity {
+    struct slice device_id;
+    enum hub_authentication authentication;
+    struct secret primary_key; // HUB_AUTH_SAS
+    struct secret secondary_key;
+    struct slice primary_thumbprint; // HUB_AUTH_SELF_SIGNED: 64 hex digits
+    struct slice secondary_thumbprint;
+    enum switch_state iot_edge;
+};
+
+struct hub_request {
+    struct mail mail; // the connector's
+
+    enum hub_verb verb;
+    const struct linked_hub *hub;
+    struct hub_identity identity;
+    bool set_twin;
+    struct slice twin;   // JSON text of an InitialTwin: {"tags":{…},"properties":{"desired":{…}}}; empty: both empty
+    int64_t now_us;      // wall clock, for tokens and time stamps
+    int64_t deadline_ms; // from submit; the answer then is ERR_HUB_UNAVAILABLE
+
+    struct arena *arena;
+    void (*done)(struct hub_request *request); // on the loop that submitted it, never from within submit
+    void *context;
+
+    // ERR_HUB_UNAVAILABLE: unknown or retryable, try again after retry_after_ms (0: as you like).
+    // ERR_HUB_UNAUTHORIZED, ERR_HUB_REFUSED: trying again will not help until somebody changes something.
+    struct err result;
+    struct why why;
+    int64_t retry_after_ms;
+
+    void *connector; // the connector's
+};
+
+struct hub_connector;
+
+struct hub_methods {
+    void (*submit)(struct hub_connector *connector, struct hub_request *request);
+    void (*free)(struct hub_connector *connector); // no request is under way
+};
+
+// One connector per kind of hub and loop.
+struct hub_connector {
+    const struct hub_methods *methods;
+};
+
+static inline void hub_submit(struct hub_connector *connector, struct hub_request *request)
+{
+    connector->methods->submit(connector, request);
+}
+
+static inline void hub_connector_free(struct hub_connector *connector)
+{
+    if (connector != NULL)
+        connector->methods->free(connector);
+}
