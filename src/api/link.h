@@ -1,0 +1,52 @@
+// One MQTT connection, as the doors behind it see it. The mqtt front (mqtt_front.c) speaks the protocol: CONNECT first,
+// keep-alive, PUBACK of what was published with QoS 1 (always before anything a door sends later), PINGRESP, caps and
+// deadlines. A door says what CONNECTs it claims, and what the packets mean.
+#pragma once
+
+#include "base/err.h"
+#include "base/log.h"
+#include "wire/mqtt/mqtt.h"
+
+struct mqtt_link;
+
+// Names a link for answers that come later: never a pointer.
+struct link_ticket {
+    uint32_t slot;
+    uint32_t generation;
+};
+
+struct mqtt_door {
+    const char *name;
+    // By the form of the user name. Doors are asked in order; a CONNECT that none claims is refused with 5.
+    bool (*claims)(void *context, const struct mqtt_connect *connect);
+    // Starts a session for the link; nothing more arrives until mqtt_link_accept or mqtt_link_refuse was called, at once or
+    // later. The packet's slices are gone when this returns. NULL: out of memory, the link is refused.
+    void *(*connect)(void *context, struct mqtt_link *link, const struct mqtt_connect *connect);
+    // Returns false to close the connection (the topic is not one that this door knows). QoS 1 is acknowledged when true.
+    bool (*publish)(void *session, const struct mqtt_publish *publish);
+    // The granted QoS, or 0x80.
+    uint8_t (*subscribe)(void *session, struct slice filter, uint8_t qos);
+    void (*unsubscribe)(void *session, struct slice filter);
+    // The link is gone or going: forget it. Called once for each session that connect returned.
+    void (*closed)(void *session);
+    void *context;
+};
+
+struct link_ticket mqtt_link_ticket(const struct mqtt_link *link);
+// The link if it is still there, else NULL. `front` is the mqtt front of this loop (mqtt_front.h).
+struct mqtt_front;
+struct mqtt_link *mqtt_link_of(struct mqtt_front *front, struct link_ticket ticket);
+
+// CONNACK 0, never with session present (device-protocol 2.1). max_packet: the cap from now on, in bytes.
+void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet);
+// CONNACK with the code that fits e, one log line, then close.
+void mqtt_link_refuse(struct mqtt_link *link, struct err e, const struct why *why);
+// PUBLISH with this QoS (0 or 1). False when the peer reads too slowly: the link is being closed.
+bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice payload, uint8_t qos);
+// Closes after what was written is out, with one log line when e is an error.
+void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why);
+uint64_t mqtt_link_connection(const struct mqtt_link *link); // for logs
+struct slice mqtt_link_peer(const struct mqtt_link *link);   // for logs
+const struct log *mqtt_link_log(const struct mqtt_link *link);
+// Closes the link at this time (monotonic, microseconds) whatever happens, as an expired token does; 0: never.
+void mqtt_link_expires(struct mqtt_link *link, int64_t at_us);
