@@ -27,13 +27,19 @@ static void stamp(char text[40], int64_t now_us)
 
 void error_body_write(struct buf *out, struct err e, const struct why *why, struct slice tracking_id, int64_t now_us)
 {
+    error_body_write_numbered(out, err_info(e)->number, e, why, tracking_id, now_us);
+}
+
+void error_body_write_numbered(struct buf *out, uint32_t number, struct err e, const struct why *why,
+                               struct slice tracking_id, int64_t now_us)
+{
     struct why sentence = error_sentence(e, why);
     char now[40];
     stamp(now, now_us);
     struct json_writer w;
     json_begin(&w, out);
     json_object_open(&w);
-    json_field_number(&w, "errorCode", err_info(e)->number);
+    json_field_number(&w, "errorCode", number);
     json_field_text(&w, "trackingId", tracking_id);
     json_field_text(&w, "message", slice_text(sentence.text));
     json_field_text(&w, "timestampUtc", slice_text(now));

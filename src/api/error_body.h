@@ -10,6 +10,9 @@
 struct why error_sentence(struct err e, const struct why *why);
 // {"errorCode":…,"trackingId":…,"message":…,"timestampUtc":…}
 void error_body_write(struct buf *out, struct err e, const struct why *why, struct slice tracking_id, int64_t now_us);
+// The same with another number than the table's, for a protocol that has more kinds of refusal.
+void error_body_write_numbered(struct buf *out, uint32_t number, struct err e, const struct why *why,
+                               struct slice tracking_id, int64_t now_us);
 // {"Message":"ErrorCode:Name;sentence","ExceptionMessage":"Tracking ID:…"}
 void error_body_write_as_hub(struct buf *out, struct err e, const struct why *why, struct slice tracking_id,
                              int64_t now_us);
