@@ -70,14 +70,14 @@ static void answered(struct store_request *request)
 void device_update_start(struct device_update *u)
 {
     if (u->arena.cap == 0)
-        u->arena = arena_capped(DEVICE_UPDATE_ARENA_CAP);
+        u->arena = (struct arena){.cap = DEVICE_UPDATE_ARENA_CAP, .wipe = true};
     submit(u, STORE_GET, STORE_ALWAYS, 0);
 }
 
 void device_update_create(struct device_update *u, struct device *device)
 {
     if (u->arena.cap == 0)
-        u->arena = arena_capped(DEVICE_UPDATE_ARENA_CAP);
+        u->arena = (struct arena){.cap = DEVICE_UPDATE_ARENA_CAP, .wipe = true};
     u->device = device;
     u->created = true;
     device->etag = random_etag(u->random);

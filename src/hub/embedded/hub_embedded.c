@@ -161,7 +161,7 @@ static struct err carry_out(struct assignment *a)
         .change = refresh,
         .done = updated,
         .context = a,
-        .arena = arena_capped(DEVICE_UPDATE_ARENA_CAP),
+        .arena = {.cap = DEVICE_UPDATE_ARENA_CAP, .wipe = true},
     };
     TRY(fresh_device(a));
     device_update_create(&a->update, &a->fresh);
