@@ -20,9 +20,12 @@ void arena_release(struct arena *a)
         return;
     for (struct arena_block *b = a->blocks, *next; b != NULL; b = next) {
         next = b->next;
+        if (a->wipe)
+            explicit_bzero(b->bytes, b->used);
         free(b);
     }
-    *a = arena_capped(a->cap);
+    a->blocks = NULL;
+    a->used = 0;
 }
 
 void *arena_take(struct arena *a, size_t size)

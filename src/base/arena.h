@@ -11,6 +11,7 @@ struct arena {
     struct arena_block *blocks;
     size_t used; // bytes handed out so far, over all blocks
     size_t cap;
+    bool wipe; // secrets are kept in it: overwritten before it is given back
 };
 
 static inline struct arena arena_capped(size_t cap)

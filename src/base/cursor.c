@@ -21,7 +21,7 @@ uint8_t cursor_u8(struct cursor *c)
 uint16_t cursor_u16(struct cursor *c)
 {
     struct slice s = cursor_bytes(c, 2);
-    return s.len == 2 ? (uint16_t)(s.at[0] << 8 | s.at[1]) : 0;
+    return (uint16_t)(s.len == 2 ? s.at[0] << 8 | s.at[1] : 0);
 }
 
 uint32_t cursor_u32(struct cursor *c)

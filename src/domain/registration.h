@@ -6,18 +6,18 @@
 #include "json/write.h"
 
 struct registration {
-    struct slice id; // canonical: lower case
+    struct slice id; // as the device wrote it; the record's key is its lower case
     enum registration_status status;
     enum registration_substatus substatus;
     enum enrollment_kind enrollment_kind; // which enrollment admitted it
     struct slice enrollment_id;           // canonical: lower case
     struct slice operation_id;
     struct slice previous_operation_id; // still answered, for a device that polls an older one
-    struct slice assigned_hub;          // while assigning: where the device still is, or empty
+    struct slice assigned_hub;          // where the device is, whatever the status; empty: nowhere yet
     struct slice device_id;
-    struct slice intended_hub;          // while assigning: where the operation is taking it, durable before the hub is
-    struct slice intended_device_id;    // called (architecture 4); empty otherwise
-    int64_t plan_steps;                 // while assigning: enum plan_step bits
+    struct slice intended_hub;          // where the operation is taking it, durable before the hub is called
+    struct slice intended_device_id;    // (architecture 4). Stays after a failure whose outcome in the hub is unknown, so
+    int64_t plan_steps;                 // that no identity there goes unnamed; empty and 0 otherwise. enum plan_step bits
     struct slice payload;               // JSON object for the device, or empty
     int64_t error_code;                 // 0: none
     struct slice error_message;

@@ -12,9 +12,16 @@ struct directory_snapshot;
 // Reads nothing yet: call directory_reload and wait for its callback before serving.
 struct err directory_new(struct store_client *store, const struct log *log, struct directory **out);
 void directory_free(struct directory *directory);
-// Reads all services; loaded (may be NULL) is called once, later, with OK or why not: the old snapshot then stays. A reload
-// asked for while one is under way is run after it.
-void directory_reload(struct directory *directory, void (*loaded)(void *context, struct err result), void *context);
+// Somebody who waits for a reload; the caller's storage until loaded is called.
+struct directory_wait {
+    void (*loaded)(struct directory_wait *wait, struct err result);
+    void *context;
+    struct directory_wait *next; // the directory's
+};
+
+// Reads all services; wait->loaded (wait may be NULL) is called once, later, with OK or why not: the old snapshot then
+// stays. A reload asked for while one is under way is run after it.
+void directory_reload(struct directory *directory, struct directory_wait *wait);
 
 // The current snapshot, held until released. Same loop only.
 struct directory_snapshot *directory_hold(struct directory *directory);

@@ -1,0 +1,47 @@
+# What every command in script/ shares. Sourced, never run.
+# shellcheck shell=bash
+
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root"
+jobs=${USHER_JOBS:-$(nproc)}
+
+die() { # MESSAGE...: one clear line, exit 1
+    echo "${0##*/}: $*" >&2
+    exit 1
+}
+
+usage_error() { # MESSAGE...: one clear line, exit 2
+    echo "${0##*/}: $* (try --help)" >&2
+    exit 2
+}
+
+# Prints the caller's own leading comment, which is its help.
+help() {
+    awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"
+}
+
+# meson_build DIR CC MESON_OPTIONS...: configures DIR (anew only when the options changed) and builds it.
+# Quiet unless something is wrong: the tools' output is shown only when the build fails.
+meson_build() {
+    local dir=$1 cc=$2 wanted log
+    shift 2
+    wanted="$cc $* $root"
+    log=$(mktemp)
+    if [[ ! -f $dir/build.ninja || $(cat "$dir/script-options" 2>/dev/null) != "$wanted" ]]; then
+        echo "configuring ${dir#"$root"/} with $cc"
+        rm -rf "$dir"
+        if ! CC=$cc meson setup "$dir" "$@" >"$log" 2>&1; then
+            cat "$log" >&2
+            rm -f "$log"
+            die "meson setup $dir failed"
+        fi
+        printf '%s' "$wanted" >"$dir/script-options"
+    fi
+    if ! ninja -C "$dir" -j "$jobs" >"$log" 2>&1; then
+        grep -Ev '^(\[|ninja: Entering)' "$log" >&2 || true
+        rm -f "$log"
+        die "building $dir failed"
+    fi
+    rm -f "$log"
+}
