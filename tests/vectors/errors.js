@@ -86,6 +86,31 @@ async function overHttps(report, server, { id, key }) {
   });
 }
 
+/** Row 17: more at once than one device may ask is answered with 429 and retry-after, and the next request is served. */
+async function throttled(report, server, { id, key }) {
+  await report.check('MQTT: a burst of 64 registrations on one connection is served or told 429 with retry-after, and then served', async () => {
+    const peer = await device.connectMqtt(server, { id, key });
+    const rids = Array.from({ length: 64 }, (_, i) => String(i + 100));
+    await peer.write(Buffer.concat(rids.map((rid) => mqtt.publish({ topic: `${REGISTER}${rid}`, payload: '{}' }))));
+    const seen = [];
+    for (let i = 0; i < rids.length; i += 1) {
+      const packet = await peer.expect('PUBLISH', 10000);
+      await peer.write(mqtt.puback(packet.id));
+      const rid = /\$rid=(\d+)/.exec(packet.topic)[1];
+      const got = device.parseResponse(packet, rid);
+      seen.push(rid);
+      assert.ok([200, 429].includes(got.status), got.text);
+      if (got.status === 429) {
+        device.checkError(got.json, 429);
+        assert.ok(got.retryAfter >= 1, `retry-after in ${packet.topic}`);
+      }
+    }
+    assert.deepStrictEqual(seen.sort(), rids.sort(), 'one answer a request');
+    assert.strictEqual((await device.registerMqtt(peer, id)).status, 200, 'afterwards');
+    peer.destroy();
+  });
+}
+
 /** A slow poller: the operation is still there when everybody else has long gone. */
 async function slowPoller(report, server, { id, key }) {
   await report.check('the operation of a finished registration can still be read 8 s later, on another connection', async () => {
@@ -106,6 +131,7 @@ async function run(report, server) {
   const { primaryKey: key } = (await server.control.enroll(id)).attestation.symmetricKey;
   await overMqtt(report, server, { id, key });
   await overHttps(report, server, { id, key });
+  await throttled(report, server, { id, key });
   await slowPoller(report, server, { id, key });
 }
 
