@@ -81,8 +81,7 @@ static struct err after_size(struct http_decoder *d, struct why *why)
     return OK;
 }
 
-static struct err expect(struct http_decoder *d, uint8_t c, uint8_t wanted, enum chunk_state next,
-                         struct why *why)
+static struct err expect(struct http_decoder *d, uint8_t c, uint8_t wanted, uint8_t next, struct why *why)
 {
     if (c != wanted)
         return http_refuse(d, 400, why, "%s",
