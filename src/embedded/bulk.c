@@ -7,7 +7,7 @@ enum { BULK_MAX = 100 };
 static const struct mode {
     const char *name;
     bool creates, updates, removes, twin; // twin: tags and desired properties only
-    bool match; // the item's etag must be that of what is there
+    bool match;                           // the item's etag must be that of what is there
 } modes[] = {
     {"createOrUpdate", .creates = true, .updates = true},
     {"create", .creates = true},
@@ -22,9 +22,9 @@ static const struct mode {
 enum { MODES = sizeof modes / sizeof modes[0] };
 
 struct bulk {
-    size_t next;   // index of the item after the one under way
+    size_t next; // index of the item after the one under way
     size_t failed;
-    struct json_writer w; // of the answer
+    struct json_writer w;    // of the answer
     const struct json *item; // under way
     const struct mode *mode;
     struct slice etag;
@@ -47,7 +47,8 @@ static void item_failed(struct call *call, struct slice id, struct err e, const 
     json_object_close(&bulk->w);
 }
 
-// ---- one item ----------------------------------------------------------------------------------------------------
+// ---- one item
+// ----------------------------------------------------------------------------------------------------
 
 static struct err item_match(struct call *call, const struct device *device)
 {
@@ -64,7 +65,8 @@ static struct err item_match(struct call *call, const struct device *device)
 }
 
 // Sections that the item has replace those of the device; an import may bring reported properties too (H.3).
-static struct err item_sections(struct call *call, struct arena *arena, struct device *device, struct why *why)
+static struct err item_sections(struct call *call, struct arena *arena, struct device *device,
+                                struct why *why)
 {
     const struct twin_parts *parts = &call->bulk->parts;
     int64_t now = embedded_wall_us(call->embedded);
@@ -73,7 +75,8 @@ static struct err item_sections(struct call *call, struct arena *arena, struct d
     return twin_apply(arena, device, TWIN_REPLACE, false, parts, now, why);
 }
 
-static struct err item_identity(struct call *call, struct arena *arena, struct device *device, struct why *why)
+static struct err item_identity(struct call *call, struct arena *arena, struct device *device,
+                                struct why *why)
 {
     TRY(device_read(arena, call->bulk->item, "id", embedded_wall_us(call->embedded), device, why));
     call_make_keys(call, device);
@@ -159,7 +162,8 @@ static struct err item_start(struct call *call, struct slice *id, struct why *wh
     return OK;
 }
 
-// ---- all of them -------------------------------------------------------------------------------------------------
+// ---- all of them
+// -------------------------------------------------------------------------------------------------
 
 static void finish(struct call *call)
 {

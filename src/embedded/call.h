@@ -25,12 +25,12 @@ struct call {
     // what an operation needs besides
     struct twin_parts parts;
     enum twin_how how;
-    size_t limit;     // pages.c
-    bool twins;       // pages.c: twins, not identities
+    size_t limit; // pages.c
+    bool twins;   // pages.c: twins, not identities
     struct slice after;
     const struct query_node *where;
-    size_t counted;   // pages.c
-    struct bulk *bulk;        // bulk.c
+    size_t counted;    // pages.c
+    struct bulk *bulk; // bulk.c
 };
 
 // Sends the answer and frees the call. A call that changed something is logged with `event`, else NULL.

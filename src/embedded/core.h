@@ -17,12 +17,12 @@ enum {
 struct embedded {
     struct embedded_settings settings;
     struct hubs *hubs;
-    struct map presence;     // hub NUL device -> struct presence
-    int64_t last_stamp;      // of a connection of this loop
-    struct list methods;     // struct method_call: REST calls that wait for a device
+    struct map presence; // hub NUL device -> struct presence
+    int64_t last_stamp;  // of a connection of this loop
+    struct list methods; // struct method_call: REST calls that wait for a device
     size_t method_count;
     uint64_t last_method;
-    size_t under_way;        // requests and store calls
+    size_t under_way; // requests and store calls
     bool stopping;
     void (*idle)(void *context);
     void *idle_context;
@@ -32,8 +32,8 @@ struct embedded {
     bool reload_again;
     struct hubs *loading;
     struct store_request reload;
-    void (*loaded)(void *context, struct err result);
-    void *loaded_context;
+    struct embedded_wait *waiting; // for the reload under way
+    struct embedded_wait *joined;  // for the one after it
 };
 
 // Every store call and every request holds the instance.

@@ -41,7 +41,8 @@ static struct err match_identity(struct call *call, const struct device *device)
     return call_match(call, buf_slice(&etag));
 }
 
-// ---- PUT ---------------------------------------------------------------------------------------------------------
+// ---- PUT
+// ---------------------------------------------------------------------------------------------------------
 
 static struct err replace(struct device_update *u, struct device *device)
 {
@@ -94,7 +95,8 @@ void device_put(struct call *call)
         call_refuse(call, e, &why);
 }
 
-// ---- DELETE ------------------------------------------------------------------------------------------------------
+// ---- DELETE
+// ------------------------------------------------------------------------------------------------------
 
 static struct err remove_device(struct device_update *u, struct device *device)
 {

@@ -1,12 +1,12 @@
-// Admits a device to its hub: whose user name it is, and whether its token counts. All refusals look the same from
-// outside (threats B1, B6); the log says which it was.
+// Admits a device to its hub: whose user name it is, and whether its token counts. All refusals look the same
+// from outside (threats B1, B6); the log says which it was.
 #include "embedded/embedded.h"
 
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "domain/device.h"
 #include "domain/identifier.h"
-#include "base/text.h"
 #include "embedded/session.h"
 #include "hub/embedded/device_update.h"
 
@@ -23,7 +23,8 @@ static bool user_name_read(struct slice text, struct user_name *out)
 {
     struct slice part;
     *out = (struct user_name){0};
-    if (!slice_cut(&text, '/', &out->host) || !slice_cut(&text, '/', &out->device) || slice_empty(out->device))
+    if (!slice_cut(&text, '/', &out->host) || !slice_cut(&text, '/', &out->device) ||
+        slice_empty(out->device))
         return false;
     for (int i = 0; i < 2; i++) {
         if (slice_starts_with_nocase(text, SLICE("api-version=")) ||
@@ -47,8 +48,8 @@ static bool door_claims(void *context, const struct mqtt_connect *connect)
 static void log_decision(const struct session *s, const char *event, struct err e, const struct why *why)
 {
     struct log_line line;
-    log_begin(&line, mqtt_link_log(s->link), err_info(e)->level == ERR_LEVEL_DEBUG ? ERR_LEVEL_INFO : err_info(e)->level,
-              event);
+    log_begin(&line, mqtt_link_log(s->link),
+              err_info(e)->level == ERR_LEVEL_DEBUG ? ERR_LEVEL_INFO : err_info(e)->level, event);
     log_text(&line, LOG_hub, s->hub->host);
     log_text(&line, LOG_deviceId, s->id);
     log_text(&line, LOG_protocol, SLICE("mqtt"));
@@ -67,7 +68,8 @@ static void refuse(struct session *s, struct err e, const struct why *why)
     mqtt_link_refuse_quietly(s->link, ours ? e : FAIL(ERR_HUB_CALLER));
 }
 
-// ---- the token ---------------------------------------------------------------------------------------------------
+// ---- the token
+// ---------------------------------------------------------------------------------------------------
 
 // A policy's token that names a device is for that device only, and device IDs tell capital letters apart.
 static struct err token_names_device(struct session *s, struct arena *scratch, struct why *why)
@@ -97,7 +99,8 @@ static struct err token_covers(struct session *s, struct why *why)
 static struct err policy_verify(struct session *s, struct slice name, struct why *why)
 {
     const struct policy *policy = hub_settings_policy(&s->hub->settings, name);
-    TRY(sas_verify(&s->token, policy != NULL ? &policy->primary : NULL, policy != NULL ? &policy->secondary : NULL));
+    TRY(sas_verify(&s->token, policy != NULL ? &policy->primary : NULL,
+                   policy != NULL ? &policy->secondary : NULL));
     if (policy == NULL || (policy->rights & HUB_DEVICE_CONNECT) == 0)
         return why_fail(why, ERR_RIGHT_MISSING, "the policy lacks DeviceConnect");
     return OK;
@@ -112,7 +115,8 @@ static struct err token_verify(struct session *s, const struct device *device, s
         TRY(policy_verify(s, policy, why));
     } else {
         bool keys = device != NULL && device->authentication == HUB_AUTH_SAS;
-        struct err e = sas_verify(&s->token, keys ? &device->primary_key : NULL, keys ? &device->secondary_key : NULL);
+        struct err e =
+            sas_verify(&s->token, keys ? &device->primary_key : NULL, keys ? &device->secondary_key : NULL);
         if (failed(e) && device != NULL)
             return e;
     }
@@ -163,7 +167,8 @@ static void device_read_for_connect(struct store_request *request)
     session_let_go(s);
 }
 
-// ---- CONNECT -----------------------------------------------------------------------------------------------------
+// ---- CONNECT
+// -----------------------------------------------------------------------------------------------------
 
 static struct err look_up(struct session *s)
 {
@@ -186,8 +191,8 @@ static struct err look_up(struct session *s)
 }
 
 // What can be judged without the device's record.
-static struct err connect_check(struct session *s, const struct mqtt_connect *connect, const struct user_name *name,
-                                struct why *why)
+static struct err connect_check(struct session *s, const struct mqtt_connect *connect,
+                                const struct user_name *name, struct why *why)
 {
     struct slice password;
     if (s->embedded->stopping)

@@ -80,23 +80,25 @@ void embedded_stop(struct embedded *e, void (*idle)(void *context), void *contex
     tell_idle(e);
 }
 
-// ---- hubs --------------------------------------------------------------------------------------------------------
+// ---- hubs
+// --------------------------------------------------------------------------------------------------------
 
 static void ask_hubs(struct embedded *e);
 
 static void reload_ended(struct embedded *e, struct err result)
 {
-    void (*loaded)(void *context, struct err result) = e->loaded;
-    void *context = e->loaded_context;
+    struct embedded_wait *waiting = e->waiting;
     e->loading = NULL;
     e->reloading = false;
-    e->loaded = NULL;
+    e->waiting = e->joined;
+    e->joined = NULL;
     if (e->reload_again) {
         e->reload_again = false;
         ask_hubs(e);
-        e->loaded = loaded;
-    } else if (loaded != NULL) {
-        loaded(context, result);
+    }
+    for (struct embedded_wait *next; waiting != NULL; waiting = next) {
+        next = waiting->next;
+        waiting->loaded(waiting, result);
     }
     embedded_let_go(e);
 }
@@ -138,12 +140,12 @@ static void ask_hubs(struct embedded *e)
     store_submit(e->settings.store, &e->reload);
 }
 
-void embedded_reload(struct embedded *e, void (*loaded)(void *context, struct err result), void *context)
+void embedded_reload(struct embedded *e, struct embedded_wait *wait)
 {
-    INVARIANT(e->loaded == NULL || loaded == NULL);
-    if (loaded != NULL) {
-        e->loaded = loaded;
-        e->loaded_context = context;
+    if (wait != NULL) {
+        struct embedded_wait **list = e->reloading ? &e->joined : &e->waiting;
+        wait->next = *list;
+        *list = wait;
     }
     if (e->reloading)
         e->reload_again = true;
@@ -151,7 +153,8 @@ void embedded_reload(struct embedded *e, void (*loaded)(void *context, struct er
         ask_hubs(e);
 }
 
-// ---- counts ------------------------------------------------------------------------------------------------------
+// ---- counts
+// ------------------------------------------------------------------------------------------------------
 
 // FNV-1a over the name in lower case; never 0.
 static uint64_t hash_of(struct slice host)
@@ -179,8 +182,8 @@ struct embedded_count *embedded_count_of(struct embedded_peer *peer, struct slic
     return NULL;
 }
 
-void embedded_counts(const struct embedded_peer *peers, size_t peer_count, struct slice host, uint64_t *telemetry,
-                     uint64_t *connected)
+void embedded_counts(const struct embedded_peer *peers, size_t peer_count, struct slice host,
+                     uint64_t *telemetry, uint64_t *connected)
 {
     uint64_t hash = hash_of(host);
     *telemetry = *connected = 0;

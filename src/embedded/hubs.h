@@ -1,4 +1,5 @@
-// The embedded hubs and their policies, as one immutable snapshot: found by name, held while a request needs it.
+// The embedded hubs and their policies, as one immutable snapshot: found by name, held while a request needs
+// it.
 #pragma once
 
 #include "hub/embedded/hub_settings.h"
@@ -21,5 +22,6 @@ struct hubs *hubs_hold(struct hubs *hubs);
 void hubs_release(struct hubs *hubs); // NULL is fine
 // Makes the hubs of STORE_HUB records. why names the one that cannot be read.
 struct err hubs_fill(struct hubs *hubs, void *const *records, size_t count, struct why *why);
-// Case does not matter; the exact name is preferred over one that differs in its port only. NULL when there is none.
+// Case does not matter; the exact name is preferred over one that differs in its port only. NULL when there
+// is none.
 const struct hub *hubs_find(const struct hubs *hubs, struct slice host);

@@ -5,7 +5,13 @@
 
 #include "embedded/call.h"
 
-enum { METHOD_NAME_MAX = 100, METHOD_PAYLOAD_MAX = 128 * 1024, TIMEOUT_MIN_S = 5, TIMEOUT_MAX_S = 300, TIMEOUT_S = 30 };
+enum {
+    METHOD_NAME_MAX = 100,
+    METHOD_PAYLOAD_MAX = 128 * 1024,
+    TIMEOUT_MIN_S = 5,
+    TIMEOUT_MAX_S = 300,
+    TIMEOUT_S = 30
+};
 
 struct method_call {
     struct list links; // of embedded.methods
@@ -60,8 +66,7 @@ static void succeed(struct method_call *m, int64_t status, struct slice payload)
 // The device named in the note must be the one that was asked: its loop says so, not the device.
 void methods_result(struct embedded *e, const struct note *note)
 {
-    LIST_EACH(at, &e->methods)
-    {
+    LIST_EACH (at, &e->methods) {
         struct method_call *m = CONTAINER_OF(at, struct method_call, links);
         if (m->number != note->method || !slice_equal(m->call->id, note->device) ||
             !slice_equal(m->call->hub->host, note->hub))
@@ -90,7 +95,8 @@ void methods_fail_all(struct embedded *e, struct err error)
         fail(CONTAINER_OF(e->methods.next, struct method_call, links), error, NULL);
 }
 
-// ---- the call ----------------------------------------------------------------------------------------------------
+// ---- the call
+// ----------------------------------------------------------------------------------------------------
 
 struct invocation {
     struct slice name;
@@ -115,8 +121,8 @@ static struct err invocation_read(const struct json *body, struct invocation *ou
     TRY(json_in_root(body, "the body", &in, why));
     TRY(json_want_string(&in, "methodName", JSON_REQUIRED, METHOD_NAME_MAX, &out->name, why));
     TRY(name_check(&in, out->name, why));
-    TRY(json_want_int(&in, "responseTimeoutInSeconds", JSON_OPTIONAL, TIMEOUT_MIN_S, TIMEOUT_MAX_S, &out->timeout_s,
-                      why));
+    TRY(json_want_int(&in, "responseTimeoutInSeconds", JSON_OPTIONAL, TIMEOUT_MIN_S, TIMEOUT_MAX_S,
+                      &out->timeout_s, why));
     const struct json *payload = json_get(body, "payload");
     if (payload == NULL)
         return OK;
@@ -126,7 +132,8 @@ static struct err invocation_read(const struct json *body, struct invocation *ou
     return buf_err(&out->payload);
 }
 
-static struct err wait_for_answer(struct call *call, int64_t timeout_s, struct method_call **out, struct why *why)
+static struct err wait_for_answer(struct call *call, int64_t timeout_s, struct method_call **out,
+                                  struct why *why)
 {
     struct embedded *e = call->embedded;
     if (e->method_count >= EMBEDDED_METHODS_MAX)

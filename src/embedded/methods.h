@@ -1,5 +1,5 @@
-// Direct methods, the caller's side: a REST call waits for the device's answer, which comes as a note from the loop that
-// has the device. The device's side is session_methods.c.
+// Direct methods, the caller's side: a REST call waits for the device's answer, which comes as a note from
+// the loop that has the device. The device's side is session_methods.c.
 #pragma once
 
 #include "embedded/presence.h"

@@ -107,7 +107,8 @@ void devices_list(struct call *call)
         ask_page(call);
 }
 
-// ---- POST /devices/query -----------------------------------------------------------------------------------------
+// ---- POST /devices/query
+// -----------------------------------------------------------------------------------------
 
 static struct err query_read(struct call *call, struct why *why)
 {
@@ -153,7 +154,8 @@ void devices_query(struct call *call)
         ask_page(call);
 }
 
-// ---- statistics --------------------------------------------------------------------------------------------------
+// ---- statistics
+// --------------------------------------------------------------------------------------------------
 
 static const struct query_value enabled_word = {.kind = QUERY_TEXT, .text = {(const uint8_t *)"enabled", 7}};
 static const struct query_node is_enabled = {

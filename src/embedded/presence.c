@@ -9,7 +9,8 @@
 
 enum { KEY_MAX = HUB_HOST_MAX + 1 + DEVICE_ID_MAX };
 
-// ---- notes -------------------------------------------------------------------------------------------------------
+// ---- notes
+// -------------------------------------------------------------------------------------------------------
 
 struct note_mail {
     struct mail mail;
@@ -69,7 +70,8 @@ static void note_to_others(struct embedded *e, const struct note *note)
     }
 }
 
-// ---- the directory -----------------------------------------------------------------------------------------------
+// ---- the directory
+// -----------------------------------------------------------------------------------------------
 
 static struct slice key_of(uint8_t room[KEY_MAX], struct slice hub, struct slice device)
 {
@@ -108,8 +110,10 @@ size_t presence_count(const struct embedded *e, struct slice hub)
     return count;
 }
 
-// The connection counts if it is newer than the one that is known; the older one is closed if it is of this loop.
-static void note_connection(struct embedded *e, struct slice hub, struct slice device, struct presence connection)
+// The connection counts if it is newer than the one that is known; the older one is closed if it is of this
+// loop.
+static void note_connection(struct embedded *e, struct slice hub, struct slice device,
+                            struct presence connection)
 {
     uint8_t room[KEY_MAX];
     struct presence *p = find(e, hub, device);
@@ -153,8 +157,11 @@ int64_t presence_begin(struct embedded *e, struct session *session, struct slice
     struct presence connection = {
         .stamp = stamp, .loop = e->settings.index, .since_us = embedded_wall_us(e), .session = session};
     note_connection(e, hub, device, connection);
-    struct note note = {
-        .kind = NOTE_CONNECTED, .hub = hub, .device = device, .stamp = stamp, .since_us = connection.since_us};
+    struct note note = {.kind = NOTE_CONNECTED,
+                        .hub = hub,
+                        .device = device,
+                        .stamp = stamp,
+                        .since_us = connection.since_us};
     note_to_others(e, &note);
     return stamp;
 }
@@ -185,8 +192,9 @@ static void note_act(struct embedded *e, const struct note *note)
     struct session *session = session_here(e, note);
     switch (note->kind) {
     case NOTE_CONNECTED:
-        note_connection(e, note->hub, note->device,
-                        (struct presence){.stamp = note->stamp, .loop = note->from, .since_us = note->since_us});
+        note_connection(
+            e, note->hub, note->device,
+            (struct presence){.stamp = note->stamp, .loop = note->from, .since_us = note->since_us});
         break;
     case NOTE_GONE:
         note_end(e, note->hub, note->device, note->stamp);

@@ -1,5 +1,6 @@
-// Who is connected, and on which loop. Each loop keeps the whole directory; the loops tell one another of every device
-// that comes and goes, by notes in their mailboxes. The newest connection of a device is the one that counts.
+// Who is connected, and on which loop. Each loop keeps the whole directory; the loops tell one another of
+// every device that comes and goes, by notes in their mailboxes. The newest connection of a device is the one
+// that counts.
 #pragma once
 
 #include "domain/device.h"
@@ -35,8 +36,8 @@ struct note {
     int64_t since_us;
     uint64_t method;
     int64_t deadline_us; // monotonic
-    int64_t status;  // of NOTE_METHOD_RESULT
-    int64_t version; // of NOTE_DESIRED
+    int64_t status;      // of NOTE_METHOD_RESULT
+    int64_t version;     // of NOTE_DESIRED
     struct err error;
 };
 
@@ -49,7 +50,8 @@ const struct presence *presence_find(const struct embedded *embedded, struct sli
 struct device_presence presence_of(const struct embedded *embedded, struct slice hub, struct slice device);
 size_t presence_count(const struct embedded *embedded, struct slice hub);
 // A session of this loop begins: an older one of the device is closed, here or elsewhere. Returns its stamp.
-int64_t presence_begin(struct embedded *embedded, struct session *session, struct slice hub, struct slice device);
+int64_t presence_begin(struct embedded *embedded, struct session *session, struct slice hub,
+                       struct slice device);
 void presence_end(struct embedded *embedded, struct slice hub, struct slice device, int64_t stamp);
 // To the loop that has the device, if any has.
 void presence_tell(struct embedded *embedded, struct note *note);

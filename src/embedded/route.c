@@ -1,5 +1,5 @@
-// The hub's REST API: which requests are its own, the one table of path x method x right, and who may pass (threats D7).
-// What is not in the table is refused.
+// The hub's REST API: which requests are its own, the one table of path x method x right, and who may pass
+// (threats D7). What is not in the table is refused.
 #include "crypto/sas.h"
 #include "domain/identifier.h"
 #include "embedded/call.h"
@@ -23,7 +23,8 @@ static const struct route {
     {"devices", ONE, NULL, HTTP_METHOD_PUT, HUB_REGISTRY_WRITE, device_put},
     {"devices", ONE, NULL, HTTP_METHOD_DELETE, HUB_REGISTRY_WRITE, device_delete},
     {"statistics", ALL, "devices", HTTP_METHOD_GET, HUB_REGISTRY_READ, statistics_devices},
-    {"statistics", ALL, "service", HTTP_METHOD_GET, HUB_REGISTRY_READ | HUB_SERVICE_CONNECT, statistics_service},
+    {"statistics", ALL, "service", HTTP_METHOD_GET, HUB_REGISTRY_READ | HUB_SERVICE_CONNECT,
+     statistics_service},
     {"twins", ONE, NULL, HTTP_METHOD_GET, HUB_SERVICE_CONNECT, twin_get},
     {"twins", ONE, NULL, HTTP_METHOD_PATCH, HUB_SERVICE_CONNECT, twin_patch},
     {"twins", ONE, NULL, HTTP_METHOD_PUT, HUB_SERVICE_CONNECT, twin_put},
@@ -63,7 +64,8 @@ static struct err route_find(const struct exchange *x, const struct route **out,
     return why_fail(why, ERR_ROUTE, "the hub serves nothing at this path");
 }
 
-// ---- who may pass ------------------------------------------------------------------------------------------------
+// ---- who may pass
+// ------------------------------------------------------------------------------------------------
 
 // The hub by the Host field; the only one there is, whatever that says.
 static const struct hub *hub_for(const struct hubs *hubs, const struct exchange *x)
@@ -72,13 +74,15 @@ static const struct hub *hub_for(const struct hubs *hubs, const struct exchange 
     return hub == NULL && hubs->count == 1 ? &hubs->list[0] : hub;
 }
 
-static struct err authorize_token(struct call *call, const struct sas_token *token, uint32_t rights, struct why *why)
+static struct err authorize_token(struct call *call, const struct sas_token *token, uint32_t rights,
+                                  struct why *why)
 {
     struct exchange *x = call->x;
     struct slice name;
     TRY(sas_policy(token, &x->arena, &name, why));
     const struct policy *policy = hub_settings_policy(&call->hub->settings, name);
-    struct err e = sas_verify(token, policy != NULL ? &policy->primary : NULL, policy != NULL ? &policy->secondary : NULL);
+    struct err e = sas_verify(token, policy != NULL ? &policy->primary : NULL,
+                              policy != NULL ? &policy->secondary : NULL);
     if (policy == NULL)
         return why_fail(why, ERR_POLICY_UNKNOWN, "the hub has no policy '%.*s'", SLICE_ARG(name));
     TRY(e);
@@ -86,7 +90,7 @@ static struct err authorize_token(struct call *call, const struct sas_token *tok
     TRY(sas_resource_covers(token, &x->arena, call->hub->host, path, why));
     if (sas_expired(token, embedded_wall_us(call->embedded), EMBEDDED_REST_SKEW_S))
         return why_fail(why, ERR_SAS_EXPIRED, "the token ended at %lld", (long long)token->expiry_s);
-    x->caller = policy->name;
+    TRY(arena_copy(&x->arena, policy->name, &x->caller)); // the policy may be gone before the answer
     if ((policy->rights & rights) == 0)
         return why_fail(why, ERR_RIGHT_MISSING, "the policy '%.*s' lacks the right", SLICE_ARG(policy->name));
     return OK;
@@ -104,7 +108,8 @@ static struct err authorize(struct call *call, uint32_t rights, struct why *why)
     return authorize_token(call, &token, rights, why);
 }
 
-// ---- the request -------------------------------------------------------------------------------------------------
+// ---- the request
+// -------------------------------------------------------------------------------------------------
 
 static struct err body_read(struct call *call, struct why *why)
 {

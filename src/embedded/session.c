@@ -1,4 +1,5 @@
-// What an admitted device may subscribe to and publish; telemetry. Twin requests and methods have files of their own.
+// What an admitted device may subscribe to and publish; telemetry. Twin requests and methods have files of
+// their own.
 #include "embedded/session.h"
 
 #include <stdlib.h>
@@ -47,7 +48,8 @@ void session_drop(struct session *s, struct slice reason)
     close_for(s, ERR_HUB_CALLER, reason);
 }
 
-// ---- subscriptions -----------------------------------------------------------------------------------------------
+// ---- subscriptions
+// -----------------------------------------------------------------------------------------------
 
 // 0 when it is none of those that a device has.
 static unsigned subscription_of(const struct session *s, struct slice filter)
@@ -81,15 +83,16 @@ void session_unsubscribe(void *session, struct slice filter)
     s->subscriptions &= ~subscription_of(s, filter);
 }
 
-// ---- publishing --------------------------------------------------------------------------------------------------
+// ---- publishing
+// --------------------------------------------------------------------------------------------------
 
 // devices/{id}/messages/events[/{properties}]
 static bool telemetry(struct session *s, const struct mqtt_publish *publish)
 {
     struct slice rest = publish->topic;
     struct slice part;
-    if (!slice_cut(&rest, '/', &part) || !slice_equal(part, SLICE("devices")) || !slice_cut(&rest, '/', &part) ||
-        !slice_equal(part, s->id))
+    if (!slice_cut(&rest, '/', &part) || !slice_equal(part, SLICE("devices")) ||
+        !slice_cut(&rest, '/', &part) || !slice_equal(part, s->id))
         return false;
     if (!slice_equal(rest, SLICE("messages/events")) && !slice_starts_with(rest, SLICE("messages/events/")))
         return false;

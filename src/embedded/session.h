@@ -1,5 +1,5 @@
-// One device's MQTT session (service-api H.4): what it may publish and subscribe to, and what the hub sends it. How it got
-// in is door.c.
+// One device's MQTT session (service-api H.4): what it may publish and subscribe to, and what the hub sends
+// it. How it got in is door.c.
 #pragma once
 
 #include "crypto/sas.h"
@@ -22,7 +22,7 @@ struct session {
     struct slice id;              // in the arena
     struct arena arena;
     struct sas_token token;
-    int64_t stamp; // 0 until admitted
+    int64_t stamp;  // 0 until admitted
     unsigned holds; // the link, and store calls under way: freed when there is none
     unsigned subscriptions;
     struct list twin_requests; // in the order they came; the first is under way

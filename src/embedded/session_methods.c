@@ -1,4 +1,5 @@
-// Direct methods, the device's side: sent to the device as a message, its answer sent back to the caller's loop.
+// Direct methods, the device's side: sent to the device as a message, its answer sent back to the caller's
+// loop.
 #include <stdlib.h>
 
 #include "embedded/methods.h"
@@ -21,15 +22,15 @@ static void outstanding_end(struct session *s, struct outstanding *o)
 static void forget_late(struct session *s)
 {
     int64_t now = clock_monotonic_us(s->embedded->settings.clock);
-    LIST_EACH(at, &s->methods)
-    {
+    LIST_EACH (at, &s->methods) {
         struct outstanding *o = CONTAINER_OF(at, struct outstanding, links);
         if (o->deadline_us <= now)
             outstanding_end(s, o);
     }
 }
 
-static void tell(struct session *s, const struct outstanding *o, struct err error, int64_t status, struct slice body)
+static void tell(struct session *s, const struct outstanding *o, struct err error, int64_t status,
+                 struct slice body)
 {
     struct note note = {.kind = NOTE_METHOD_RESULT,
                         .hub = s->hub->host,
@@ -57,7 +58,8 @@ bool session_invoke(struct session *s, const struct note *note)
     *o = (struct outstanding){.number = note->method, .from = note->from, .deadline_us = note->deadline_us};
     list_append(&s->methods, &o->links);
     s->method_count++;
-    buf_printf(&out, "$iothub/methods/POST/%.*s/?$rid=%llx", SLICE_ARG(note->text), (unsigned long long)note->method);
+    buf_printf(&out, "$iothub/methods/POST/%.*s/?$rid=%llx", SLICE_ARG(note->text),
+               (unsigned long long)note->method);
     // when it cannot be sent the link is being closed, which ends what is outstanding
     (void)mqtt_link_publish(s->link, buf_slice(&out), note->body, 0);
     return true;
@@ -95,8 +97,7 @@ bool session_method_publish(struct session *s, const struct mqtt_publish *publis
         return false;
     if (!answer_read(slice_from(publish->topic, sizeof "$iothub/methods/res/" - 1), &status, &number))
         return false;
-    LIST_EACH(at, &s->methods)
-    {
+    LIST_EACH (at, &s->methods) {
         struct outstanding *o = CONTAINER_OF(at, struct outstanding, links);
         if (o->number != number)
             continue;
@@ -109,8 +110,7 @@ bool session_method_publish(struct session *s, const struct mqtt_publish *publis
 
 void session_methods_end(struct session *s)
 {
-    LIST_EACH(at, &s->methods)
-    {
+    LIST_EACH (at, &s->methods) {
         struct outstanding *o = CONTAINER_OF(at, struct outstanding, links);
         tell(s, o, FAIL(ERR_HUB_DEVICE_OFFLINE), 0, (struct slice){0});
         outstanding_end(s, o);

@@ -43,7 +43,8 @@ static struct err change(struct device_update *u, struct device *device)
     u->unchanged = call->how == TWIN_MERGE && call->parts.tags == NULL && call->parts.desired == NULL;
     if (u->unchanged)
         return OK;
-    return twin_apply(&u->arena, device, call->how, true, &call->parts, embedded_wall_us(call->embedded), &u->why);
+    return twin_apply(&u->arena, device, call->how, true, &call->parts, embedded_wall_us(call->embedded),
+                      &u->why);
 }
 
 static void changed(struct device_update *u)
