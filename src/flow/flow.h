@@ -54,7 +54,8 @@ struct flow_request {
     // The operation may go on afterwards: the outcome then says `assigning`.
     void (*done)(struct flow_request *request, const struct flow_outcome *outcome);
     void *context; // the caller's
-    uint64_t context_word; // the caller's: room for a ticket
+    uint64_t context_word;    // the caller's: room for a ticket
+    struct slice correlation; // the caller's: what to echo
 };
 
 struct flow;

@@ -53,6 +53,9 @@ enum step_result step_admit(struct run *run)
         run->failure = e;
         return step_write_refusal(run);
     }
+    // a disabled device may connect, to be told so when it registers
+    if (e.code == ERR_ENROLLMENT_DISABLED && run->request.verb == FLOW_AUTHENTICATE)
+        return STEP_DONE;
     return failed(e) ? run_refuse(run, e) : STEP_DONE;
 }
 

@@ -1,0 +1,28 @@
+// X.509 certificates as operators hand them in and as the API shows them (service-api.md A.5). Not for chains
+// and trust.
+#pragma once
+
+#include "base/arena.h"
+
+enum { CERTIFICATE_TEXT_MAX = 32 * 1024, CERTIFICATE_DER_MAX = 16 * 1024 };
+
+// One certificate as PEM, base64 of DER, base64 of the PEM text, or DER; blanks and CRLF around and between
+// lines are ignored, text around a PEM block too. *der is made in the arena. ERR_INVALID with why: too long,
+// no certificate, more than one, a private key, or not well-formed X.509. ERR_NO_MEMORY.
+struct err certificate_read(struct arena *arena, struct slice text, struct slice *der, struct why *why);
+
+// X509CertificateInfo: the same eight members in the same forms.
+struct certificate_info {
+    struct slice subject_name;      // as .NET prints it: last RDN first, "CN=dev, O=maker"
+    struct slice sha1_thumbprint;   // 40 hex digits, capitals
+    struct slice sha256_thumbprint; // 64 hex digits, capitals
+    struct slice issuer_name;
+    struct slice not_before; // YYYY-MM-DDTHH:MM:SSZ
+    struct slice not_after;
+    struct slice serial_number; // hex digits, capitals, two per byte, no leading 00
+    int version;                // 3 for X.509v3
+};
+
+// All text is made in the arena. ERR_INVALID with why when `der` is no certificate; ERR_NO_MEMORY.
+struct err certificate_describe(struct arena *arena, struct slice der, struct certificate_info *out,
+                                struct why *why);

@@ -1,0 +1,285 @@
+// One thread owns the records; every request is a message to it.
+#include "store/memory/memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "store/memory/ordered.h"
+#include "store/request.h"
+
+enum { UNDER_WAY_CAP = 8192, WAIT_MS = 60000 };
+
+struct memory_store {
+    struct store store;
+    struct ordered tables[STORE_TABLES];
+    struct mailbox inbox;
+    struct mail stop;
+    pthread_t thread;
+    bool running;
+    size_t under_way_cap;
+    atomic_size_t under_way;
+};
+
+struct memory_client {
+    struct store_client client;
+    struct mailbox *replies;
+};
+
+// --- the records
+
+static void record_free(enum store_table table, void *record)
+{
+    if (record == NULL)
+        return;
+    bytes_wipe(record, columns_size(table, record));
+    free(record);
+}
+
+static struct err record_clone(enum store_table table, const void *record, void **out)
+{
+    *out = malloc(columns_size(table, record));
+    if (*out == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    columns_pack(table, record, *out);
+    return OK;
+}
+
+static void *record_at(struct memory_store *s, enum store_table table, struct slice partition, struct slice key)
+{
+    struct ordered_node *node = ordered_find(&s->tables[table], partition, key);
+    return node != NULL ? *ordered_value(node) : NULL;
+}
+
+static struct err get(struct memory_store *s, struct store_request *r)
+{
+    void *record = record_at(s, r->table, r->partition, r->key);
+    return record == NULL ? FAIL(ERR_ABSENT) : columns_copy(r->arena, r->table, record, &r->found);
+}
+
+static struct err put_record(struct memory_store *s, struct store_request *r, struct ordered_node *node)
+{
+    void *clone;
+    TRY(record_clone(r->table, r->record, &clone));
+    struct err e = node != NULL ? OK : ordered_insert(&s->tables[r->table], r->partition, r->key, &node);
+    if (failed(e)) {
+        record_free(r->table, clone);
+        return e;
+    }
+    record_free(r->table, *ordered_value(node));
+    *ordered_value(node) = clone;
+    return OK;
+}
+
+static struct err change(struct memory_store *s, struct store_request *r)
+{
+    struct ordered_node *node = ordered_find(&s->tables[r->table], r->partition, r->key);
+    void *present = node != NULL ? *ordered_value(node) : NULL;
+    struct err e = store_request_condition(r, present != NULL, present != NULL ? columns_etag(r->table, present) : 0);
+    if (failed(e)) {
+        if (present != NULL)
+            TRY(columns_copy(r->arena, r->table, present, &r->found));
+        return e;
+    }
+    if (r->verb == STORE_PUT)
+        return put_record(s, r, node);
+    record_free(r->table, present);
+    ordered_remove(&s->tables[r->table], node);
+    return OK;
+}
+
+// --- looking through them
+
+static struct err scan(struct memory_store *s, struct store_request *r)
+{
+    const struct query_node *where;
+    bool joins = false;
+    TRY(columns_where(r->arena, r->table, r->where, &where, &joins, &r->why));
+    if (r->verb == STORE_QUERY)
+        TRY(store_rows_begin(r));
+    struct arena scratch = arena_capped(STORE_SCRATCH_MAX);
+    struct slice partition, key;
+    store_request_after(r, &partition, &key);
+    bool full = false;
+    for (struct ordered_node *node = ordered_after(&s->tables[r->table], partition, key, false);
+         node != NULL && !full; node = ordered_next(node)) {
+        partition = ordered_partition(node);
+        key = ordered_key(node);
+        if (r->partition.len > 0 && !slice_equal(partition, r->partition))
+            break;
+        const struct registration *state = joins ? record_at(s, STORE_REGISTRATION, partition, key) : NULL;
+        bool matches;
+        TRY(columns_match(where, r->table, *ordered_value(node), state, &scratch, &matches));
+        if (matches && r->verb == STORE_COUNT)
+            r->count++;
+        else if (matches)
+            TRY(store_rows_add(r, partition, key, *ordered_value(node), NULL, &full));
+    }
+    return OK;
+}
+
+static bool admits_keys(const struct enrollment *group)
+{
+    return group->attestation.type == ATTESTATION_SYMMETRIC_KEY;
+}
+
+static struct err admission_groups(struct memory_store *s, struct store_request *r)
+{
+    struct ordered *groups = &s->tables[STORE_GROUP];
+    struct store_admission *a = &r->admission;
+    struct ordered_node *first = ordered_after(groups, r->partition, (struct slice){0}, true);
+    size_t count = 0;
+    for (struct ordered_node *n = first; n != NULL && slice_equal(ordered_partition(n), r->partition);
+         n = ordered_next(n))
+        count += admits_keys(*ordered_value(n));
+    if (count == 0)
+        return OK;
+    a->groups = arena_take_many(r->arena, count, sizeof *a->groups);
+    if (a->groups == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    for (struct ordered_node *n = first; a->group_count < count; n = ordered_next(n)) {
+        if (!admits_keys(*ordered_value(n)))
+            continue;
+        void *copy;
+        TRY(columns_copy(r->arena, STORE_GROUP, *ordered_value(n), &copy));
+        size_t at = a->group_count++;
+        a->groups[at] = copy;
+        if (store_admitted_before(a->registration, ordered_key(n))) {
+            a->groups[at] = a->groups[0];
+            a->groups[0] = copy;
+        }
+    }
+    return OK;
+}
+
+static struct err admission(struct memory_store *s, struct store_request *r)
+{
+    void *individual = record_at(s, STORE_ENROLLMENT, r->partition, r->key);
+    void *prior = record_at(s, STORE_REGISTRATION, r->partition, r->key);
+    void *copy = NULL;
+    if (prior != NULL)
+        TRY(columns_copy(r->arena, STORE_REGISTRATION, prior, &copy));
+    r->admission.registration = copy;
+    if (individual == NULL)
+        return admission_groups(s, r);
+    TRY(columns_copy(r->arena, STORE_ENROLLMENT, individual, &copy));
+    r->admission.individual = copy;
+    return OK;
+}
+
+// --- the thread
+
+static struct err carry_out(struct memory_store *s, struct store_request *r)
+{
+    switch (r->verb) {
+    case STORE_GET:
+        return get(s, r);
+    case STORE_PUT:
+    case STORE_DELETE:
+        return change(s, r);
+    case STORE_QUERY:
+    case STORE_COUNT:
+        return scan(s, r);
+    case STORE_ADMISSION:
+        return admission(s, r);
+    }
+    return FAIL(ERR_INTERNAL);
+}
+
+static void *run(void *context)
+{
+    struct memory_store *s = context;
+    for (;;) {
+        for (struct mail *mail = mailbox_wait(&s->inbox, WAIT_MS), *next; mail != NULL; mail = next) {
+            next = mail->next;
+            if (mail == &s->stop)
+                return NULL;
+            struct store_request *r = CONTAINER_OF(mail, struct store_request, mail);
+            struct memory_client *c = r->client;
+            struct err e = carry_out(s, r);
+            atomic_fetch_sub(&s->under_way, 1);
+            store_request_answer(r, c->replies, e);
+        }
+    }
+}
+
+// --- the port
+
+static struct err client_new(struct store *store, struct mailbox *replies, struct store_client **out)
+{
+    struct memory_client *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    c->client.store = store;
+    c->replies = replies;
+    *out = &c->client;
+    return OK;
+}
+
+static void client_free(struct store_client *client)
+{
+    free(CONTAINER_OF(client, struct memory_client, client));
+}
+
+static void submit(struct store_client *client, struct store_request *request)
+{
+    struct memory_client *c = CONTAINER_OF(client, struct memory_client, client);
+    struct memory_store *s = CONTAINER_OF(client->store, struct memory_store, store);
+    store_request_begin(request, c);
+    struct err e = store_request_check(request);
+    if (!failed(e) && atomic_fetch_add(&s->under_way, 1) >= s->under_way_cap) {
+        atomic_fetch_sub(&s->under_way, 1);
+        e = FAIL(ERR_OVERLOADED);
+    }
+    if (failed(e))
+        store_request_answer(request, c->replies, e);
+    else
+        mailbox_post(&s->inbox, &request->mail);
+}
+
+static void free_records(struct ordered *records, enum store_table table)
+{
+    struct ordered_node *node;
+    while (records->head != NULL && (node = ordered_after(records, (struct slice){0}, (struct slice){0}, true)) != NULL) {
+        record_free(table, *ordered_value(node));
+        ordered_remove(records, node);
+    }
+    ordered_release(records);
+}
+
+static void store_memory_free(struct store *store)
+{
+    struct memory_store *s = CONTAINER_OF(store, struct memory_store, store);
+    if (s->running) {
+        mailbox_post(&s->inbox, &s->stop);
+        pthread_join(s->thread, NULL);
+    }
+    for (unsigned table = 0; table < STORE_TABLES; table++)
+        free_records(&s->tables[table], (enum store_table)table);
+    mailbox_release(&s->inbox);
+    free(s);
+}
+
+static const struct store_methods methods = {client_new, submit, client_free, store_memory_free};
+
+struct err store_memory_new(const struct store_memory_options *options, struct store **out, struct why *why)
+{
+    *out = NULL;
+    struct memory_store *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    s->store.methods = &methods;
+    s->under_way_cap = options->under_way_cap > 0 ? options->under_way_cap : UNDER_WAY_CAP;
+    mailbox_init(&s->inbox, NULL, NULL);
+    struct err e = OK;
+    for (unsigned table = 0; table < STORE_TABLES && !failed(e); table++)
+        e = ordered_init(&s->tables[table]);
+    if (!failed(e) && pthread_create(&s->thread, NULL, run, s) != 0)
+        e = why_fail(why, ERR_SYSTEM, "No thread could be started for the store.");
+    s->running = !failed(e);
+    if (failed(e))
+        store_memory_free(&s->store);
+    else
+        *out = &s->store;
+    return e;
+}
