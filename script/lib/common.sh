@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 
 set -euo pipefail
+# shellcheck disable=SC2034 # for those who source this
+caller=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 jobs=${USHER_JOBS:-$(nproc)}
