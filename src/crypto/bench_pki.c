@@ -232,8 +232,10 @@ struct err bench_server_make(struct slice ca_certificate, struct slice ca_key,
 {
     if (names->dns_count + names->ip_count == 0)
         return why_fail(why, ERR_INVALID, "a server certificate needs a name");
-    if (ca_certificate.len - 1 >= BENCH_PEM_MAX || ca_key.len - 1 >= BENCH_PEM_MAX)
-        return why_fail(why, ERR_INVALID, "the CA's certificate or key is empty or too long");
+    if (slice_empty(ca_certificate) || slice_empty(ca_key))
+        return why_fail(why, ERR_INVALID, "the CA's certificate or key is empty");
+    if (ca_certificate.len > BENCH_PEM_MAX || ca_key.len > BENCH_PEM_MAX)
+        return why_fail(why, ERR_INVALID, "the CA's certificate or key is too long");
     BIO *public = BIO_new_mem_buf(ca_certificate.at, (int)ca_certificate.len);
     BIO *private = BIO_new_mem_buf(ca_key.at, (int)ca_key.len);
     X509 *ca = public != NULL ? PEM_read_bio_X509(public, NULL, no_passphrase, NULL) : NULL;

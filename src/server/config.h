@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 enum { CONFIG_LIST_MAX = 16 };
 

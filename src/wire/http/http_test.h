@@ -1,21 +1,8 @@
 // What the tests of this folder share: cmocka and feeding.
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "wire/http/http.h"
-
-static inline void assert_slice(struct slice have, const char *want)
-{
-    if (!slice_equal(have, slice_text(want)))
-        fail_msg("have '%.*s', want '%s'", SLICE_ARG(have), want);
-}
 
 // Feeds `step` bytes a time until there is something other than HTTP_MORE; *fed says how many bytes were
 // taken.
