@@ -5,6 +5,7 @@
 
 #include "api/error_body.h"
 #include "base/instant.h"
+#include "base/list.h"
 #include "net/conn.h"
 
 enum {
@@ -237,6 +238,7 @@ static void refuse_message(struct http_session *s, const struct why *why)
         conn_abort(s->conn);
         return;
     }
+    conn_pause(s->conn);
     s->pending = p;
     p->close = true;
     struct err e = FAIL(s->decoder.broken);
@@ -264,6 +266,7 @@ static void request_arrived(struct http_session *s, const struct http_request *r
     }
     s->pending = p;
     conn_deadline(s->conn, ANSWER_MS, "the answer");
+    conn_pause(s->conn);
     dispatch(s->front, &p->x);
 }
 

@@ -199,6 +199,7 @@ static void connect_arrived(struct mqtt_link *link, const struct mqtt_connect *c
         seconds = KEEP_ALIVE_MAX_S;
     link->keep_alive_ms = seconds * 1500; // MQTT-3.1.2-24
     link->state = LINK_DECIDING;
+    conn_pause(link->conn);
     conn_deadline(link->conn, DECIDE_MS, "the decision about a CONNECT");
     link->session = link->door->connect(link->door->context, link, connect);
     if (link->session == NULL)

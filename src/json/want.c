@@ -174,13 +174,21 @@ struct err json_want_array(const struct json_in *in, const char *name, enum json
     return OK;
 }
 
+static struct err refuse_element(const struct json_in *in, const char *name, size_t index, struct why *why,
+                                 const char *problem)
+{
+    char element[80];
+    (void)snprintf(element, sizeof element, "%s[%zu]", name, index);
+    return json_refuse(in, element, why, "%s", problem);
+}
+
 struct err json_want_element(const struct json_in *in, const char *name, size_t index, struct json_in *out,
                              struct why *why)
 {
     *out = (struct json_in){.outer = in, .name = name, .index = index};
     const struct json *value = json_at(json_get(in->object, name), index);
     if (json_kind(value) != JSON_KIND_OBJECT)
-        return json_refuse(in, name, why, "[%zu] must be an object", index);
+        return refuse_element(in, name, index, why, "must be an object");
     out->object = value;
     return OK;
 }
@@ -192,6 +200,6 @@ struct err json_want_string_at(const struct json_in *in, const char *name, size_
     char problem[80];
     const struct json *value = json_at(json_get(in->object, name), index);
     if (failed(string_of(value, max_len, out, problem, sizeof problem)))
-        return json_refuse(in, name, why, "[%zu] %s", index, problem);
+        return refuse_element(in, name, index, why, problem);
     return OK;
 }

@@ -31,8 +31,8 @@ void json_key_slice(struct json_writer *w, struct slice key);
 // Bytes that are not UTF-8 come out as U+FFFD, so what is written is always valid.
 void json_text(struct json_writer *w, struct slice text);
 void json_number(struct json_writer *w, int64_t number);
-// The shortest form that reads back as the same double, always with a point or an exponent. NaN and
-// infinities, which JSON does not have, come out as null.
+// With as many of 15 to 17 digits as it takes to read back as the same double, trailing zeros left out, and
+// always with a point or an exponent. NaN and infinities, which JSON does not have, come out as null.
 void json_decimal(struct json_writer *w, double number);
 void json_bool(struct json_writer *w, bool value);
 void json_nothing(struct json_writer *w); // null

@@ -35,7 +35,7 @@ static const struct route *route_of(const struct exchange *x, struct err *why_no
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         if (!path_fits(&routes[i], x))
             continue;
-        if (slice_equal(x->request.method, slice_text(routes[i].method)))
+        if (slice_equal(x->request.method_text, slice_text(routes[i].method)))
             return &routes[i];
         *why_not = FAIL(ERR_METHOD);
     }
@@ -79,10 +79,10 @@ static struct err fill(const struct exchange *x, const struct route *route, stru
                        struct why *why)
 {
     struct arena *arena = &request->arena;
-    struct slice authorization = http_header(&x->request, "Authorization");
-    struct slice agent = http_header(&x->request, "User-Agent");
+    struct slice authorization = http_header(&x->request, SLICE("Authorization"));
+    struct slice agent = http_header(&x->request, SLICE("User-Agent"));
     if (agent.len == 0)
-        agent = http_header(&x->request, "UserAgent"); // the C SDK spells it so
+        agent = http_header(&x->request, SLICE("UserAgent")); // the C SDK spells it so
     const struct quirk *quirk = quirk_of_http(agent);
     request->verb = route->verb;
     request->protocol = SLICE("http");

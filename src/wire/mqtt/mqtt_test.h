@@ -1,23 +1,8 @@
 // What the tests of this folder share: cmocka and one-packet decoding.
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "wire/mqtt/mqtt.h"
-
-#define BYTES(...) slice_of((const uint8_t[]){__VA_ARGS__}, sizeof(const uint8_t[]){__VA_ARGS__})
-
-static inline void assert_slice(struct slice have, const char *want)
-{
-    assert_int_equal(have.len, strlen(want));
-    assert_memory_equal(have.len > 0 ? (const void *)have.at : "", want, have.len);
-}
 
 // A decoder that is past CONNECT or CONNACK.
 static inline struct mqtt_decoder started_decoder(bool from_server)

@@ -59,13 +59,21 @@ async function overEither(report, bench, transport) {
   });
 }
 
+/** A disabled device proves itself, connects, and is told so when it registers: over MQTT that is another error. */
+async function toldDisabled(bench, transport, device) {
+  const error = await refused(bench.provision(transport, device), { name: 'UnauthorizedError' });
+  const body = transport === 'mqtt' ? error.result : JSON.parse(error.responseBody);
+  checkError(body, 401);
+  assert.match(body.message, /disabled/, 'the message says why');
+}
+
 async function disabled(report, bench, transport) {
   const { control } = bench;
   await report.check(`${transport}: refused: a disabled enrollment; and let in once it is enabled`, async () => {
     const id = `refused-${transport}-disabled`;
     const made = await control.enroll(id, { provisioningStatus: 'disabled' });
     const { primaryKey: key } = made.attestation.symmetricKey;
-    await unauthorized(bench, transport, { id, key });
+    await toldDisabled(bench, transport, { id, key });
     const { json: got } = await control.request('GET', `/enrollments/${id}?api-version=2021-10-01`);
     const { registrationState, ...enrollment } = got;
     assert.strictEqual(registrationState.status, 'disabled');
@@ -78,7 +86,7 @@ async function disabled(report, bench, transport) {
     const { primaryKey } = (await control.group(`refused-${transport}-blocking`)).attestation.symmetricKey;
     const key = sas.deriveKey(primaryKey, id);
     await control.enroll(id, { provisioningStatus: 'disabled' }, { primaryKey: key, secondaryKey: key });
-    await unauthorized(bench, transport, { id, key });
+    await toldDisabled(bench, transport, { id, key });
   });
 }
 

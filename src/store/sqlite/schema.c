@@ -1,0 +1,169 @@
+// SQL from the tables of columns.
+#include "store/sqlite/schema.h"
+
+static const char *sql_type(const struct column *column)
+{
+    switch (column->type) {
+    case COLUMN_TEXT:
+    case COLUMN_JSON:
+    case COLUMN_WORD:
+    case COLUMN_SWITCH:
+        return "TEXT";
+    case COLUMN_BLOB:
+    case COLUMN_SEALED:
+    case COLUMN_SECRET:
+        return "BLOB";
+    case COLUMN_INTEGER:
+    case COLUMN_TIME:
+    case COLUMN_ETAG:
+    case COLUMN_FLAG:
+        return "INTEGER";
+    }
+    return "BLOB";
+}
+
+// Tables with a rowid: records are a few hundred bytes, so that a tree of keys beside them stays flat, and new records
+// are appended instead of splitting pages all over the table.
+void schema_create(struct buf *out)
+{
+    for (unsigned table = 0; table < STORE_TABLES; table++) {
+        const struct columns *c = columns_of((enum store_table)table);
+        buf_printf(out, "CREATE TABLE %s (partition TEXT NOT NULL, key TEXT NOT NULL", c->name);
+        for (size_t i = 0; i < c->count; i++)
+            buf_printf(out, ", %s %s", c->list[i].name, sql_type(&c->list[i]));
+        buf_text(out, ", PRIMARY KEY (partition, key)) STRICT;\n");
+    }
+    // finds the unfinished operations at start-up without reading every registration
+    buf_text(out, "CREATE INDEX registration_assigning ON registration (partition, key) WHERE status = 'assigning';\n");
+    buf_text(out, "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;\n");
+}
+
+static void column_names(struct buf *out, const struct columns *c)
+{
+    buf_text(out, "partition, key");
+    for (size_t i = 0; i < c->count; i++)
+        buf_printf(out, ", %s", c->list[i].name);
+}
+
+static void put_statement(struct buf *out, const struct columns *c)
+{
+    buf_printf(out, "INSERT INTO %s (", c->name);
+    column_names(out, c);
+    buf_text(out, ") VALUES (?1, ?2");
+    for (size_t i = 0; i < c->count; i++)
+        buf_printf(out, ", ?%zu", i + SCHEMA_FIRST_PARAMETER);
+    buf_text(out, ") ON CONFLICT (partition, key) DO UPDATE SET ");
+    for (size_t i = 0; i < c->count; i++)
+        buf_printf(out, "%s%s = excluded.%s", i > 0 ? ", " : "", c->list[i].name, c->list[i].name);
+}
+
+static void select_from(struct buf *out, const struct columns *c)
+{
+    buf_text(out, "SELECT ");
+    column_names(out, c);
+    buf_printf(out, " FROM %s WHERE ", c->name);
+}
+
+void schema_statement(struct buf *out, enum schema_statement statement, enum store_table table)
+{
+    const struct columns *c = columns_of(table);
+    switch (statement) {
+    case SCHEMA_GET:
+        select_from(out, c);
+        buf_text(out, "partition = ?1 AND key = ?2");
+        break;
+    case SCHEMA_ETAG:
+        buf_printf(out, "SELECT etag FROM %s WHERE partition = ?1 AND key = ?2", c->name);
+        break;
+    case SCHEMA_PUT:
+        put_statement(out, c);
+        break;
+    case SCHEMA_DELETE:
+        buf_printf(out, "DELETE FROM %s WHERE partition = ?1 AND key = ?2", c->name);
+        break;
+    case SCHEMA_GROUPS:
+        select_from(out, c);
+        buf_text(out, "partition = ?1 AND attestation_type = 'symmetricKey' ORDER BY key");
+        break;
+    case SCHEMA_BEGIN_READ:
+        buf_text(out, "BEGIN");
+        break;
+    case SCHEMA_BEGIN_WRITE:
+        buf_text(out, "BEGIN IMMEDIATE");
+        break;
+    case SCHEMA_COMMIT:
+        buf_text(out, "COMMIT");
+        break;
+    case SCHEMA_ROLLBACK:
+        buf_text(out, "ROLLBACK");
+        break;
+    case SCHEMA_STATEMENTS:
+        break;
+    }
+}
+
+static const struct column *column_of_path(enum store_table table, struct slice path)
+{
+    const struct columns *c = columns_of(table);
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->list[i].path != NULL && slice_equal(slice_text(c->list[i].path), path))
+            return &c->list[i];
+    }
+    return NULL;
+}
+
+static void add_hint(const struct query_node *node, enum store_table table, struct schema_hints *out)
+{
+    const struct column *column = column_of_path(table, node->path);
+    const struct query_value *value = node->values;
+    if (column == NULL || out->count == SCHEMA_HINTS_MAX || node->count != 1 || value->kind != QUERY_TEXT ||
+        value->text.len == 0)
+        return;
+    if (column->type == COLUMN_TEXT) {
+        out->columns[out->count] = column;
+        out->values[out->count] = value->text;
+        out->words[out->count++] = NULL;
+        return;
+    }
+    if (column->type != COLUMN_WORD || column->unset != NULL)
+        return;
+    for (unsigned i = 0; i < column->words->count; i++) {
+        if (!slice_equal(slice_text(column->words->words[i]), value->text))
+            continue;
+        out->columns[out->count] = column;
+        out->words[out->count++] = column->words->words[i];
+        return;
+    }
+}
+
+void schema_hints(const struct query_node *where, enum store_table table, struct schema_hints *out)
+{
+    if (where == NULL)
+        return;
+    if (where->op == QUERY_AND) {
+        schema_hints(where->left, table, out);
+        schema_hints(where->right, table, out);
+    } else if (where->op == QUERY_EQ) {
+        add_hint(where, table, out);
+    }
+}
+
+void schema_scan(struct buf *out, enum store_table table, bool all_partitions, const struct schema_hints *hints)
+{
+    select_from(out, columns_of(table));
+    buf_text(out, all_partitions ? "(partition, key) > (?1, ?2)" : "partition = ?1 AND key > ?2");
+    for (size_t i = 0; i < hints->count; i++) {
+        // A word comes from our own table, and stands in the text so that the index over one status serves.
+        if (hints->words[i] != NULL)
+            buf_printf(out, " AND %s = '%s'", hints->columns[i]->name, hints->words[i]);
+        else
+            buf_printf(out, " AND %s = ?%zu", hints->columns[i]->name, i + SCHEMA_FIRST_PARAMETER);
+    }
+    buf_text(out, all_partitions ? " ORDER BY partition, key" : " ORDER BY key");
+}
+
+void schema_count(struct buf *out, enum store_table table, bool all_partitions)
+{
+    buf_printf(out, "SELECT count(*) FROM %s%s", columns_of(table)->name,
+               all_partitions ? "" : " WHERE partition = ?1");
+}

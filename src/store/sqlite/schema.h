@@ -1,0 +1,40 @@
+// The text of all SQL, made from the columns of the records. Nothing of a request is ever part of it.
+#pragma once
+
+#include "base/buf.h"
+#include "store/columns.h"
+
+enum { SCHEMA_VERSION = 1, SCHEMA_APPLICATION = 0x55736872 /* "Ushr" */, SCHEMA_SQL_MAX = 16384 };
+
+enum schema_statement {
+    SCHEMA_GET,    // ?1 partition, ?2 key -> partition, key, columns
+    SCHEMA_ETAG,   // ?1 partition, ?2 key -> etag
+    SCHEMA_PUT,    // ?1 partition, ?2 key, ?3… columns
+    SCHEMA_DELETE, // ?1 partition, ?2 key
+    SCHEMA_GROUPS, // ?1 partition -> partition, key, columns of the groups that admit by key
+    SCHEMA_BEGIN_READ,
+    SCHEMA_BEGIN_WRITE,
+    SCHEMA_COMMIT,
+    SCHEMA_ROLLBACK,
+    SCHEMA_STATEMENTS,
+};
+
+// Parameter and column numbers of the first column of a record.
+enum { SCHEMA_FIRST_PARAMETER = 3, SCHEMA_FIRST_COLUMN = 2 };
+
+void schema_create(struct buf *out); // all tables of a new database
+void schema_statement(struct buf *out, enum schema_statement statement, enum store_table table);
+
+// Equalities that SQL may check by itself before the record is looked at; the tree is evaluated all the same.
+enum { SCHEMA_HINTS_MAX = 8 };
+struct schema_hints {
+    const struct column *columns[SCHEMA_HINTS_MAX];
+    struct slice values[SCHEMA_HINTS_MAX]; // ?3…; those with a word have none
+    const char *words[SCHEMA_HINTS_MAX];
+    size_t count;
+};
+void schema_hints(const struct query_node *where, enum store_table table, struct schema_hints *out);
+// ?1, ?2: the place to go on after; with one partition, ?1 is it. -> partition, key, columns in the order of the keys.
+void schema_scan(struct buf *out, enum store_table table, bool all_partitions, const struct schema_hints *hints);
+// ?1: the partition. -> how many records there are
+void schema_count(struct buf *out, enum store_table table, bool all_partitions);

@@ -1,0 +1,263 @@
+// The port: opening and closing, and which thread does what.
+#include "store/sqlite/sqlite.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "store/request.h"
+#include "store/sqlite/file.h"
+#include "store/sqlite/reader.h"
+#include "store/sqlite/scan.h"
+#include "store/sqlite/writer.h"
+
+enum { BATCH_CAP = 512, UNDER_WAY_CAP = 8192, QUERY_LIMIT_MS = 10000 };
+
+struct sqlite_store {
+    struct store store;
+    char *path;
+    int lock;
+    const struct sealer *sealer;
+    struct writer writer;
+    struct scanner scanner;
+    size_t under_way_cap;
+    atomic_size_t under_way; // writes and queries
+};
+
+struct sqlite_client {
+    struct store_client client;
+    struct mailbox *replies;
+    struct reader reader;
+};
+
+static struct sqlite_store *store_of(struct sqlite_client *c)
+{
+    return CONTAINER_OF(c->client.store, struct sqlite_store, store);
+}
+
+// --- clients
+
+static struct err client_new(struct store *store, struct mailbox *replies, struct store_client **out)
+{
+    struct sqlite_store *s = CONTAINER_OF(store, struct sqlite_store, store);
+    struct sqlite_client *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    c->client.store = store;
+    c->replies = replies;
+    c->reader.connection.sealer = s->sealer;
+    struct err e = connection_open(&c->reader.connection, s->path, CONNECTION_READS, NULL);
+    if (failed(e)) {
+        free(c);
+        return e;
+    }
+    *out = &c->client;
+    return OK;
+}
+
+static void client_free(struct store_client *client)
+{
+    struct sqlite_client *c = CONTAINER_OF(client, struct sqlite_client, client);
+    groups_release(&c->reader.groups);
+    connection_close(&c->reader.connection);
+    free(c);
+}
+
+static void answer(struct store_request *request, struct err result)
+{
+    struct sqlite_client *c = request->client;
+    atomic_fetch_sub(&store_of(c)->under_way, 1);
+    store_request_answer(request, c->replies, result);
+}
+
+// Hands over to a thread, unless too many are under way.
+static void hand_over(struct sqlite_client *c, struct store_request *request, struct mailbox *to)
+{
+    struct sqlite_store *s = store_of(c);
+    if (atomic_fetch_add(&s->under_way, 1) >= s->under_way_cap)
+        answer(request, FAIL(ERR_OVERLOADED));
+    else
+        mailbox_post(to, &request->mail);
+}
+
+static void submit(struct store_client *client, struct store_request *request)
+{
+    struct sqlite_client *c = CONTAINER_OF(client, struct sqlite_client, client);
+    struct sqlite_store *s = store_of(c);
+    store_request_begin(request, c);
+    struct err e = store_request_check(request);
+    if (failed(e)) {
+        store_request_answer(request, c->replies, e);
+        return;
+    }
+    switch (request->verb) {
+    case STORE_GET:
+        store_request_answer(request, c->replies, reader_get(&c->reader, request));
+        break;
+    case STORE_ADMISSION:
+        e = reader_admission(&c->reader, atomic_load(&s->writer.group_changes), request);
+        store_request_answer(request, c->replies, e);
+        break;
+    case STORE_PUT:
+    case STORE_DELETE:
+        hand_over(c, request, &s->writer.inbox);
+        break;
+    case STORE_QUERY:
+    case STORE_COUNT:
+        hand_over(c, request, &s->scanner.inbox);
+        break;
+    }
+}
+
+// --- closing
+
+static void sqlite_free(struct store *store)
+{
+    struct sqlite_store *s = CONTAINER_OF(store, struct sqlite_store, store);
+    scanner_stop(&s->scanner);
+    connection_close(&s->scanner.connection);
+    writer_stop(&s->writer);
+    connection_close(&s->writer.connection); // the last one: empties the log into the database
+    mailbox_release(&s->scanner.inbox);
+    mailbox_release(&s->writer.inbox);
+    file_unlock(s->lock);
+    free(s->path);
+    free(s);
+}
+
+static const struct store_methods methods = {client_new, submit, client_free, sqlite_free};
+
+// --- opening
+
+static const struct slice key_check_place = SLICE("usher master key check");
+static const struct slice key_check_text = SLICE("the master key fits");
+
+static struct err write_key_check(struct connection *c, struct why *why)
+{
+    uint8_t nonce[SEAL_NONCE_SIZE];
+    random_fill_from(c->random, nonce, sizeof nonce);
+    buf_clear(&c->sealed);
+    TRY(seal(c->sealer, nonce, key_check_place, key_check_text, &c->sealed));
+    sqlite3_stmt *s;
+    TRY(connection_failure(
+        c, sqlite3_prepare_v2(c->db, "INSERT INTO meta VALUES ('master_key_check', ?1)", -1, &s, NULL), why));
+    sqlite3_bind_blob64(s, 1, c->sealed.at, c->sealed.len, SQLITE_STATIC);
+    struct err e = connection_failure(c, sqlite3_step(s), why);
+    sqlite3_finalize(s);
+    return e;
+}
+
+static struct err check_key(struct connection *c, const char *path, struct why *why)
+{
+    sqlite3_stmt *s;
+    TRY(connection_failure(
+        c, sqlite3_prepare_v2(c->db, "SELECT value FROM meta WHERE name = 'master_key_check'", -1, &s, NULL), why));
+    int code = sqlite3_step(s);
+    struct err e = connection_failure(c, code, why);
+    buf_clear(&c->plain);
+    if (code == SQLITE_ROW)
+        e = unseal(c->sealer, key_check_place, column_slice(s, 0), &c->plain, NULL);
+    else if (code == SQLITE_DONE)
+        e = FAIL(ERR_SEAL);
+    sqlite3_finalize(s);
+    if (e.code == ERR_SEAL)
+        return why_fail(why, ERR_SEAL, "%s was sealed with another master key than the one given.", path);
+    return e;
+}
+
+static struct err make_tables(struct connection *c, struct why *why)
+{
+    struct buf sql = buf_capped(SCHEMA_SQL_MAX);
+    buf_text(&sql, "BEGIN IMMEDIATE;\n");
+    schema_create(&sql);
+    buf_printf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;", SCHEMA_APPLICATION, SCHEMA_VERSION);
+    buf_u8(&sql, 0);
+    struct err e = buf_err(&sql);
+    if (!failed(e))
+        e = connection_script(c, (const char *)sql.at, why);
+    if (!failed(e))
+        e = write_key_check(c, why);
+    if (!failed(e))
+        e = connection_script(c, "COMMIT", why);
+    buf_release(&sql);
+    return e;
+}
+
+// Looks before anything is written: what is not ours, or newer than us, stays as it is.
+static struct err check_version(struct connection *c, const char *path, bool *fresh, struct why *why)
+{
+    int64_t application, version, tables;
+    struct err e = connection_number(c, "PRAGMA application_id", &application, why);
+    if (!failed(e))
+        e = connection_number(c, "PRAGMA user_version", &version, why);
+    if (!failed(e))
+        e = connection_number(c, "SELECT count(*) FROM sqlite_schema", &tables, why);
+    if (failed(e) && (sqlite3_errcode(c->db) & 0xff) == SQLITE_NOTADB)
+        return why_fail(why, ERR_CONFIG, "%s is not a database.", path);
+    TRY(e);
+    *fresh = application == 0 && version == 0 && tables == 0;
+    if (*fresh)
+        return OK;
+    if (application != SCHEMA_APPLICATION)
+        return why_fail(why, ERR_CONFIG, "%s is a database of another program.", path);
+    if (version > SCHEMA_VERSION)
+        return why_fail(why, ERR_CONFIG, "%s was written by a newer version (schema %lld; this one knows %d).", path,
+                        (long long)version, SCHEMA_VERSION);
+    return OK;
+}
+
+static struct err open_database(struct sqlite_store *s, struct why *why)
+{
+    TRY(file_lock(s->path, &s->lock, why));
+    TRY(file_create(s->path, why));
+    struct connection *c = &s->writer.connection;
+    bool fresh;
+    TRY(connection_open(c, s->path, CONNECTION_WRITES, why));
+    TRY(check_version(c, s->path, &fresh, why));
+    if (!fresh)
+        TRY(check_key(c, s->path, why));
+    TRY(connection_begin_writing(c, why));
+    if (fresh)
+        TRY(make_tables(c, why));
+    return connection_open(&s->scanner.connection, s->path, CONNECTION_READS, why);
+}
+
+static void take_options(struct sqlite_store *s, const struct store_sqlite_options *o)
+{
+    s->sealer = o->sealer;
+    s->under_way_cap = o->under_way_cap > 0 ? o->under_way_cap : UNDER_WAY_CAP;
+    s->writer.batch_cap = o->batch_cap > 0 ? o->batch_cap : BATCH_CAP;
+    s->writer.log = o->log;
+    s->writer.on_fatal = o->on_fatal;
+    s->writer.context = o->context;
+    s->writer.answer = answer;
+    s->writer.connection.sealer = o->sealer;
+    s->writer.connection.random = o->random;
+    s->scanner.clock = o->clock;
+    s->scanner.limit_us = (o->query_limit_ms > 0 ? o->query_limit_ms : QUERY_LIMIT_MS) * 1000;
+    s->scanner.answer = answer;
+    s->scanner.connection.sealer = o->sealer;
+}
+
+struct err store_sqlite_open(const struct store_sqlite_options *options, struct store **out, struct why *why)
+{
+    *out = NULL;
+    struct sqlite_store *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    s->store.methods = &methods;
+    s->lock = -1;
+    take_options(s, options);
+    mailbox_init(&s->writer.inbox, NULL, NULL);
+    mailbox_init(&s->scanner.inbox, NULL, NULL);
+    s->path = strdup(options->path);
+    struct err e = s->path != NULL ? open_database(s, why) : FAIL(ERR_NO_MEMORY);
+    if (!failed(e))
+        e = writer_start(&s->writer, why);
+    if (!failed(e))
+        e = scanner_start(&s->scanner, why);
+    if (failed(e))
+        sqlite_free(&s->store);
+    else
+        *out = &s->store;
+    return e;
+}

@@ -1,0 +1,237 @@
+// Group commit.
+#include "store/sqlite/writer.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "store/request.h"
+#include "store/sqlite/row.h"
+
+// Pages of 4 KiB in the log: at the first a checkpoint that disturbs nobody, at the second one that waits a moment for
+// readers, so that the log can start over.
+enum { WAIT_MS = 60000, CHECKPOINT_PAGES = 4000, RESTART_PAGES = 32000, RESTART_BUSY_MS = 200, BUSY_MS = 2000 };
+
+// --- one request
+
+// SQLite's own failure of a statement goes to *broken, which ends the batch; what concerns this request alone is returned.
+static struct err step_change(struct writer *w, sqlite3_stmt *s, struct why *why, int *broken)
+{
+    int code = sqlite3_step(s);
+    struct err e = connection_failure(&w->connection, code, why);
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    if (failed(e) && (code & 0xff) != SQLITE_TOOBIG)
+        *broken = code;
+    return e;
+}
+
+static struct err read_etag(struct writer *w, const struct store_request *r, bool *present, uint64_t *etag, int *broken)
+{
+    sqlite3_stmt *s;
+    *present = false;
+    TRY(connection_statement(&w->connection, SCHEMA_ETAG, r->table, &s));
+    bind_slice(s, 1, r->partition);
+    bind_slice(s, 2, r->key);
+    int code = sqlite3_step(s);
+    if (code == SQLITE_ROW) {
+        *present = true;
+        *etag = (uint64_t)sqlite3_column_int64(s, 0);
+    } else if (code != SQLITE_DONE) {
+        *broken = code;
+    }
+    struct err e = connection_failure(&w->connection, code, NULL);
+    sqlite3_reset(s);
+    return e;
+}
+
+static struct err change(struct writer *w, struct store_request *r, int *broken)
+{
+    sqlite3_stmt *s;
+    struct connection *c = &w->connection;
+    if (r->condition != STORE_ALWAYS || r->verb == STORE_DELETE) {
+        bool present;
+        uint64_t etag = 0;
+        TRY(read_etag(w, r, &present, &etag, broken));
+        struct err e = store_request_condition(r, present, etag);
+        if (failed(e)) {
+            if (present)
+                TRY(row_get(c, r->table, r->partition, r->key, r->arena, &r->found, &r->why));
+            return e;
+        }
+    }
+    if (r->verb == STORE_DELETE) {
+        TRY(connection_statement(c, SCHEMA_DELETE, r->table, &s));
+        bind_slice(s, 1, r->partition);
+        bind_slice(s, 2, r->key);
+        return step_change(w, s, &r->why, broken);
+    }
+    TRY(connection_statement(c, SCHEMA_PUT, r->table, &s));
+    struct err e = row_bind(c, s, r->table, r->partition, r->key, r->record);
+    if (!failed(e))
+        return step_change(w, s, &r->why, broken);
+    sqlite3_clear_bindings(s);
+    return e;
+}
+
+// --- one batch
+
+// A full disk passes. Anything else that the disk refuses does not: after a failed fsync nobody knows what is on it, and
+// asking again would only hear that all is well.
+static bool is_fatal(int code)
+{
+    int primary = code & 0xff;
+    if (code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP || code == SQLITE_IOERR_NOMEM)
+        return false; // no room for the index of the log, or no memory: nothing was written yet
+    return primary == SQLITE_IOERR || primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB ||
+           primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY;
+}
+
+static void fail_for_good(struct writer *w, const struct why *why)
+{
+    w->failed = true;
+    struct log_line line;
+    log_begin(&line, w->log, ERR_LEVEL_ERROR, "store.failed");
+    log_failure(&line, FAIL(ERR_STORE), why);
+    log_end(&line);
+    if (w->on_fatal != NULL)
+        w->on_fatal(w->context, why);
+}
+
+static int run_control(struct writer *w, enum schema_statement statement)
+{
+    sqlite3_stmt *s;
+    if (failed(connection_statement(&w->connection, statement, 0, &s)))
+        return sqlite3_extended_errcode(w->connection.db);
+    sqlite3_step(s);
+    return sqlite3_reset(s);
+}
+
+// Returns SQLite's code of what broke the whole batch, or SQLITE_OK when all of it is durable.
+static int transact(struct writer *w, size_t count, bool *groups_changed)
+{
+    int broken = run_control(w, SCHEMA_BEGIN_WRITE);
+    for (size_t i = 0; i < count && broken == SQLITE_OK; i++) {
+        w->results[i] = change(w, w->batch[i], &broken);
+        if (broken == SQLITE_OK && sqlite3_get_autocommit(w->connection.db))
+            broken = SQLITE_ABORT; // SQLite gave up the transaction while reading
+        *groups_changed |= w->batch[i]->table == STORE_GROUP && !failed(w->results[i]);
+    }
+    return broken == SQLITE_OK ? run_control(w, SCHEMA_COMMIT) : broken;
+}
+
+static void answer_all(struct writer *w, size_t count, const struct err *instead, const struct why *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct store_request *r = w->batch[i];
+        if (instead != NULL)
+            r->why = *why;
+        w->answer(r, instead != NULL ? *instead : w->results[i]);
+    }
+}
+
+static void carry_out(struct writer *w, size_t count)
+{
+    struct why why = {"The disk failed; the service must be started again."};
+    struct err e = FAIL(ERR_STORE);
+    if (w->failed) {
+        answer_all(w, count, &e, &why);
+        return;
+    }
+    bool groups_changed = false;
+    int broken = transact(w, count, &groups_changed);
+    if (broken == SQLITE_OK) {
+        if (groups_changed)
+            atomic_fetch_add(&w->group_changes, 1);
+        answer_all(w, count, NULL, NULL);
+        return;
+    }
+    // Some of the batch may have seen changes of the others that now did not happen: nobody is told anything but this.
+    e = connection_failure(&w->connection, broken, &why);
+    if (!sqlite3_get_autocommit(w->connection.db))
+        (void)run_control(w, SCHEMA_ROLLBACK);
+    answer_all(w, count, &e, &why);
+    if (is_fatal(broken))
+        fail_for_good(w, &why);
+}
+
+// --- the log
+
+static int after_commit(void *context, sqlite3 *db, const char *name, int pages)
+{
+    (void)db;
+    (void)name;
+    ((struct writer *)context)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static void checkpoint(struct writer *w)
+{
+    if (w->failed || w->wal_pages < CHECKPOINT_PAGES)
+        return;
+    sqlite3 *db = w->connection.db;
+    bool restart = w->wal_pages >= RESTART_PAGES;
+    sqlite3_busy_timeout(db, restart ? RESTART_BUSY_MS : BUSY_MS);
+    int code = sqlite3_wal_checkpoint_v2(db, NULL, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                         NULL);
+    struct why why;
+    if (is_fatal(code)) {
+        (void)connection_failure(&w->connection, code, &why);
+        fail_for_good(w, &why);
+    }
+    sqlite3_busy_timeout(db, BUSY_MS);
+}
+
+// --- the thread
+
+static struct mail *take_batch(struct writer *w, struct mail *mail, size_t *count, bool *stop)
+{
+    for (*count = 0; mail != NULL && *count < w->batch_cap && !*stop; mail = mail->next) {
+        if (mail == &w->stop)
+            *stop = true;
+        else
+            w->batch[(*count)++] = CONTAINER_OF(mail, struct store_request, mail);
+    }
+    return mail;
+}
+
+static void *run(void *context)
+{
+    struct writer *w = context;
+    for (bool stop = false; !stop;) {
+        struct mail *mail = mailbox_wait(&w->inbox, WAIT_MS);
+        while (mail != NULL) {
+            size_t count;
+            mail = take_batch(w, mail, &count, &stop);
+            if (count > 0)
+                carry_out(w, count);
+            checkpoint(w);
+        }
+    }
+    return NULL;
+}
+
+struct err writer_start(struct writer *w, struct why *why)
+{
+    w->batch = calloc(w->batch_cap, sizeof(struct store_request *));
+    w->results = calloc(w->batch_cap, sizeof *w->results);
+    if (w->batch == NULL || w->results == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    sqlite3_wal_hook(w->connection.db, after_commit, w);
+    if (pthread_create(&w->thread, NULL, run, w) != 0)
+        return why_fail(why, ERR_SYSTEM, "No thread could be started for the database.");
+    w->running = true;
+    return OK;
+}
+
+void writer_stop(struct writer *w)
+{
+    if (w->running) {
+        mailbox_post(&w->inbox, &w->stop);
+        pthread_join(w->thread, NULL);
+        w->running = false;
+    }
+    free(w->batch);
+    free(w->results);
+    w->batch = NULL;
+    w->results = NULL;
+}
