@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 
 set -euo pipefail
+# shellcheck disable=SC2034 # for those who source this
+caller=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 jobs=${USHER_JOBS:-$(nproc)}
@@ -39,7 +41,8 @@ meson_build() {
         printf '%s' "$wanted" >"$dir/script-options"
     fi
     if ! ninja -C "$dir" -j "$jobs" >"$log" 2>&1; then
-        grep -Ev '^(\[|ninja: Entering)' "$log" >&2 || true
+        # From the first command that failed; all of it when the build files themselves were wrong.
+        sed -n '/^FAILED:/,$p' "$log" | grep . >&2 || cat "$log" >&2
         rm -f "$log"
         die "building $dir failed"
     fi

@@ -22,7 +22,8 @@ struct mqtt_door {
     // Starts a session for the link; nothing more arrives until mqtt_link_accept or mqtt_link_refuse was called, at once or
     // later. The packet's slices are gone when this returns. NULL: out of memory, the link is refused.
     void *(*connect)(void *context, struct mqtt_link *link, const struct mqtt_connect *connect);
-    // Returns false to close the connection (the topic is not one that this door knows). QoS 1 is acknowledged when true.
+    // Returns false to close the connection (the topic is not one that this door knows). With QoS 1 the PUBACK is out
+    // before anything that the door sends here or later.
     bool (*publish)(void *session, const struct mqtt_publish *publish);
     // The granted QoS, or 0x80.
     uint8_t (*subscribe)(void *session, struct slice filter, uint8_t qos);
@@ -36,11 +37,16 @@ struct link_ticket mqtt_link_ticket(const struct mqtt_link *link);
 // The link if it is still there, else NULL. `front` is the mqtt front of this loop (mqtt_front.h).
 struct mqtt_front;
 struct mqtt_link *mqtt_link_of(struct mqtt_front *front, struct link_ticket ticket);
+void *mqtt_link_session(const struct mqtt_link *link); // what the door's connect returned
 
 // CONNACK 0, never with session present (device-protocol 2.1). max_packet: the cap from now on, in bytes.
 void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet);
 // CONNACK with the code that fits e, one log line, then close.
 void mqtt_link_refuse(struct mqtt_link *link, struct err e, const struct why *why);
+// The same where somebody else has logged why.
+void mqtt_link_refuse_quietly(struct mqtt_link *link, struct err e);
+// One line `device.refused` for a request on this link.
+void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e, const struct why *why);
 // PUBLISH with this QoS (0 or 1). False when the peer reads too slowly: the link is being closed.
 bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice payload, uint8_t qos);
 // Closes after what was written is out, with one log line when e is an error.

@@ -100,6 +100,8 @@ bool instant_parse(struct slice s, int64_t *us)
     if (!literal(&s, 'Z') || s.len > 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
         second > 60)
         return false;
+    if (civil_of(days_of(year, month, day) * 86400000000).day != day)
+        return false; // 31 November
     int64_t seconds = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     *us = seconds * 1000000 + micro;
     return true;

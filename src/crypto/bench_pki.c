@@ -169,32 +169,32 @@ static struct err push_all(GENERAL_NAMES *names, const struct bench_names *wante
     return OK;
 }
 
-static struct err add_names(X509 *certificate, const struct bench_names *wanted, struct why *why)
+// *out is the caller's to free, and NULL on error.
+static struct err make_names(const struct bench_names *wanted, GENERAL_NAMES **out, struct why *why)
 {
-    GENERAL_NAMES *names = GENERAL_NAMES_new();
-    if (names == NULL)
+    *out = GENERAL_NAMES_new();
+    if (*out == NULL)
         return FAIL(ERR_NO_MEMORY);
-    struct err e = push_all(names, wanted, why);
-    if (!failed(e) && X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) != 1)
-        e = FAIL(ERR_NO_MEMORY);
-    GENERAL_NAMES_free(names);
+    struct err e = push_all(*out, wanted, why);
+    if (failed(e)) {
+        GENERAL_NAMES_free(*out);
+        *out = NULL;
+    }
     return e;
 }
 
-static struct err finish_server(X509 *certificate, X509 *ca, EVP_PKEY *ca_key,
-                                const struct bench_names *names, struct why *why)
+static bool finish_server(X509 *certificate, X509 *ca, EVP_PKEY *ca_key, GENERAL_NAMES *names)
 {
     X509V3_CTX context;
     X509V3_set_ctx(&context, ca, certificate, NULL, NULL, 0);
-    TRY(add_names(certificate, names, why));
-    bool done = X509_set_issuer_name(certificate, X509_get_subject_name(ca)) == 1 &&
-                add_extension(certificate, &context, NID_basic_constraints, "critical,CA:FALSE") &&
-                add_extension(certificate, &context, NID_key_usage, "critical,digitalSignature") &&
-                add_extension(certificate, &context, NID_ext_key_usage, "serverAuth") &&
-                add_extension(certificate, &context, NID_subject_key_identifier, "hash") &&
-                add_extension(certificate, &context, NID_authority_key_identifier, "keyid:always") &&
-                sign(certificate, ca_key);
-    return done ? OK : FAIL(ERR_NO_MEMORY);
+    return X509_set_issuer_name(certificate, X509_get_subject_name(ca)) == 1 &&
+           X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1 &&
+           add_extension(certificate, &context, NID_basic_constraints, "critical,CA:FALSE") &&
+           add_extension(certificate, &context, NID_key_usage, "critical,digitalSignature") &&
+           add_extension(certificate, &context, NID_ext_key_usage, "serverAuth") &&
+           add_extension(certificate, &context, NID_subject_key_identifier, "hash") &&
+           add_extension(certificate, &context, NID_authority_key_identifier, "keyid:always") &&
+           sign(certificate, ca_key);
 }
 
 static struct err make_server(X509 *ca, EVP_PKEY *ca_key, const struct bench_names *names, int64_t now_us,
@@ -203,13 +203,16 @@ static struct err make_server(X509 *ca, EVP_PKEY *ca_key, const struct bench_nam
     // the names that count are in the extension; a CN has room for 64 bytes only (RFC 5280 A.1)
     const char *first = names->dns_count > 0 ? names->dns[0] : names->ips[0];
     const char *common_name = strlen(first) <= NAME_MAX_LEN ? first : "usher";
+    GENERAL_NAMES *alternatives;
+    TRY(make_names(names, &alternatives, why));
     EVP_PKEY *pair = EVP_EC_gen("P-256");
     X509 *server = pair != NULL ? begin_certificate(common_name, pair, now_us, SERVER_DAYS) : NULL;
-    struct err e = server != NULL ? finish_server(server, ca, ca_key, names, why) : FAIL(ERR_NO_MEMORY);
-    if (!failed(e))
+    struct err e = FAIL(ERR_NO_MEMORY);
+    if (server != NULL && finish_server(server, ca, ca_key, alternatives))
         e = write_pem(server, pair, certificate, key);
     X509_free(server);
     EVP_PKEY_free(pair);
+    GENERAL_NAMES_free(alternatives);
     return e;
 }
 
@@ -229,6 +232,8 @@ struct err bench_server_make(struct slice ca_certificate, struct slice ca_key,
 {
     if (names->dns_count + names->ip_count == 0)
         return why_fail(why, ERR_INVALID, "a server certificate needs a name");
+    if (slice_empty(ca_certificate) || slice_empty(ca_key))
+        return why_fail(why, ERR_INVALID, "the CA's certificate or key is empty");
     if (ca_certificate.len > BENCH_PEM_MAX || ca_key.len > BENCH_PEM_MAX)
         return why_fail(why, ERR_INVALID, "the CA's certificate or key is too long");
     BIO *public = BIO_new_mem_buf(ca_certificate.at, (int)ca_certificate.len);

@@ -147,7 +147,7 @@ static struct slice without_port(struct slice host)
     size_t colon = host.len;
     while (colon > 0 && host.at[colon - 1] >= '0' && host.at[colon - 1] <= '9')
         colon--;
-    if (colon < 2 || host.at[colon - 1] != ':')
+    if (colon < 2 || colon == host.len || host.at[colon - 1] != ':')
         return host;
     // the colons inside [::1] are no port's
     return host.at[0] == '[' && host.at[colon - 2] != ']' ? host : slice_to(host, colon - 1);

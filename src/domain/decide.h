@@ -72,3 +72,8 @@ struct err decide_admission(const struct admission *admission, struct arena *are
 // allocate, reprovision and plan, for a device that decide_admission let in. ERR_NO_HUB when there is no candidate.
 struct err decide_plan(const struct admission *admission, struct arena *arena, struct decision *out,
                        struct trace *trace, struct why *why);
+// For an operation that a restart interrupted: the device proved itself then; now only the prior registration's
+// intention, and the enrollment that it names, count. Fills all that decide_admission and decide_plan do.
+// ERR_ENROLLMENT_NOT_FOUND, ERR_ENROLLMENT_DISABLED or ERR_NO_HUB when it cannot be carried on.
+struct err decide_resume(const struct admission *admission, struct arena *arena, struct decision *out,
+                         struct trace *trace, struct why *why);

@@ -45,6 +45,31 @@ struct err device_id_check(struct slice id, const char *what, struct why *why)
     return check(id, DEVICE_ID_MAX, "-.%_*?!(),:=@$'+#", what, why);
 }
 
+static bool is_label(struct slice label)
+{
+    if (label.len == 0 || label.len > 63 || label.at[0] == '-' || label.at[label.len - 1] == '-')
+        return false;
+    for (size_t i = 0; i < label.len; i++) {
+        if (!alphanumeric(label.at[i]) && label.at[i] != '-' && label.at[i] != '_')
+            return false;
+    }
+    return true;
+}
+
+struct err host_check(struct slice host, const char *what, struct why *why)
+{
+    size_t colon = slice_find_byte(host, ':');
+    struct slice name = slice_to(host, colon);
+    struct slice label;
+    uint64_t port = 1;
+    if (colon < host.len && (!slice_to_u64(slice_from(host, colon + 1), &port) || port == 0 || port > 65535))
+        return why_fail(why, ERR_INVALID, "%s: the part after ':' must be a port from 1 to 65535", what);
+    bool good = name.len > 0 && name.len <= HOST_MAX && name.at[name.len - 1] != '.';
+    while (good && slice_cut(&name, '.', &label))
+        good = is_label(label);
+    return good ? OK : why_fail(why, ERR_INVALID, "%s must be a host name such as hub.example.com", what);
+}
+
 // The quoted text that is encoded: the number's halves stand where the real service has what changes.
 enum { ETAG_RAW = 38, ETAG_HIGH = 1, ETAG_LOW = 25 };
 

@@ -37,6 +37,7 @@ enum { FLOW_ARENA_CAP = 1 << 20, FLOW_UNDER_WAY_MAX = 20000 };
 // Made by api/device with flow_request_new, filled, handed over with flow_submit.
 struct flow_request {
     struct list links; // the flow's
+    struct list waiting; // the flow's
     enum flow_verb verb;
     struct slice id_scope;
     struct slice registration_id; // as the device wrote it
@@ -53,7 +54,8 @@ struct flow_request {
     // The operation may go on afterwards: the outcome then says `assigning`.
     void (*done)(struct flow_request *request, const struct flow_outcome *outcome);
     void *context; // the caller's
-    uint64_t context_word; // the caller's: room for a ticket
+    uint64_t context_word;    // the caller's: room for a ticket
+    struct slice correlation; // the caller's: what to echo
 };
 
 struct flow;

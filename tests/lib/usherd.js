@@ -11,10 +11,10 @@ const { within, until } = require('./wait');
 
 const ROOT = path.resolve(__dirname, '..', '..');
 
-/** The path of a program of the build: what the environment names, else build/NAME. */
+/** The path of a program of the build: in the folder that script/test names, else in build/. */
 function program(name) {
-  const found = process.env[name.toUpperCase()] || path.join(ROOT, 'build', name);
-  if (!fs.existsSync(found)) throw new Error(`${found} is not there: run script/build, or set ${name.toUpperCase()}`);
+  const found = path.join(process.env.USHER_BUILD || path.join(ROOT, 'build'), name);
+  if (!fs.existsSync(found)) throw new Error(`${found} is not there: run script/build, or set USHER_BUILD`);
   return found;
 }
 
@@ -84,14 +84,18 @@ class Usherd {
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${this.pid}/status`, 'utf8'))[1]);
   }
 
+  /** Address space in KiB: shows a large allocation even before it is touched. */
+  addressSpace() {
+    return Number(/^VmSize:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${this.pid}/status`, 'utf8'))[1]);
+  }
+
   descriptors() {
     return fs.readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
   /** True for a build with AddressSanitizer, whose memory use says nothing. */
   sanitized() {
-    return /__asan|libasan|libclang_rt\.asan/.test(fs.readFileSync(`/proc/${this.pid}/maps`, 'utf8'))
-      || fs.readFileSync(program('usherd')).includes('__asan_init');
+    return fs.readFileSync(program('usherd')).includes('__asan_init');
   }
 
   get running() {

@@ -1,0 +1,141 @@
+// The device API over HTTPS: three routes, each one flow request.
+#include "api/device/api.h"
+
+#include "api/device/messages.h"
+#include "api/device/quirks.h"
+#include "api/version.h"
+
+// Path: /{scope}/registrations/{id} and then `rest`; one more segment holds the operation ID when takes_operation.
+static const struct route {
+    const char *method;
+    const char *rest;
+    size_t segments;
+    enum flow_verb verb;
+} routes[] = {
+    {"PUT", "register", 4, FLOW_REGISTER},
+    {"GET", "operations", 5, FLOW_OPERATION},
+    {"POST", "", 3, FLOW_LOOKUP},
+};
+
+static bool claims(void *context, const struct exchange *x)
+{
+    (void)context;
+    return x->segment_count >= 3 && slice_equal_nocase(x->segments[1], SLICE("registrations"));
+}
+
+static bool path_fits(const struct route *route, const struct exchange *x)
+{
+    return x->segment_count == route->segments &&
+           (route->segments == 3 || slice_equal_nocase(x->segments[3], slice_text(route->rest)));
+}
+
+static const struct route *route_of(const struct exchange *x, struct err *why_not)
+{
+    *why_not = FAIL(ERR_ROUTE);
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (!path_fits(&routes[i], x))
+            continue;
+        if (slice_equal(x->request.method_text, slice_text(routes[i].method)))
+            return &routes[i];
+        *why_not = FAIL(ERR_METHOD);
+    }
+    return NULL;
+}
+
+static void answer_outcome(struct exchange *x, enum flow_verb verb, const struct flow_outcome *outcome)
+{
+    bool final = outcome->registration->status != STATUS_ASSIGNING;
+    char seconds[12];
+    if (!final) {
+        struct buf text = {.at = (uint8_t *)seconds, .room = sizeof seconds, .cap = sizeof seconds};
+        buf_decimal(&text, outcome->retry_after_s);
+        struct slice kept = {0};
+        if (!failed(arena_copy(&x->arena, buf_slice(&text), &kept)))
+            exchange_header(x, "Retry-After", kept);
+    }
+    if (verb == FLOW_LOOKUP)
+        device_result_write(&x->body, outcome);
+    else
+        device_operation_write(&x->body, outcome);
+    // 202 to a register call even when assigned: C# and the identity service take nothing else (device-protocol 3.3)
+    exchange_answer(x, verb == FLOW_REGISTER || !final ? 202 : 200);
+}
+
+static void done(struct flow_request *request, const struct flow_outcome *outcome)
+{
+    struct exchange *x = request->context;
+    memcpy(x->tracking_id, request->tracking_id, GUID_TEXT);
+    x->logged = true;
+    bool disabled = outcome->registration != NULL && outcome->registration->status == STATUS_DISABLED;
+    if (failed(outcome->result))
+        exchange_refuse(x, outcome->result, &outcome->why);
+    else if (disabled)
+        exchange_refuse(x, FAIL(ERR_ENROLLMENT_DISABLED), NULL);
+    else
+        answer_outcome(x, request->verb, outcome);
+}
+
+static struct err fill(const struct exchange *x, const struct route *route, struct flow_request *request,
+                       struct why *why)
+{
+    struct arena *arena = &request->arena;
+    struct slice authorization = http_header(&x->request, SLICE("Authorization"));
+    struct slice agent = http_header(&x->request, SLICE("User-Agent"));
+    if (agent.len == 0)
+        agent = http_header(&x->request, SLICE("UserAgent")); // the C SDK spells it so
+    const struct quirk *quirk = quirk_of_http(agent);
+    request->verb = route->verb;
+    request->protocol = SLICE("http");
+    request->client = quirk->client[0] != '\0' ? slice_text(quirk->client) : agent;
+    request->connection = x->connection;
+    TRY(api_version_check(x, why));
+    TRY(arena_copy(arena, request->client, &request->client));
+    TRY(arena_copy(arena, x->peer, &request->peer));
+    TRY(arena_copy(arena, x->segments[0], &request->id_scope));
+    TRY(arena_copy(arena, x->segments[2], &request->registration_id));
+    if (route->verb == FLOW_OPERATION)
+        TRY(arena_copy(arena, x->segments[4], &request->operation_id));
+    else
+        TRY(device_body_read(x->request.body, request->registration_id, arena, &request->payload, why));
+    if (authorization.len == 0)
+        return why_fail(why, ERR_CREDENTIAL_MISSING, "send a SAS token in the Authorization header");
+    struct slice token = {0};
+    TRY(arena_copy(arena, authorization, &token));
+    request->credential.kind = CREDENTIAL_SAS;
+    return sas_parse(token, &request->credential.sas, why);
+}
+
+static void handle(void *context, struct exchange *x)
+{
+    struct device_api *api = context;
+    struct err e = OK;
+    const struct route *route = route_of(x, &e);
+    if (route == NULL) {
+        exchange_refuse(x, e, NULL);
+        return;
+    }
+    if (x->request.length_missing) {
+        exchange_refuse(x, FAIL(ERR_LENGTH_REQUIRED), NULL);
+        return;
+    }
+    struct flow_request *request = flow_request_new(api->flow);
+    if (request == NULL) {
+        exchange_refuse(x, FAIL(ERR_OVERLOADED), NULL);
+        return;
+    }
+    struct why why = {0};
+    e = fill(x, route, request, &why);
+    if (failed(e)) {
+        flow_request_free(api->flow, request);
+        exchange_refuse(x, e, &why);
+        return;
+    }
+    request->done = done;
+    request->context = x;
+    flow_submit(api->flow, request);
+}
+
+struct http_area device_http_area(struct device_api *api)
+{
+    return (struct http_area){.name = "device", .claims = claims, .handle = handle, .context = api};
+}

@@ -1,0 +1,381 @@
+// The device API over MQTT: a CONNECT is one flow request, each register or poll another.
+#include "api/device/api.h"
+
+#include <stdlib.h>
+
+#include "api/device/messages.h"
+#include "api/device/quirks.h"
+#include "api/error_body.h"
+
+enum {
+    SESSION_ARENA_CAP = 16 * 1024,
+    MESSAGE_MAX = 100 * 1024, // 96 KB of payload, and the topic
+    REPLY_MAX = 256 * 1024,
+    UNDER_WAY_MAX = 4,  // requests of one device at once
+    DELAYED_MAX = 4096, // replies of one loop that wait for their time
+};
+
+#define REGISTER_TOPIC SLICE("$dps/registrations/PUT/iotdps-register/?")
+#define POLL_TOPIC     SLICE("$dps/registrations/GET/iotdps-get-operationstatus/?")
+#define REPLY_FILTER   SLICE("$dps/registrations/res/#")
+
+struct session {
+    struct device_api *api;
+    struct mqtt_link *link;
+    struct arena arena;
+    struct slice id_scope;
+    struct slice registration_id;
+    struct slice client;
+    struct credential credential;
+    const struct quirk *quirk;
+    bool subscribed;
+    uint8_t qos; // granted for replies
+    unsigned under_way;
+};
+
+// ---- the user name -----------------------------------------------------------------------------------------------------------
+
+struct user_name {
+    struct slice id_scope;
+    struct slice registration_id;
+    struct slice api_version;
+    struct slice client_version; // percent-encoded, or empty
+};
+
+// {scope}/registrations/{id}/api-version={v}[&ClientVersion=…][&…] (device-protocol 2.1).
+static bool user_name_split(struct slice text, struct user_name *out)
+{
+    struct slice registrations = SLICE("/registrations/");
+    struct slice version = SLICE("/api-version=");
+    size_t at = slice_find(text, registrations);
+    if (at == text.len)
+        return false;
+    struct slice rest = slice_from(text, at + registrations.len);
+    size_t end = slice_find(rest, version);
+    if (end == rest.len)
+        return false;
+    struct slice options = slice_from(rest, end + version.len);
+    *out = (struct user_name){.id_scope = slice_to(text, at), .registration_id = slice_to(rest, end)};
+    (void)slice_cut(&options, '&', &out->api_version);
+    struct slice client = SLICE("ClientVersion=");
+    if (slice_starts_with(options, client)) // the rest of it may hold an unencoded '&'
+        out->client_version = slice_from(options, client.len);
+    return true;
+}
+
+static bool claims(void *context, const struct mqtt_connect *connect)
+{
+    (void)context;
+    struct user_name name;
+    return connect->has_user_name && user_name_split(connect->user_name, &name);
+}
+
+// ---- requests ------------------------------------------------------------------------------------------------------------------
+
+static struct err request_fill(struct session *s, enum flow_verb verb, struct flow_request *request)
+{
+    struct arena *arena = &request->arena;
+    struct slice token = {0};
+    request->verb = verb;
+    request->protocol = SLICE("mqtt");
+    request->connection = mqtt_link_connection(s->link);
+    struct link_ticket ticket = mqtt_link_ticket(s->link);
+    request->context_word = (uint64_t)ticket.slot << 32 | ticket.generation;
+    request->context = s->api;
+    TRY(arena_copy(arena, mqtt_link_peer(s->link), &request->peer));
+    TRY(arena_copy(arena, s->id_scope, &request->id_scope));
+    TRY(arena_copy(arena, s->registration_id, &request->registration_id));
+    TRY(arena_copy(arena, s->client, &request->client));
+    // the session's credential views the session's memory, which the request may outlive
+    request->credential = s->credential;
+    const struct sas_token *sas = &s->credential.sas;
+    TRY(arena_copy(arena, sas->resource, &token));
+    request->credential.sas.resource = token;
+    TRY(arena_copy(arena, sas->expiry_text, &token));
+    request->credential.sas.expiry_text = token;
+    TRY(arena_copy(arena, sas->policy, &token));
+    request->credential.sas.policy = token;
+    return OK;
+}
+
+static struct session *session_of(const struct flow_request *request)
+{
+    struct device_api *api = request->context;
+    struct link_ticket ticket = {(uint32_t)(request->context_word >> 32), (uint32_t)request->context_word};
+    struct mqtt_link *link = mqtt_link_of(api->front, ticket);
+    return link != NULL ? mqtt_link_session(link) : NULL;
+}
+
+// ---- CONNECT -------------------------------------------------------------------------------------------------------------------
+
+static void authenticated(struct flow_request *request, const struct flow_outcome *outcome)
+{
+    struct session *s = session_of(request);
+    if (s == NULL)
+        return;
+    if (failed(outcome->result)) {
+        mqtt_link_refuse_quietly(s->link, outcome->result);
+        return;
+    }
+    mqtt_link_accept(s->link, MESSAGE_MAX);
+}
+
+static struct err session_fill(struct session *s, const struct mqtt_connect *connect, struct why *why)
+{
+    struct user_name name = {0};
+    struct slice token = {0};
+    (void)user_name_split(connect->user_name, &name);
+    if (!slice_equal_nocase(connect->client_id, name.registration_id)) {
+        return why_fail(why, ERR_IDENTITY_MISMATCH, "the client ID is \"%.*s\", but the user name says \"%.*s\"",
+                        SLICE_ARG(connect->client_id), SLICE_ARG(name.registration_id));
+    }
+    if (!connect->has_password || connect->password.len == 0)
+        return why_fail(why, ERR_CREDENTIAL_MISSING, "send a SAS token as the password");
+    s->quirk = quirk_of_mqtt(name.api_version, name.client_version);
+    s->client = s->quirk->client[0] != '\0' ? slice_text(s->quirk->client) : name.client_version;
+    TRY(arena_copy(&s->arena, s->client, &s->client));
+    TRY(arena_copy(&s->arena, name.id_scope, &s->id_scope));
+    TRY(arena_copy(&s->arena, name.registration_id, &s->registration_id));
+    TRY(arena_copy(&s->arena, connect->password, &token));
+    s->credential.kind = CREDENTIAL_SAS;
+    return sas_parse(token, &s->credential.sas, why);
+}
+
+static void *connected(void *context, struct mqtt_link *link, const struct mqtt_connect *connect)
+{
+    struct device_api *api = context;
+    struct session *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    struct why why = {0};
+    *s = (struct session){.api = api, .link = link, .arena = arena_capped(SESSION_ARENA_CAP)};
+    struct err e = session_fill(s, connect, &why);
+    struct flow_request *request = failed(e) ? NULL : flow_request_new(api->flow);
+    if (!failed(e))
+        e = request == NULL ? FAIL(ERR_OVERLOADED) : request_fill(s, FLOW_AUTHENTICATE, request);
+    if (failed(e)) {
+        flow_request_free(api->flow, request);
+        mqtt_link_refuse(link, e, &why);
+        return s;
+    }
+    request->done = authenticated;
+    flow_submit(api->flow, request);
+    return s;
+}
+
+// ---- replies -------------------------------------------------------------------------------------------------------------------
+
+// A reply that must not be too fast for its client (quirks.c).
+struct delayed {
+    struct list links;
+    struct device_api *api;
+    struct link_ticket ticket;
+    struct poll_timer timer;
+    struct buf topic;
+    struct buf body;
+};
+
+static void delayed_free(struct delayed *d)
+{
+    list_remove(&d->links);
+    d->api->delayed_count--;
+    poller_timer_release(d->api->poller, &d->timer);
+    buf_release(&d->topic);
+    buf_release(&d->body);
+    free(d);
+}
+
+static void send_delayed(struct poll_timer *timer)
+{
+    struct delayed *d = timer->context;
+    struct mqtt_link *link = mqtt_link_of(d->api->front, d->ticket);
+    if (link != NULL) {
+        struct session *s = mqtt_link_session(link);
+        (void)mqtt_link_publish(link, buf_slice(&d->topic), buf_slice(&d->body), s->qos);
+    }
+    delayed_free(d);
+}
+
+// Takes over both buffers.
+static void send_later(struct session *s, struct buf *topic, struct buf *body)
+{
+    struct device_api *api = s->api;
+    struct delayed *d = api->delayed_count < DELAYED_MAX ? calloc(1, sizeof *d) : NULL;
+    if (d == NULL) {
+        mqtt_link_close(s->link, FAIL(ERR_OVERLOADED), NULL);
+        return;
+    }
+    *d = (struct delayed){.api = api, .ticket = mqtt_link_ticket(s->link), .topic = *topic, .body = *body};
+    *topic = buf_capped(0);
+    *body = buf_capped(0);
+    list_append(&api->delayed, &d->links);
+    api->delayed_count++;
+    d->timer.fire = send_delayed;
+    d->timer.context = d;
+    if (failed(poller_timer_start(api->poller, &d->timer, s->quirk->reply_delay_ms)))
+        send_delayed(&d->timer);
+}
+
+// $dps/registrations/res/{status}/?$rid={rid}[&retry-after={s}], exactly (device-protocol 2.4).
+static void reply(struct session *s, unsigned status, struct slice rid, uint32_t retry_after_s, struct buf *body)
+{
+    struct buf topic = buf_capped(4096);
+    buf_text(&topic, "$dps/registrations/res/");
+    buf_decimal(&topic, status);
+    buf_text(&topic, "/?$rid=");
+    buf_bytes(&topic, rid);
+    if (retry_after_s > 0) {
+        buf_text(&topic, "&retry-after=");
+        buf_decimal(&topic, retry_after_s);
+    }
+    if (failed(buf_err(&topic)) || failed(buf_err(body)))
+        mqtt_link_close(s->link, FAIL(ERR_NO_MEMORY), NULL);
+    else if (s->subscribed && s->quirk->reply_delay_ms > 0)
+        send_later(s, &topic, body);
+    else if (s->subscribed)
+        (void)mqtt_link_publish(s->link, buf_slice(&topic), buf_slice(body), s->qos);
+    buf_release(&topic);
+}
+
+static void reply_error(struct session *s, struct err e, const struct why *why, struct slice rid, struct slice tracking_id)
+{
+    enum { RETRY_BUSY_S = 5 };
+    const struct err_info *info = err_info(e);
+    struct buf body = buf_capped(REPLY_MAX);
+    bool retryable = info->class == ERR_CLASS_BUSY || info->class == ERR_CLASS_FAULT;
+    error_body_write(&body, e, why, tracking_id, clock_wall_us(s->api->clock));
+    reply(s, info->http, rid, retryable && info->http >= 429 ? RETRY_BUSY_S : 0, &body);
+    buf_release(&body);
+}
+
+static void registered(struct flow_request *request, const struct flow_outcome *outcome)
+{
+    struct session *s = session_of(request);
+    if (s == NULL)
+        return;
+    s->under_way--;
+    struct slice rid = request->correlation;
+    struct slice tracking_id = slice_of(request->tracking_id, GUID_TEXT);
+    bool disabled = outcome->registration != NULL && outcome->registration->status == STATUS_DISABLED;
+    if (failed(outcome->result) || disabled) {
+        struct err e = disabled ? FAIL(ERR_ENROLLMENT_DISABLED) : outcome->result;
+        reply_error(s, e, &outcome->why, rid, tracking_id);
+        return;
+    }
+    struct buf body = buf_capped(REPLY_MAX);
+    device_operation_write(&body, outcome);
+    reply(s, outcome->registration->status == STATUS_ASSIGNING ? 202 : 200, rid, outcome->retry_after_s, &body);
+    buf_release(&body);
+}
+
+// ---- PUBLISH -------------------------------------------------------------------------------------------------------------------
+
+// The value of a parameter of the topic's query, as it stands there.
+static struct slice parameter(struct slice query, struct slice name)
+{
+    struct slice part;
+    while (slice_cut(&query, '&', &part)) {
+        struct slice key;
+        if (slice_cut(&part, '=', &key) && slice_equal(key, name))
+            return part;
+    }
+    return (struct slice){0};
+}
+
+static struct err publish_fill(struct session *s, enum flow_verb verb, struct slice query,
+                               const struct mqtt_publish *publish, struct flow_request *request, struct why *why)
+{
+    TRY(request_fill(s, verb, request));
+    TRY(arena_copy(&request->arena, parameter(query, SLICE("$rid")), &request->correlation));
+    if (verb == FLOW_REGISTER)
+        return device_body_read(publish->payload, s->registration_id, &request->arena, &request->payload, why);
+    return arena_copy(&request->arena, parameter(query, SLICE("operationId")), &request->operation_id);
+}
+
+static bool published(void *session, const struct mqtt_publish *publish)
+{
+    struct session *s = session;
+    bool registers = slice_starts_with(publish->topic, REGISTER_TOPIC);
+    if (!registers && !slice_starts_with(publish->topic, POLL_TOPIC))
+        return false;
+    struct slice query = slice_from(publish->topic, registers ? REGISTER_TOPIC.len : POLL_TOPIC.len);
+    struct flow_request *request = s->under_way < UNDER_WAY_MAX ? flow_request_new(s->api->flow) : NULL;
+    struct why why = {0};
+    struct err e = FAIL(s->under_way < UNDER_WAY_MAX ? ERR_OVERLOADED : ERR_THROTTLED);
+    if (request != NULL)
+        e = publish_fill(s, registers ? FLOW_REGISTER : FLOW_OPERATION, query, publish, request, &why);
+    if (!failed(e)) {
+        s->under_way++;
+        request->done = registered;
+        flow_submit(s->api->flow, request);
+        return true;
+    }
+    char tracking_id[GUID_TEXT] = "00000000-0000-0000-0000-000000000000";
+    if (request != NULL)
+        memcpy(tracking_id, request->tracking_id, GUID_TEXT);
+    mqtt_link_log_refusal(s->link, s->registration_id, e, &why);
+    reply_error(s, e, &why, parameter(query, SLICE("$rid")), slice_of(tracking_id, GUID_TEXT));
+    flow_request_free(s->api->flow, request);
+    return true;
+}
+
+// ---- the rest of the door --------------------------------------------------------------------------------------------------------
+
+static uint8_t subscribed(void *session, struct slice filter, uint8_t qos)
+{
+    struct session *s = session;
+    if (!slice_equal(filter, REPLY_FILTER))
+        return MQTT_SUBSCRIPTION_FAILED;
+    s->subscribed = true;
+    s->qos = qos > 0 ? 1 : 0;
+    return s->qos;
+}
+
+static void unsubscribed(void *session, struct slice filter)
+{
+    struct session *s = session;
+    if (slice_equal(filter, REPLY_FILTER))
+        s->subscribed = false;
+}
+
+static void closed(void *session)
+{
+    struct session *s = session;
+    arena_release(&s->arena);
+    free(s);
+}
+
+struct mqtt_door device_mqtt_door(struct device_api *api)
+{
+    return (struct mqtt_door){
+        .name = "device",
+        .claims = claims,
+        .connect = connected,
+        .publish = published,
+        .subscribe = subscribed,
+        .unsubscribe = unsubscribed,
+        .closed = closed,
+        .context = api,
+    };
+}
+
+struct err device_api_new(struct flow *flow, struct mqtt_front *front, struct poller *poller, const struct clock *clock,
+                          const struct log *log, struct device_api **out)
+{
+    struct device_api *api = calloc(1, sizeof *api);
+    *out = api;
+    if (api == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    *api = (struct device_api){.flow = flow, .front = front, .poller = poller, .clock = clock, .log = log};
+    list_init(&api->delayed);
+    return OK;
+}
+
+void device_api_free(struct device_api *api)
+{
+    if (api == NULL)
+        return;
+    LIST_EACH(at, &api->delayed)
+        delayed_free(CONTAINER_OF(at, struct delayed, links));
+    free(api);
+}

@@ -1,0 +1,395 @@
+// The life of a registration on one screen: which steps each verb takes, in order. How a step is done is in steps.c and
+// record.c; here is how they follow one another.
+#include "flow/run.h"
+
+#include <stdlib.h>
+
+static const struct step authenticate[] = {
+    {"load", step_load},
+    {"admit", step_admit},
+    {0},
+};
+static const struct step register_device[] = {
+    {"load", step_load},           // the service, the enrollments, the prior registration
+    {"admit", step_admit},         // domain: match, attest
+    {"join", step_join},           // wait for another request that registers the same device
+    {"plan", step_plan},           // domain: allocate, reprovision, plan
+    {"intend", step_intend},       // durable: this operation is taking this device to that hub, by these steps
+    {"carry out", step_carry_out}, // each step against the hub connector
+    {"record", step_record},       // durable: the registration; then the answer
+    {0},
+};
+static const struct step find_operation[] = {
+    {"load", step_load},
+    {"admit", step_admit},
+    {"find", step_find_operation},
+    {0},
+};
+static const struct step find_registration[] = {
+    {"load", step_load},
+    {"admit", step_admit},
+    {"find", step_find_registration},
+    {0},
+};
+// After a restart: the intent is there already.
+static const struct step resume[] = {
+    {"load intention", step_load_intention},
+    {"carry out", step_carry_out},
+    {"record", step_record},
+    {0},
+};
+
+static const struct step *const tables[] = {
+    [FLOW_AUTHENTICATE] = authenticate,
+    [FLOW_REGISTER] = register_device,
+    [FLOW_OPERATION] = find_operation,
+    [FLOW_LOOKUP] = find_registration,
+};
+
+static void run_free(struct run *run)
+{
+    struct flow *flow = run->flow;
+    list_remove(&run->request.links);
+    list_remove(&run->request.waiting);
+    poller_timer_release(flow->ports.poller, &run->timer);
+    directory_release(run->snapshot);
+    arena_release(&run->request.arena);
+    secret_wipe(&run->decision.primary_key);
+    secret_wipe(&run->decision.secondary_key);
+    secret_wipe(&run->hub.identity.primary_key);
+    secret_wipe(&run->hub.identity.secondary_key);
+    free(run);
+    flow->count--;
+    if (flow->count == 0 && flow->idle != NULL) {
+        void (*idle)(void *context) = flow->idle;
+        flow->idle = NULL;
+        idle(flow->idle_context);
+    }
+}
+
+void run_end(struct run *run)
+{
+    run_free(run);
+}
+
+static void answer(struct run *run, const struct flow_outcome *outcome)
+{
+    if (run->answered || run->resumed)
+        return;
+    run->answered = true;
+    list_remove(&run->request.waiting);
+    run->request.done(&run->request, outcome);
+}
+
+static void refuse_late(struct poll_timer *timer)
+{
+    struct run *run = timer->context;
+    (void)run_refuse(run, run->failure);
+    run_free(run);
+}
+
+enum step_result run_refuse(struct run *run, struct err e)
+{
+    if (run->submitting) {
+        run->failure = e;
+        run->timer.fire = refuse_late;
+        if (!failed(poller_timer_start(run->flow->ports.poller, &run->timer, 0)))
+            return STEP_WAITS;
+    }
+    struct flow_outcome outcome = {.result = e, .why = run->why};
+    run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
+    answer(run, &outcome);
+    return STEP_ENDS;
+}
+
+void run_answer(struct run *run, const struct registration *registration)
+{
+    const struct enrollment *enrollment = run->decision.enrollment;
+    bool group = enrollment != NULL && enrollment->kind == ENROLLMENT_GROUP;
+    struct flow_outcome outcome = {
+        .result = OK,
+        .registration = registration,
+        .attestation = enrollment != NULL ? enrollment->attestation.type : ATTESTATION_NONE,
+        .group_id = group ? enrollment->id : (struct slice){0},
+        .retry_after_s =
+            registration != NULL && registration->status == STATUS_ASSIGNING ? run->flow->settings.retry_after_s : 0,
+    };
+    answer(run, &outcome);
+}
+
+// Takes steps until one waits or the table ends.
+void run_advance(struct run *run)
+{
+    while (run->step->take != NULL) {
+        const struct step *taken = run->step;
+        switch (taken->take(run)) {
+        case STEP_DONE:
+            if (run->step == taken)
+                run->step++;
+            break;
+        case STEP_WAITS:
+            return;
+        case STEP_ENDS:
+            run_free(run);
+            return;
+        }
+    }
+    run_answer(run, run->admission.prior);
+    run_free(run);
+}
+
+void run_continue(struct run *run)
+{
+    run->step++;
+    run_advance(run);
+}
+
+void run_rewind(struct run *run)
+{
+    run->step = tables[run->request.verb];
+    run->trace.count = 0;
+}
+
+static void woken(struct poll_timer *timer)
+{
+    struct run *run = timer->context;
+    run->sleeping = false;
+    run_advance(run);
+}
+
+enum step_result run_again_after(struct run *run, int64_t ms)
+{
+    run->timer.fire = woken;
+    run->timer.context = run;
+    if (run->flow->stopping)
+        return run_refuse(run, why_fail(&run->why, ERR_STOPPING, "the operation is taken up at the next start"));
+    if (failed(poller_timer_start(run->flow->ports.poller, &run->timer, ms)))
+        return run_refuse(run, FAIL(ERR_NO_MEMORY));
+    run->sleeping = true;
+    return STEP_WAITS;
+}
+
+enum step_result run_ask_store(struct run *run, void (*done)(struct store_request *request))
+{
+    run->store.partition = run->admission.service->id_scope;
+    run->store.key = run->key;
+    run->store.arena = &run->request.arena;
+    run->store.done = done;
+    run->store.context = run;
+    store_submit(run->flow->ports.store, &run->store);
+    return STEP_WAITS;
+}
+
+// ---- answering in time ---------------------------------------------------------------------------------------------------
+
+static void arm_answer_timer(struct flow *flow);
+
+// Register calls that have waited long enough are told `assigning`. One whose intent is not durable yet has no operation
+// to be told about, and is answered as soon as it has.
+static void answer_late(struct poll_timer *timer)
+{
+    struct flow *flow = timer->context;
+    int64_t now = clock_monotonic_us(flow->ports.clock);
+    flow->answer_timer_runs = false;
+    LIST_EACH(at, &flow->waiting) {
+        struct run *run = CONTAINER_OF(at, struct run, request.waiting);
+        if (run->answer_by_us > now)
+            break;
+        list_remove(at);
+        run->answer_by_us = 0;
+        // a record of the end that is being written is not told before it is durable
+        if (run->intended && run->record.status == STATUS_ASSIGNING)
+            run_answer(run, &run->record);
+        else if (run->joined.len > 0)
+            run_answer(run, run->admission.prior);
+    }
+    arm_answer_timer(flow);
+}
+
+static void arm_answer_timer(struct flow *flow)
+{
+    if (flow->answer_timer_runs || list_empty(&flow->waiting))
+        return;
+    struct run *first = CONTAINER_OF(flow->waiting.next, struct run, request.waiting);
+    int64_t left_us = first->answer_by_us - clock_monotonic_us(flow->ports.clock);
+    flow->answer_timer.fire = answer_late;
+    flow->answer_timer.context = flow;
+    // without memory for a timer the calls are answered when their operations end
+    flow->answer_timer_runs =
+        !failed(poller_timer_start(flow->ports.poller, &flow->answer_timer, left_us > 0 ? left_us / 1000 + 1 : 0));
+}
+
+// ---- from outside ----------------------------------------------------------------------------------------------------------
+
+struct err flow_new(const struct flow_settings *settings, const struct flow_ports *ports, struct flow **out)
+{
+    struct flow *flow = calloc(1, sizeof *flow);
+    *out = flow;
+    if (flow == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    flow->settings = *settings;
+    flow->ports = *ports;
+    list_init(&flow->runs);
+    list_init(&flow->waiting);
+    return OK;
+}
+
+void flow_free(struct flow *flow)
+{
+    if (flow == NULL)
+        return;
+    INVARIANT(flow->count == 0);
+    poller_timer_release(flow->ports.poller, &flow->answer_timer);
+    free(flow);
+}
+
+struct flow_request *flow_request_new(struct flow *flow)
+{
+    if (flow->count >= FLOW_UNDER_WAY_MAX || flow->stopping)
+        return NULL;
+    struct run *run = calloc(1, sizeof *run);
+    if (run == NULL)
+        return NULL;
+    uint8_t random[16];
+    random_fill_from(flow->ports.random, random, sizeof random);
+    guid_format(random, run->request.tracking_id);
+    run->flow = flow;
+    run->request.arena = arena_capped(FLOW_ARENA_CAP);
+    run->request.arena.wipe = true;
+    list_append(&flow->runs, &run->request.links);
+    flow->count++;
+    return &run->request;
+}
+
+void flow_request_free(struct flow *flow, struct flow_request *request)
+{
+    (void)flow;
+    if (request != NULL)
+        run_free(CONTAINER_OF(request, struct run, request));
+}
+
+void flow_submit(struct flow *flow, struct flow_request *request)
+{
+    struct run *run = CONTAINER_OF(request, struct run, request);
+    run->step = tables[request->verb];
+    run->started_us = clock_monotonic_us(flow->ports.clock);
+    if (request->verb == FLOW_REGISTER) {
+        run->answer_by_us = run->started_us + flow->settings.inline_wait_ms * 1000;
+        list_append(&flow->waiting, &request->waiting);
+        arm_answer_timer(flow);
+    }
+    run->timer.context = run;
+    run->submitting = true;
+    const struct step *first = run->step;
+    enum step_result result = first->take(run);
+    INVARIANT(result != STEP_DONE); // the first step loads
+    run->submitting = false;
+    if (result == STEP_ENDS)
+        run_free(run);
+}
+
+void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)
+{
+    flow->stopping = true;
+    // what waits for a hub or for somebody else is recorded, and taken up at the next start
+    LIST_EACH(at, &flow->runs) {
+        struct run *run = CONTAINER_OF(at, struct run, request.links);
+        if (!run->sleeping)
+            continue;
+        (void)run_refuse(run, why_fail(&run->why, ERR_STOPPING, "the operation is taken up at the next start"));
+        run_free(run);
+    }
+    if (flow->count == 0) {
+        idle(context);
+        return;
+    }
+    flow->idle_context = context;
+    flow->idle = idle;
+}
+
+size_t flow_under_way(const struct flow *flow)
+{
+    return flow->count;
+}
+
+// ---- taking up what was left unfinished ------------------------------------------------------------------------------------
+
+enum { RESUME_PAGE = 200 };
+
+struct resumption {
+    struct flow *flow;
+    struct arena arena;
+    struct store_request request;
+    struct query_value assigning;
+    struct query_node where;
+    size_t found;
+};
+
+static void resume_one(struct flow *flow, const struct registration *registration, struct slice id_scope)
+{
+    struct flow_request *request = flow_request_new(flow);
+    if (request == NULL)
+        return;
+    struct run *run = CONTAINER_OF(request, struct run, request);
+    request->protocol = SLICE("resume");
+    if (failed(arena_copy(&request->arena, id_scope, &request->id_scope)) ||
+        failed(arena_copy(&request->arena, registration->id, &request->registration_id))) {
+        run_free(run);
+        return;
+    }
+    run->resumed = true;
+    run->step = resume;
+    run->started_us = clock_monotonic_us(flow->ports.clock);
+    run_advance(run);
+}
+
+static void resume_page(struct store_request *request);
+
+static void ask_unfinished(struct resumption *r, struct slice after)
+{
+    r->request = (struct store_request){
+        .verb = STORE_QUERY,
+        .table = STORE_REGISTRATION,
+        .where = &r->where,
+        .limit = RESUME_PAGE,
+        .after = after,
+        .arena = &r->arena,
+        .done = resume_page,
+        .context = r,
+    };
+    store_submit(r->flow->ports.store, &r->request);
+}
+
+static void resume_page(struct store_request *request)
+{
+    struct resumption *r = request->context;
+    struct flow *flow = r->flow;
+    if (!failed(request->result)) {
+        for (size_t i = 0; i < request->count; i++)
+            resume_one(flow, request->rows[i], request->row_partitions[i]);
+        r->found += request->count;
+        if (request->more) {
+            ask_unfinished(r, request->last);
+            return;
+        }
+    }
+    struct log_line line;
+    log_begin(&line, flow->ports.log, failed(request->result) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO, "operations.resumed");
+    log_number(&line, LOG_count, (int64_t)r->found);
+    if (failed(request->result))
+        log_failure(&line, request->result, &request->why);
+    log_end(&line);
+    arena_release(&r->arena);
+    free(r);
+}
+
+void flow_resume(struct flow *flow)
+{
+    struct resumption *r = calloc(1, sizeof *r);
+    INVARIANT(r != NULL); // at start-up
+    r->flow = flow;
+    r->arena = arena_capped((size_t)64 << 20);
+    r->assigning = (struct query_value){.kind = QUERY_TEXT, .text = SLICE("assigning")};
+    r->where = (struct query_node){.op = QUERY_EQ, .path = SLICE("status"), .values = &r->assigning, .count = 1};
+    ask_unfinished(r, (struct slice){0});
+}

@@ -1,0 +1,293 @@
+// The steps that write: intend, carry out, record, and the record of a refusal. What is durable comes before what is
+// done, and before what is said (architecture 4).
+#include "flow/run.h"
+
+enum { BACKOFF_FIRST_MS = 50, BACKOFF_LAST_MS = 30000 };
+
+static int64_t backoff_ms(unsigned attempts)
+{
+    int64_t ms = BACKOFF_FIRST_MS;
+    for (unsigned i = 1; i < attempts && ms < BACKOFF_LAST_MS; i++)
+        ms *= 2;
+    return ms < BACKOFF_LAST_MS ? ms : BACKOFF_LAST_MS;
+}
+
+// `5.<16 hex>.<guid>`: 128 random bits, URL-safe (device-protocol 8.2).
+static struct err operation_id_new(struct run *run, struct slice *out)
+{
+    uint8_t random[24];
+    char guid[GUID_TEXT];
+    char hex[16];
+    struct buf hex_buf = {.at = (uint8_t *)hex, .room = sizeof hex, .cap = sizeof hex};
+    random_fill_from(run->flow->ports.random, random, sizeof random);
+    guid_format(random, guid);
+    hex_encode_lower(&hex_buf, slice_of(random + 16, 8));
+    return arena_printf(&run->request.arena, out, "5.%.16s.%.36s", hex, guid);
+}
+
+// Writes run->record over what was loaded, only if that is still so.
+static enum step_result put(struct run *run, void (*done)(struct store_request *request))
+{
+    run->record.etag = random_etag(run->flow->ports.random);
+    run->record.updated_us = clock_wall_us(run->flow->ports.clock);
+    run->store = (struct store_request){
+        .verb = STORE_PUT,
+        .table = STORE_REGISTRATION,
+        .condition = run->held != 0 ? STORE_IF_MATCH : STORE_IF_ABSENT,
+        .match = run->held,
+        .record = &run->record,
+    };
+    return run_ask_store(run, done);
+}
+
+static bool lost_race(struct err e)
+{
+    return e.code == ERR_CONFLICT || e.code == ERR_ETAG || e.code == ERR_ABSENT;
+}
+
+// The registration as it is before this operation changes it.
+static struct err record_begin(struct run *run)
+{
+    const struct registration *prior = run->admission.prior;
+    const struct enrollment *enrollment = run->decision.enrollment;
+    run->record = prior != NULL ? *prior : (struct registration){.created_us = run->admission.now_us};
+    run->record.id = run->request.registration_id;
+    run->record.enrollment_kind = enrollment->kind;
+    TRY(arena_lower(&run->request.arena, enrollment->id, &run->record.enrollment_id));
+    run->record.previous_operation_id = run->record.operation_id;
+    run->record.error_code = 0;
+    run->record.error_message = (struct slice){0};
+    return operation_id_new(run, &run->record.operation_id);
+}
+
+// ---- intend ----------------------------------------------------------------------------------------------------------------
+
+static void intended(struct store_request *request)
+{
+    struct run *run = request->context;
+    if (lost_race(request->result)) {
+        run_rewind(run);
+        run_advance(run);
+        return;
+    }
+    run->intended = !failed(request->result);
+    if (run->intended)
+        run->held = run->record.etag;
+    if (run->intended && (run->flow->settings.strict_polling || run->answer_by_us == 0))
+        run_answer(run, &run->record);
+    run_continue(run);
+}
+
+enum step_result step_intend(struct run *run)
+{
+    const struct decision *decision = &run->decision;
+    struct err e = record_begin(run);
+    if (failed(e))
+        return run_refuse(run, e);
+    run->record.status = STATUS_ASSIGNING;
+    run->record.intended_hub = decision->hub->host;
+    run->record.intended_device_id = decision->device_id;
+    run->record.plan_steps = decision->steps;
+    return put(run, intended);
+}
+
+// ---- carry out -------------------------------------------------------------------------------------------------------------
+
+static void carried_out(struct hub_request *request)
+{
+    struct run *run = request->context;
+    if (request->result.code != ERR_HUB_UNAVAILABLE) {
+        run->failure = request->result;
+        run->why = request->why;
+        run->attempts = 0;
+        run_continue(run);
+        return;
+    }
+    run->attempts++;
+    run->why = request->why;
+    int64_t lived_us = clock_monotonic_us(run->flow->ports.clock) - run->started_us;
+    if (lived_us > run->flow->settings.operation_ms * 1000) {
+        run->failure = request->result;
+        run_continue(run);
+        return;
+    }
+    run_log(run, "hub.unavailable", request->result);
+    int64_t wait_ms = request->retry_after_ms > 0 ? request->retry_after_ms : backoff_ms(run->attempts);
+    if (run_again_after(run, wait_ms < BACKOFF_LAST_MS ? wait_ms : BACKOFF_LAST_MS) == STEP_ENDS)
+        run_end(run);
+}
+
+enum step_result step_carry_out(struct run *run)
+{
+    if (failed(run->store.result))
+        return run_refuse(run, run->store.result);
+    const struct decision *decision = &run->decision;
+    run->hub = (struct hub_request){
+        .verb = HUB_ASSIGN,
+        .hub = decision->hub,
+        .identity =
+            {
+                .device_id = decision->device_id,
+                .authentication = HUB_AUTH_SAS,
+                .primary_key = decision->primary_key,
+                .secondary_key = decision->secondary_key,
+                .iot_edge = decision->enrollment->iot_edge,
+            },
+        .set_twin = (decision->steps & PLAN_SET_TWIN) != 0,
+        .twin = decision->enrollment->initial_twin,
+        .now_us = clock_wall_us(run->flow->ports.clock),
+        .deadline_ms = run->flow->settings.hub_call_ms,
+        .arena = &run->request.arena,
+        .done = carried_out,
+        .context = run,
+    };
+    hub_submit(run->flow->ports.hubs[decision->hub->kind], &run->hub);
+    return STEP_WAITS;
+}
+
+// ---- record ----------------------------------------------------------------------------------------------------------------
+
+static void recorded(struct store_request *request)
+{
+    struct run *run = request->context;
+    if (!failed(request->result)) {
+        run->held = run->record.etag;
+        run_log(run, failed(run->failure) ? "registration.failed" : "registration.assigned", run->failure);
+        run->admission.prior = &run->record;
+        run_continue(run);
+        return;
+    }
+    if (request->result.code == ERR_ABSENT) {
+        // somebody deleted the record meanwhile; the identity in the hub must be named by one (I4)
+        run->held = 0;
+    } else if (lost_race(request->result)) {
+        run->admission.prior = request->found;
+        run_continue(run);
+        return;
+    }
+    // the hub has the device: the record is tried until it holds
+    run->attempts++;
+    if (run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
+        run_end(run);
+}
+
+// What the device is told of a failure: the number and sentence of the table, and what the hub said.
+static void record_failure(struct run *run)
+{
+    const struct err_info *info = err_info(run->failure);
+    run->record.error_code = info->number;
+    struct err e = arena_printf(&run->request.arena, &run->record.error_message, "%s%s%s", info->sentence,
+                                run->why.text[0] != '\0' ? " " : "", run->why.text);
+    if (failed(e))
+        run->record.error_message = slice_text(info->sentence);
+}
+
+enum step_result step_record(struct run *run)
+{
+    bool unknown_outcome = run->failure.code == ERR_HUB_UNAVAILABLE;
+    if (failed(run->failure)) {
+        run->record.status = STATUS_FAILED;
+        record_failure(run);
+    } else {
+        run->record.status = STATUS_ASSIGNED;
+        run->record.substatus = run->decision.substatus;
+        run->record.assigned_hub = run->decision.hub->host;
+        run->record.device_id = run->decision.device_id;
+    }
+    if (!unknown_outcome) {
+        run->record.intended_hub = (struct slice){0};
+        run->record.intended_device_id = (struct slice){0};
+        run->record.plan_steps = 0;
+    }
+    return put(run, recorded);
+}
+
+// ---- refusals that leave a record (service-api A.10) -------------------------------------------------------------------------
+
+static void refusal_written(struct store_request *request)
+{
+    struct run *run = request->context;
+    bool disabled = run->failure.code == ERR_ENROLLMENT_DISABLED;
+    struct err e = run->failure;
+    // losing a race against another request of the device changes nothing about the refusal
+    if (failed(request->result) && !lost_race(request->result))
+        e = request->result;
+    if (!disabled && !failed(request->result)) {
+        run_log(run, "registration.failed", e);
+        run_answer(run, &run->record);
+    } else {
+        (void)run_refuse(run, e);
+    }
+    run_end(run);
+}
+
+enum step_result step_write_refusal(struct run *run)
+{
+    bool disabled = run->failure.code == ERR_ENROLLMENT_DISABLED;
+    enum registration_status before = run->admission.prior != NULL ? run->admission.prior->status : STATUS_UNASSIGNED;
+    // the operation under way will write the record; and a disabled device that keeps asking writes it once
+    if (before == STATUS_ASSIGNING || (disabled && before == STATUS_DISABLED))
+        return run_refuse(run, run->failure);
+    struct err e = record_begin(run);
+    if (failed(e))
+        return run_refuse(run, e);
+    run->record.status = disabled ? STATUS_DISABLED : STATUS_FAILED;
+    if (!disabled)
+        record_failure(run);
+    return put(run, refusal_written);
+}
+
+// ---- resuming --------------------------------------------------------------------------------------------------------------
+
+static void intention_loaded(struct store_request *request)
+{
+    struct run *run = request->context;
+    struct err e = request->result;
+    const struct registration *prior = request->admission.registration;
+    if (!failed(e) && (prior == NULL || prior->status != STATUS_ASSIGNING)) {
+        run_end(run); // somebody finished it
+        return;
+    }
+    run->admission.individual = request->admission.individual;
+    run->admission.groups = (const struct enrollment *const *)request->admission.groups;
+    run->admission.group_count = request->admission.group_count;
+    run->admission.prior = prior;
+    if (!failed(e)) {
+        run->record = *prior;
+        run->held = prior->etag;
+        run->intended = true;
+        e = decide_resume(&run->admission, &run->request.arena, &run->decision, &run->trace, &run->why);
+    }
+    if (!failed(e)) {
+        run_continue(run);
+        return;
+    }
+    run->failure = e;
+    run_log(run, "operation.abandoned", e);
+    if (prior == NULL) {
+        run_end(run);
+        return;
+    }
+    // nobody may be let in any more; what the hub may hold stays named by the intention
+    run->record.status = e.code == ERR_ENROLLMENT_DISABLED ? STATUS_DISABLED : STATUS_FAILED;
+    if (run->record.status == STATUS_FAILED)
+        record_failure(run);
+    if (put(run, refusal_written) == STEP_ENDS)
+        run_end(run);
+}
+
+enum step_result step_load_intention(struct run *run)
+{
+    struct flow *flow = run->flow;
+    run->snapshot = directory_hold(flow->ports.directory);
+    run->admission.service = directory_by_scope(run->snapshot, run->request.id_scope);
+    run->admission.registration_id = run->request.registration_id;
+    run->admission.now_us = clock_wall_us(flow->ports.clock);
+    if (run->admission.service == NULL)
+        return run_refuse(run, why_fail(&run->why, ERR_SCOPE_UNKNOWN, "its service is gone"));
+    struct err e = arena_lower(&run->request.arena, run->request.registration_id, &run->key);
+    if (failed(e))
+        return run_refuse(run, e);
+    run->store = (struct store_request){.verb = STORE_ADMISSION, .table = STORE_REGISTRATION};
+    return run_ask_store(run, intention_loaded);
+}

@@ -1,0 +1,86 @@
+// One request on its way through the flow, and what its steps share. Private to flow/.
+#pragma once
+
+#include "flow/flow.h"
+
+struct run;
+
+// What a step came to. A waiting step has arranged for run_continue (or run_goto) to be called later.
+enum step_result { STEP_DONE, STEP_WAITS, STEP_ENDS };
+
+struct step {
+    const char *name;
+    enum step_result (*take)(struct run *run);
+};
+
+struct run {
+    struct flow_request request; // first: the caller holds a pointer to it
+    struct flow *flow;
+    const struct step *step; // the one being taken, in the table of its verb
+    bool resumed;            // taken up after a restart: nobody waits for an answer
+    bool answered;
+    bool submitting; // within flow_submit: nobody may be called back yet
+    bool sleeping;   // waits for its timer
+    bool intended;   // the intent is durable
+    uint64_t held;   // etag of the registration as the store holds it; 0: it holds none
+    int64_t started_us;      // monotonic
+    int64_t answer_by_us;    // monotonic: a register call is answered by then; 0 when nobody waits
+    unsigned attempts;       // of the step that is being tried again
+    struct slice joined;     // the operation of another request that this one waits for
+    struct directory_snapshot *snapshot;
+    struct slice key; // canonical registration ID
+    struct admission admission;
+    struct decision decision;
+    struct trace trace;
+    struct registration record; // what is being written
+    struct err failure;         // why the operation failed, when it did
+    struct why why;
+    struct store_request store;
+    struct hub_request hub;
+    struct poll_timer timer;
+};
+
+struct flow {
+    struct flow_settings settings;
+    struct flow_ports ports;
+    struct list runs;    // all, in order of arrival
+    struct list waiting; // the register calls that are not answered yet, in the order of answer_by_us
+    struct poll_timer answer_timer;
+    bool answer_timer_runs;
+    size_t count;
+    bool stopping;
+    void (*idle)(void *context);
+    void *idle_context;
+};
+
+// Goes on with the next step.
+void run_continue(struct run *run);
+// Goes on with the current step: after run_rewind.
+void run_advance(struct run *run);
+// Back to the first step of the verb: what was loaded has changed.
+void run_rewind(struct run *run);
+// Takes the current step again after ms.
+enum step_result run_again_after(struct run *run, int64_t ms);
+// The run is over, outside of any step.
+void run_end(struct run *run);
+// Ends the run with an error that is no registration: refused, or broken.
+enum step_result run_refuse(struct run *run, struct err e);
+// Answers from this registration, if nobody was answered yet; the run may go on.
+void run_answer(struct run *run, const struct registration *registration);
+// Submits run->store, which has verb, table and what the verb needs.
+enum step_result run_ask_store(struct run *run, void (*done)(struct store_request *request));
+
+// The steps, in steps.c and record.c.
+enum step_result step_load(struct run *run);
+enum step_result step_admit(struct run *run);
+enum step_result step_join(struct run *run);
+enum step_result step_plan(struct run *run);
+enum step_result step_intend(struct run *run);
+enum step_result step_carry_out(struct run *run);
+enum step_result step_record(struct run *run);
+enum step_result step_find_operation(struct run *run);
+enum step_result step_find_registration(struct run *run);
+enum step_result step_load_intention(struct run *run);
+enum step_result step_write_refusal(struct run *run);
+
+void run_log(const struct run *run, const char *event, struct err e);

@@ -1,0 +1,151 @@
+// The steps that read and decide: load, admit, join, plan, find. Those that write are in record.c.
+#include "flow/run.h"
+
+#include "domain/identifier.h"
+
+enum { JOIN_POLL_MS = 5 };
+
+static void loaded(struct store_request *request)
+{
+    struct run *run = request->context;
+    if (failed(request->result)) {
+        run->why = request->why;
+        run->store.result = request->result;
+    } else {
+        run->admission.individual = request->admission.individual;
+        run->admission.groups = (const struct enrollment *const *)request->admission.groups;
+        run->admission.group_count = request->admission.group_count;
+        run->admission.prior = request->admission.registration;
+        run->held = run->admission.prior != NULL ? run->admission.prior->etag : 0;
+    }
+    run_continue(run);
+}
+
+enum step_result step_load(struct run *run)
+{
+    struct flow *flow = run->flow;
+    struct flow_request *request = &run->request;
+    if (run->snapshot == NULL)
+        run->snapshot = directory_hold(flow->ports.directory);
+    run->admission.service = directory_by_scope(run->snapshot, request->id_scope);
+    if (run->admission.service == NULL) {
+        return run_refuse(run, why_fail(&run->why, ERR_SCOPE_UNKNOWN, "no service has the ID scope \"%.*s\"",
+                                        SLICE_ARG(request->id_scope)));
+    }
+    struct err e = registration_id_check(request->registration_id, "the registration ID", &run->why);
+    if (!failed(e))
+        e = arena_lower(&request->arena, request->registration_id, &run->key);
+    if (failed(e))
+        return run_refuse(run, e);
+    run->admission.registration_id = request->registration_id;
+    run->admission.credential = request->credential;
+    run->admission.now_us = clock_wall_us(flow->ports.clock);
+    run->store = (struct store_request){.verb = STORE_ADMISSION, .table = STORE_REGISTRATION};
+    return run_ask_store(run, loaded);
+}
+
+enum step_result step_admit(struct run *run)
+{
+    if (failed(run->store.result))
+        return run_refuse(run, run->store.result);
+    struct err e = decide_admission(&run->admission, &run->request.arena, &run->decision, &run->trace, &run->why);
+    if (e.code == ERR_ENROLLMENT_DISABLED && run->request.verb == FLOW_REGISTER) {
+        run->failure = e;
+        return step_write_refusal(run);
+    }
+    // a disabled device may connect, to be told so when it registers
+    if (e.code == ERR_ENROLLMENT_DISABLED && run->request.verb == FLOW_AUTHENTICATE)
+        return STEP_DONE;
+    return failed(e) ? run_refuse(run, e) : STEP_DONE;
+}
+
+// Another request is registering this device: one assignment, equal answers (I2). Waits for its end and answers the
+// same. If it does not end within the life of an operation nobody carries it, and this request takes it over.
+enum step_result step_join(struct run *run)
+{
+    const struct registration *prior = run->admission.prior;
+    if (prior == NULL)
+        return STEP_DONE;
+    bool underway = prior->status == STATUS_ASSIGNING;
+    if (run->joined.len > 0 && !underway && slice_equal(prior->operation_id, run->joined)) {
+        run_answer(run, prior);
+        return STEP_ENDS;
+    }
+    int64_t life_us = run->flow->settings.operation_ms * 1000 + 60 * (int64_t)1000000;
+    if (!underway || run->admission.now_us - prior->updated_us > life_us)
+        return STEP_DONE;
+    run->joined = prior->operation_id;
+    if (run->flow->settings.strict_polling || run->answered || run->answer_by_us == 0) {
+        run_answer(run, prior);
+        return STEP_ENDS;
+    }
+    run_rewind(run);
+    return run_again_after(run, JOIN_POLL_MS);
+}
+
+enum step_result step_plan(struct run *run)
+{
+    struct err e = decide_plan(&run->admission, &run->request.arena, &run->decision, &run->trace, &run->why);
+    if (!failed(e))
+        return STEP_DONE;
+    run->failure = e;
+    return step_write_refusal(run);
+}
+
+enum step_result step_find_operation(struct run *run)
+{
+    const struct registration *prior = run->admission.prior;
+    struct slice wanted = run->request.operation_id;
+    bool known = prior != NULL && wanted.len > 0 &&
+                 (slice_equal(prior->operation_id, wanted) || slice_equal(prior->previous_operation_id, wanted));
+    if (known)
+        return STEP_DONE;
+    return run_refuse(run, why_fail(&run->why, ERR_OPERATION_NOT_FOUND, "this device has no operation of that ID"));
+}
+
+enum step_result step_find_registration(struct run *run)
+{
+    if (run->admission.prior != NULL)
+        return STEP_DONE;
+    return run_refuse(run, why_fail(&run->why, ERR_REGISTRATION_NOT_FOUND, "the device has not registered yet"));
+}
+
+void run_log(const struct run *run, const char *event, struct err e)
+{
+    const struct flow_request *request = &run->request;
+    struct log_line line;
+    log_begin(&line, run->flow->ports.log, failed(e) ? err_info(e)->level : ERR_LEVEL_INFO, event);
+    if (line.dropped)
+        return;
+    log_text(&line, LOG_registrationId, request->registration_id);
+    log_text(&line, LOG_idScope, request->id_scope);
+    log_text(&line, LOG_trackingId, slice_of(request->tracking_id, GUID_TEXT));
+    if (request->connection != 0)
+        log_number(&line, LOG_connection, (int64_t)request->connection);
+    log_text(&line, LOG_peer, request->peer);
+    log_text(&line, LOG_protocol, request->protocol);
+    log_text(&line, LOG_client, request->client);
+    if (failed(e))
+        log_failure(&line, e, &run->why);
+    if (run->decision.enrollment != NULL) {
+        bool group = run->decision.enrollment->kind == ENROLLMENT_GROUP;
+        log_text(&line, group ? LOG_group : LOG_enrollment, run->decision.enrollment->id);
+    }
+    if (run->record.operation_id.len > 0) {
+        log_text(&line, LOG_operationId, run->record.operation_id);
+        log_text(&line, LOG_hub, run->record.assigned_hub);
+        log_text(&line, LOG_deviceId, run->record.device_id);
+    }
+    char text[512];
+    struct buf trace = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};
+    for (size_t i = 0; i < run->trace.count; i++) {
+        buf_text(&trace, i > 0 ? "; " : "");
+        buf_text(&trace, run->trace.lines[i].rule);
+        buf_text(&trace, ": ");
+        buf_bytes(&trace, run->trace.lines[i].text);
+    }
+    log_text(&line, LOG_trace, buf_slice(&trace));
+    int64_t took_us = clock_monotonic_us(run->flow->ports.clock) - run->started_us;
+    log_number(&line, LOG_durationMs, took_us / 1000);
+    log_end(&line);
+}

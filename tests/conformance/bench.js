@@ -1,0 +1,155 @@
+// What a scenario is handed: where the running usherd is, and SDK clients made for it. The ports are not 443 and 8883, so
+// the SDKs are told in the ways that work with unmodified packages (service-api.md A.3 and H.5).
+'use strict';
+
+const assert = require('assert');
+const fs = require('fs');
+const https = require('https');
+const { Control } = require('../lib/control');
+const sas = require('../lib/sas');
+
+class Bench {
+  constructor(context) {
+    Object.assign(this, context);
+    this.ca = fs.readFileSync(this.caFile, 'utf8');
+    this.control = new Control(this.socket);
+    this.closers = [];
+    https.globalAgent.defaultPort = this.httpsPort;
+  }
+
+  /** An agent for the clients that bring their own. */
+  agent() {
+    const agent = new https.Agent({ keepAlive: true });
+    agent.defaultPort = this.httpsPort;
+    this.closers.push(() => agent.destroy());
+    return agent;
+  }
+
+  /** azure-iot-provisioning-device: `transport` is 'mqtt' or 'http'; `security` in place of a key for bad tokens. */
+  provisioningClient(transport, { id, key, scope = this.scope, security }) {
+    const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
+    const { SymmetricKeySecurityClient } = require('azure-iot-security-symmetric-key');
+    const Transport = transport === 'mqtt'
+      ? require('azure-iot-provisioning-device-mqtt').Mqtt : require('azure-iot-provisioning-device-http').Http;
+    const host = transport === 'mqtt' ? `localhost:${this.mqttPort}` : 'localhost';
+    return ProvisioningDeviceClient.create(host, scope, new Transport(), security || new SymmetricKeySecurityClient(id, key));
+  }
+
+  /** Registers a device; resolves to the registration state that the SDK hands its user. */
+  provision(transport, device, payload) {
+    const client = this.provisioningClient(transport, device);
+    if (payload !== undefined) client.setProvisioningPayload(payload);
+    return client.register();
+  }
+
+  /** azure-iot-device over MQTT; does not try again, so that a test sees the first error. */
+  deviceClient(deviceId, key, { hub = this.hub } = {}) {
+    const { Client } = require('azure-iot-device');
+    const { Mqtt } = require('azure-iot-device-mqtt');
+    return this.tame(Client.fromConnectionString(`HostName=${hub};DeviceId=${deviceId};SharedAccessKey=${key}`, Mqtt));
+  }
+
+  deviceClientWithToken(token) {
+    const { Client } = require('azure-iot-device');
+    const { Mqtt } = require('azure-iot-device-mqtt');
+    return this.tame(Client.fromSharedAccessSignature(token, Mqtt));
+  }
+
+  tame(client) {
+    const { NoRetry } = require('azure-iot-common');
+    client.setRetryPolicy(new NoRetry());
+    client.on('error', () => {});
+    this.closers.push(() => client.close().catch(() => {}));
+    return client;
+  }
+
+  /** azure-iot-provisioning-service. */
+  serviceClient(connectionString = this.serviceConnectionString) {
+    const { ProvisioningServiceClient } = require('azure-iot-provisioning-service');
+    return ProvisioningServiceClient.fromConnectionString(connectionString);
+  }
+
+  serviceClientWithToken(sharedAccessSignature) {
+    const { ProvisioningServiceClient } = require('azure-iot-provisioning-service');
+    return new ProvisioningServiceClient({ host: 'localhost', sharedAccessSignature });
+  }
+
+  /** The hub's connection string with the host name that HTTPS can resolve: the SDK takes no port there. */
+  hubHttpsConnectionString(connectionString = this.hubConnectionString) {
+    const parts = sas.parseConnectionString(connectionString);
+    return `HostName=localhost;SharedAccessKeyName=${parts.SharedAccessKeyName};SharedAccessKey=${parts.SharedAccessKey}`;
+  }
+
+  /** azure-iothub, Registry. */
+  registry(connectionString = this.hubHttpsConnectionString()) {
+    const registry = require('azure-iothub').Registry.fromConnectionString(connectionString);
+    registry._restApiClient.setOptions({ http: { agent: this.agent() } });
+    return registry;
+  }
+
+  /** azure-iothub, Client: for direct methods. */
+  hubClient() {
+    const { Client } = require('azure-iothub');
+    const client = Client.fromConnectionString(this.hubHttpsConnectionString());
+    client._restApiClient.setOptions({ http: { agent: this.agent() } });
+    const { NoRetry } = require('azure-iot-common');
+    client.setRetryPolicy(new NoRetry());
+    return client;
+  }
+
+  async close() {
+    await Promise.all(this.closers.map((close) => close()));
+  }
+}
+
+/** The value of an SDK call, which comes bare or wrapped with the HTTP response, depending on the package. */
+function bodyOf(result) {
+  if (result === null || typeof result !== 'object') return result;
+  if ('httpResponse' in result) return result.responseBody;
+  return 'message' in result && 'result' in result ? result.result : result;
+}
+
+/** Asserts that `promise` fails with an SDK error of this class name (and HTTP status, message); returns the error. */
+async function refused(promise, { name, status, message }) {
+  let error;
+  try {
+    const value = await promise;
+    assert.fail(`accepted, with ${String(JSON.stringify(bodyOf(value))).slice(0, 200)}`);
+  } catch (caught) {
+    if (caught.code === 'ERR_ASSERTION') throw caught;
+    error = caught;
+  }
+  assert.strictEqual(error.name, name, `class of the error (${error.message})`);
+  if (status !== undefined) assert.strictEqual(error.response && error.response.statusCode, status, `HTTP status of: ${error.message}`);
+  if (message !== undefined) assert.match(error.message, message);
+  return error;
+}
+
+/** All the items of an SDK query, page by page: [[items of page 1], …]. */
+async function pagesOf(query, most = 50) {
+  const pages = [];
+  let token;
+  do {
+    const result = await query.next(token);
+    const items = bodyOf(result);
+    assert.ok(Array.isArray(items), `a page that is no array: ${JSON.stringify(items)}`);
+    pages.push(items);
+    token = query.continuationToken;
+    assert.ok(pages.length <= most, 'a query that never ends');
+  } while (query.hasMoreResults);
+  return pages;
+}
+
+/** Resolves with the arguments of the next `event`. */
+function nextEvent(emitter, event) {
+  return new Promise((resolve) => { emitter.once(event, (...args) => resolve(args)); });
+}
+
+/** A promise from a function that takes a Node callback. */
+function called(work) {
+  return new Promise((resolve, reject) => {
+    work((error, value) => (error ? reject(error) : resolve(value)));
+  });
+}
+
+module.exports = { Bench, bodyOf, refused, pagesOf, nextEvent, called };

@@ -1,0 +1,22 @@
+// Runs one scenario in this process and prints its result lines for `run`.
+'use strict';
+
+const { Bench } = require('./bench');
+const { Report, reasonOf } = require('../lib/report');
+
+async function main() {
+  const scenario = require(process.argv[2]);
+  const report = new Report(`${scenario.name}: `);
+  process.on('unhandledRejection', (error) => report.fail('an error that nobody caught', reasonOf(error)));
+  process.on('uncaughtException', (error) => report.fail('an error that nobody caught', reasonOf(error)));
+  const bench = new Bench(JSON.parse(process.env.USHER_TEST_BENCH));
+  try {
+    await scenario.run(report, bench);
+  } catch (error) {
+    report.fail('the scenario could not go on', reasonOf(error));
+  }
+  await bench.close();
+  process.exit(report.failed === 0 ? 0 : 1);
+}
+
+main();

@@ -1,0 +1,58 @@
+// The cases of the strict polling mode, for azure-iot-provisioning-device over either transport. What the SDK receives
+// is watched through its own polling state machine, unchanged.
+'use strict';
+
+const assert = require('assert');
+const sas = require('../lib/sas');
+const { checkState } = require('./provisioning');
+
+/** Notes the status of each answer that the transport hands to the SDK. */
+function watched(client) {
+  const seen = [];
+  const transport = client._transport;
+  for (const call of ['registrationRequest', 'queryOperationStatus']) {
+    const real = transport[call].bind(transport);
+    transport[call] = (...args) => {
+      const done = args.pop();
+      real(...args, (error, result, response, interval) => {
+        if (result) seen.push({ call, status: result.status, operationId: result.operationId, interval });
+        done(error, result, response, interval);
+      });
+    };
+  }
+  return seen;
+}
+
+async function run(report, bench, transport) {
+  const polls = async (id, key) => {
+    const client = bench.provisioningClient(transport, { id, key });
+    const seen = watched(client);
+    checkState(bench, await client.register(), { id });
+    assert.strictEqual(seen[0].call, 'registrationRequest');
+    assert.strictEqual(seen[0].status, 'assigning', 'the first answer');
+    assert.ok(seen.length >= 2, `polled: ${JSON.stringify(seen)}`);
+    assert.strictEqual(seen[seen.length - 1].status, 'assigned', 'the last answer');
+    assert.strictEqual(new Set(seen.map((answer) => answer.operationId)).size, 1, `one operation: ${JSON.stringify(seen)}`);
+    assert.ok(seen[0].interval > 0 && seen[0].interval <= 5000, `retry-after of ${seen[0].interval} ms`);
+  };
+
+  await report.check('a device with its own key polls and is assigned', async () => {
+    const id = `polling-${transport}`;
+    await polls(id, (await bench.control.enroll(id)).attestation.symmetricKey.primaryKey);
+  });
+
+  await report.check('a device of a group polls and is assigned', async () => {
+    const id = `polling-${transport}-member`;
+    const group = await bench.control.group(`polling-${transport}-group`);
+    await polls(id, sas.deriveKey(group.attestation.symmetricKey.primaryKey, id));
+  });
+
+  await report.check('registering again polls too', async () => {
+    const id = `polling-${transport}-again`;
+    const { primaryKey: key } = (await bench.control.enroll(id)).attestation.symmetricKey;
+    await polls(id, key);
+    await polls(id, key);
+  });
+}
+
+module.exports = { run };
