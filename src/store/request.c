@@ -1,6 +1,8 @@
 // The part of a request that is the same in every store.
 #include "store/request.h"
 
+#include <sched.h>
+
 #include "base/list.h"
 
 static void forget_results(struct store_request *request, bool but_found)
@@ -73,13 +75,21 @@ static void deliver(struct mail *mail)
     request->done(request);
 }
 
-void store_request_answer(struct store_request *request, struct mailbox *replies, struct err result)
+void store_replies_end(struct store_replies *replies)
+{
+    while (atomic_load(&replies->posting) > 0) // a few instructions of another thread
+        sched_yield();
+}
+
+void store_request_answer(struct store_request *request, struct store_replies *replies, struct err result)
 {
     request->result = result;
     if (failed(result))
         forget_results(request, result.code == ERR_CONFLICT || result.code == ERR_ETAG);
     request->mail.deliver = deliver;
-    mailbox_post(replies, &request->mail);
+    atomic_fetch_add(&replies->posting, 1);
+    mailbox_post(replies->to, &request->mail);
+    atomic_fetch_sub(&replies->posting, 1);
 }
 
 struct err store_rows_begin(struct store_request *request)

@@ -23,7 +23,7 @@ struct memory_store {
 
 struct memory_client {
     struct store_client client;
-    struct mailbox *replies;
+    struct store_replies replies;
 };
 
 // --- the records
@@ -198,7 +198,7 @@ static void *run(void *context)
             struct memory_client *c = r->client;
             struct err e = carry_out(s, r);
             atomic_fetch_sub(&s->under_way, 1);
-            store_request_answer(r, c->replies, e);
+            store_request_answer(r, &c->replies, e);
         }
     }
 }
@@ -211,14 +211,16 @@ static struct err client_new(struct store *store, struct mailbox *replies, struc
     if (c == NULL)
         return FAIL(ERR_NO_MEMORY);
     c->client.store = store;
-    c->replies = replies;
+    c->replies.to = replies;
     *out = &c->client;
     return OK;
 }
 
 static void client_free(struct store_client *client)
 {
-    free(CONTAINER_OF(client, struct memory_client, client));
+    struct memory_client *c = CONTAINER_OF(client, struct memory_client, client);
+    store_replies_end(&c->replies);
+    free(c);
 }
 
 static void submit(struct store_client *client, struct store_request *request)
@@ -232,7 +234,7 @@ static void submit(struct store_client *client, struct store_request *request)
         e = FAIL(ERR_OVERLOADED);
     }
     if (failed(e))
-        store_request_answer(request, c->replies, e);
+        store_request_answer(request, &c->replies, e);
     else
         mailbox_post(&s->inbox, &request->mail);
 }

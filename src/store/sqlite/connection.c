@@ -21,6 +21,8 @@ struct err connection_failure(struct connection *c, int code, struct why *why)
         return why_fail(why, ERR_TIMEOUT, "The query took longer than the service allows; narrow it down.");
     case SQLITE_FULL:
         return why_fail(why, ERR_STORE, "There is no space left for the database.");
+    case SQLITE_NOTADB:
+        return why_fail(why, ERR_CONFIG, "%s is not a database.", sqlite3_db_filename(c->db, "main"));
     default:
         return why_fail(why, ERR_STORE, "The database failed: %s (%d).", message, code);
     }
