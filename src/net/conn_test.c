@@ -249,7 +249,7 @@ static void more_than_can_wait_is_left_in_the_network(void **state)
     client_expect(fd, "go on\n");
     size_t rest = taken % 8 == 0 ? 0 : 8 - taken % 8;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 10}, sizeof soon);
-    assert_int_equal(send(fd, "nnnnnnn\n" + 8 - rest, rest, MSG_NOSIGNAL), rest);
+    assert_int_equal(send(fd, &"nnnnnnn\n"[8 - rest], rest, MSG_NOSIGNAL), rest);
     client_say(fd, "echo all read\n");
     client_expect(fd, "all read\n");
     free(lines);
