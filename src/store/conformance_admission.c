@@ -1,9 +1,10 @@
 // What a device's registration needs to know, in one request.
-#include "store/conformance.h"
+#include "store/conformance_test.h"
 
 static struct store_admission admission_of(struct bench *b, const char *partition, const char *key)
 {
-    struct store_request r = {.verb = STORE_ADMISSION, .partition = slice_text(partition), .key = slice_text(key)};
+    struct store_request r = {
+        .verb = STORE_ADMISSION, .partition = slice_text(partition), .key = slice_text(key)};
     assert_ok(bench_do(b, &r));
     return r.admission;
 }
