@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "net/testing.h"
+#include "net/bench_test.h"
 
 static const struct loop_settings usual;
 
