@@ -210,6 +210,7 @@ static int write_until_killed(const char *path, unsigned from)
 {
     struct scratch s = {0};
     scratch_init(&s);
+    (void)rmdir(s.folder); // it uses the database of the test that started it
     s.options.path = path;
     scratch_open(&s);
     for (unsigned i = from;; i++) {
