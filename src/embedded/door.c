@@ -75,10 +75,13 @@ static void refuse(struct session *s, struct err e, const struct why *why)
 static struct err token_names_device(struct session *s, struct arena *scratch, struct why *why)
 {
     struct slice resource;
-    struct slice part;
+    struct slice part = {0};
     TRY(percent_decode(scratch, s->token.resource, &resource));
-    if (!slice_cut(&resource, '/', &part) || !slice_cut(&resource, '/', &part) ||
-        !slice_cut(&resource, '/', &part) || slice_empty(part) || slice_equal(part, s->id))
+    for (int i = 0; i < 3; i++) { // {host}, "devices", {id}
+        if (!slice_cut(&resource, '/', &part) || slice_empty(part))
+            return OK;
+    }
+    if (slice_equal(part, s->id))
         return OK;
     return why_fail(why, ERR_SAS_RESOURCE, "sr names another device");
 }

@@ -91,8 +91,8 @@ void methods_offline(struct embedded *e, const struct note *invoked)
 
 void methods_fail_all(struct embedded *e, struct err error)
 {
-    while (!list_empty(&e->methods))
-        fail(CONTAINER_OF(e->methods.next, struct method_call, links), error, NULL);
+    for (struct list *at; (at = list_take_first(&e->methods)) != NULL;)
+        fail(CONTAINER_OF(at, struct method_call, links), error, NULL);
 }
 
 // ---- the call

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "embedded/fake_front.h"
+#include "embedded/fake_front_test.h"
 
 static int setup(void **state)
 {

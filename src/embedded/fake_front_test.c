@@ -1,5 +1,5 @@
 // The world of this folder's tests.
-#include "embedded/fake_front.h"
+#include "embedded/fake_front_test.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
