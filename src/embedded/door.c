@@ -68,9 +68,7 @@ static void refuse(struct session *s, struct err e, const struct why *why)
     mqtt_link_refuse_quietly(s->link, ours ? e : FAIL(ERR_HUB_CALLER));
 }
 
-// ---- the token
-// ---------------------------------------------------------------------------------------------------
-
+// ---- the token ----------------------------------------------------------------------------------
 // A policy's token that names a device is for that device only, and device IDs tell capital letters apart.
 static struct err token_names_device(struct session *s, struct arena *scratch, struct why *why)
 {
@@ -170,9 +168,7 @@ static void device_read_for_connect(struct store_request *request)
     session_let_go(s);
 }
 
-// ---- CONNECT
-// -----------------------------------------------------------------------------------------------------
-
+// ---- CONNECT ------------------------------------------------------------------------------------
 static struct err look_up(struct session *s)
 {
     struct lookup *lookup = calloc(1, sizeof *lookup);
