@@ -49,7 +49,7 @@ struct err want_key(const struct json_in *in, const char *name, enum json_need n
     if (text.len == 0)
         return need == JSON_REQUIRED ? json_refuse(in, name, why, "is empty") : OK;
     struct err e = key_read_b64(text, out, &problem);
-    return e.code == ERR_INVALID ? json_refuse(in, name, why, ": %s", problem.text) : e;
+    return e.code == ERR_INVALID ? json_refuse(in, name, why, "is refused: %s", problem.text) : e;
 }
 
 struct err want_bytes(const struct json_in *in, const char *name, enum json_need need, size_t max_len,

@@ -1,5 +1,5 @@
 // Reading and writing single records: what comes back, and under which conditions a write happens.
-#include "store/conformance.h"
+#include "store/conformance_test.h"
 
 #include <stdlib.h>
 
@@ -15,35 +15,38 @@ static const struct service_record full_service = {.name = SLICE("Plant"),
 static const struct hub_record full_hub = {
     .host = SLICE("hub.example"), .document = SLICE("{}"), .created_us = 7, .updated_us = 8, .etag = 9};
 
-static const struct enrollment full_enrollment = {.kind = ENROLLMENT_GROUP,
-                               .id = SLICE("My-Fleet"),
-                               .device_id = SLICE("Device/1"),
-                               .attestation = {.type = ATTESTATION_X509,
-                                               .primary_key = {.bytes = "\x01secret of a key", .len = 16},
-                                               .secondary_key = {.bytes = "another secret, this one being as long as a secret may be: 64 by", .len = 64},
-                                               .certificate_role = CERTIFICATE_CA_REFERENCE,
-                                               .primary_certificate = SLICE("\x30\x82\x00\xff"),
-                                               .secondary_certificate = SLICE("\x30\x82\x00\xfe"),
-                                               .primary_ca = SLICE("root one"),
-                                               .secondary_ca = SLICE("root two"),
-                                               .endorsement_key = SLICE("\x00\x01\x02"),
-                                               .storage_root_key = SLICE("\x00\x03\x04")},
-                               .provisioning_status = PROVISIONING_DISABLED,
-                               .iot_edge = SWITCH_ON,
-                               .initial_twin = SLICE("{\"tags\":{\"stra\xc3\x9f"
-                                                     "e\":1}}"),
-                               .device_information = SLICE("{\"a\":null}"),
-                               .reprovision_set = true,
-                               .update_hub_assignment = true,
-                               .migrate_device_data = true,
-                               .allocation = ALLOCATION_CUSTOM,
-                               .hubs = SLICE("[\"h1\"]"),
-                               .hub_host_name = SLICE("legacy"),
-                               .webhook_url = SLICE("https://x/?code=1"),
-                               .webhook_api_version = SLICE("2021-10-01"),
-                               .created_us = 1700000000000000,
-                               .updated_us = INT64_MAX,
-                               .etag = 0x8000000000000001};
+static const struct enrollment full_enrollment = {
+    .kind = ENROLLMENT_GROUP,
+    .id = SLICE("My-Fleet"),
+    .device_id = SLICE("Device/1"),
+    .attestation = {.type = ATTESTATION_X509,
+                    .primary_key = {.bytes = "\x01secret of a key", .len = 16},
+                    .secondary_key = {.bytes =
+                                          "another secret, this one being as long as a secret may be: 64 by",
+                                      .len = 64},
+                    .certificate_role = CERTIFICATE_CA_REFERENCE,
+                    .primary_certificate = SLICE("\x30\x82\x00\xff"),
+                    .secondary_certificate = SLICE("\x30\x82\x00\xfe"),
+                    .primary_ca = SLICE("root one"),
+                    .secondary_ca = SLICE("root two"),
+                    .endorsement_key = SLICE("\x00\x01\x02"),
+                    .storage_root_key = SLICE("\x00\x03\x04")},
+    .provisioning_status = PROVISIONING_DISABLED,
+    .iot_edge = SWITCH_ON,
+    .initial_twin = SLICE("{\"tags\":{\"stra\xc3\x9f"
+                          "e\":1}}"),
+    .device_information = SLICE("{\"a\":null}"),
+    .reprovision_set = true,
+    .update_hub_assignment = true,
+    .migrate_device_data = true,
+    .allocation = ALLOCATION_CUSTOM,
+    .hubs = SLICE("[\"h1\"]"),
+    .hub_host_name = SLICE("legacy"),
+    .webhook_url = SLICE("https://x/?code=1"),
+    .webhook_api_version = SLICE("2021-10-01"),
+    .created_us = 1700000000000000,
+    .updated_us = INT64_MAX,
+    .etag = 0x8000000000000001};
 
 static const struct registration full_registration = {.id = SLICE("DEV-1"),
                                                       .status = STATUS_FAILED,
@@ -64,29 +67,30 @@ static const struct registration full_registration = {.id = SLICE("DEV-1"),
                                                       .updated_us = 6,
                                                       .etag = 77};
 
-static const struct device full_device = {.id = SLICE("Dev'ice\"1"),
-                           .generation = 638000000000000000,
-                           .status = DEVICE_DISABLED,
-                           .status_reason = SLICE("broken; DROP TABLE device"),
-                           .authentication = HUB_AUTH_SELF_SIGNED,
-                           .primary_key = {.bytes = "0123456789abcdef0123456789abcde\xee", .len = 32},
-                           .secondary_key = {.bytes = "0123456789abcdef0123456789abcdefg", .len = 33},
-                           .primary_thumbprint = SLICE("AA"),
-                           .secondary_thumbprint = SLICE("BB"),
-                           .iot_edge = SWITCH_ON,
-                           .tags = SLICE("{\"site\":\"a\"}"),
-                           .desired = SLICE("{\"d\":1}"),
-                           .reported = SLICE("{\"r\":1.5}"),
-                           .desired_metadata = SLICE("{\"dm\":1}"),
-                           .reported_metadata = SLICE("{\"rm\":1}"),
-                           .desired_version = 11,
-                           .reported_version = 12,
-                           .twin_version = 13,
-                           .identity_version = 14,
-                           .created_us = 15,
-                           .updated_us = 16,
-                           .status_updated_us = 17,
-                           .etag = 18};
+static const struct device full_device = {
+    .id = SLICE("Dev'ice\"1"),
+    .generation = 638000000000000000,
+    .status = DEVICE_DISABLED,
+    .status_reason = SLICE("broken; DROP TABLE device"),
+    .authentication = HUB_AUTH_SELF_SIGNED,
+    .primary_key = {.bytes = "0123456789abcdef0123456789abcde\xee", .len = 32},
+    .secondary_key = {.bytes = "0123456789abcdef0123456789abcdefg", .len = 33},
+    .primary_thumbprint = SLICE("AA"),
+    .secondary_thumbprint = SLICE("BB"),
+    .iot_edge = SWITCH_ON,
+    .tags = SLICE("{\"site\":\"a\"}"),
+    .desired = SLICE("{\"d\":1}"),
+    .reported = SLICE("{\"r\":1.5}"),
+    .desired_metadata = SLICE("{\"dm\":1}"),
+    .reported_metadata = SLICE("{\"rm\":1}"),
+    .desired_version = 11,
+    .reported_version = 12,
+    .twin_version = 13,
+    .identity_version = 14,
+    .created_us = 15,
+    .updated_us = 16,
+    .status_updated_us = 17,
+    .etag = 18};
 
 static size_t field_size(const struct column *column)
 {
@@ -162,7 +166,8 @@ static void no_field_of_a_record_is_forgotten(void **state)
     assert_all_fields_known(STORE_DEVICE, &full_device);
 }
 
-static void assert_round_trip(struct bench *b, enum store_table table, const char *partition, const void *record)
+static void assert_round_trip(struct bench *b, enum store_table table, const char *partition,
+                              const void *record)
 {
     assert_ok(bench_put(b, table, partition, "the-key", record, STORE_IF_ABSENT, 0));
     const void *found = bench_get(b, table, partition, "the-key");
@@ -322,7 +327,8 @@ static void one_service_never_sees_the_records_of_another(void **state)
     assert_ok(bench_put(b, STORE_ENROLLMENT, "0ne2", "dev", &two, STORE_IF_ABSENT, 0));
     assert_same_record(STORE_ENROLLMENT, &one, bench_get(b, STORE_ENROLLMENT, "0ne1", "dev"));
     assert_int_equal(bench_count(b, STORE_ENROLLMENT, "0ne1", NULL), 1);
-    struct store_request r = {.verb = STORE_QUERY, .table = STORE_ENROLLMENT, .partition = SLICE("0ne2"), .limit = 10};
+    struct store_request r = {
+        .verb = STORE_QUERY, .table = STORE_ENROLLMENT, .partition = SLICE("0ne2"), .limit = 10};
     assert_ok(bench_do(b, &r));
     assert_int_equal(r.count, 1);
     assert_same_record(STORE_ENROLLMENT, &two, r.rows[0]);
@@ -380,8 +386,11 @@ static void an_answer_too_large_for_the_request_fails_that_request_only(void **s
     struct enrollment e = full_enrollment;
     assert_ok(bench_put(b, STORE_ENROLLMENT, "s", "k", &e, STORE_ALWAYS, 0));
     struct arena tiny = arena_capped(64);
-    struct store_request r = {
-        .verb = STORE_GET, .table = STORE_ENROLLMENT, .partition = SLICE("s"), .key = SLICE("k"), .arena = &tiny};
+    struct store_request r = {.verb = STORE_GET,
+                              .table = STORE_ENROLLMENT,
+                              .partition = SLICE("s"),
+                              .key = SLICE("k"),
+                              .arena = &tiny};
     assert_err(bench_do(b, &r), ERR_NO_MEMORY);
     assert_null(r.found);
     arena_release(&tiny);

@@ -99,7 +99,8 @@ struct err store_rows_begin(struct store_request *request)
         return FAIL(ERR_NO_MEMORY);
     if (request->partition.len > 0)
         return OK;
-    request->row_partitions = arena_take_many(request->arena, request->limit, sizeof *request->row_partitions);
+    request->row_partitions =
+        arena_take_many(request->arena, request->limit, sizeof *request->row_partitions);
     return request->row_partitions == NULL ? FAIL(ERR_NO_MEMORY) : OK;
 }
 
@@ -118,8 +119,8 @@ static struct err set_last(struct store_request *request, struct slice partition
     return OK;
 }
 
-struct err store_rows_add(struct store_request *request, struct slice partition, struct slice key, const void *record,
-                          void **out, bool *full)
+struct err store_rows_add(struct store_request *request, struct slice partition, struct slice key,
+                          const void *record, void **out, bool *full)
 {
     *full = request->count == request->limit;
     if (*full) {

@@ -45,7 +45,8 @@ static struct err record_clone(enum store_table table, const void *record, void 
     return OK;
 }
 
-static void *record_at(struct memory_store *s, enum store_table table, struct slice partition, struct slice key)
+static void *record_at(struct memory_store *s, enum store_table table, struct slice partition,
+                       struct slice key)
 {
     struct ordered_node *node = ordered_find(&s->tables[table], partition, key);
     return node != NULL ? *ordered_value(node) : NULL;
@@ -75,7 +76,8 @@ static struct err change(struct memory_store *s, struct store_request *r)
 {
     struct ordered_node *node = ordered_find(&s->tables[r->table], r->partition, r->key);
     void *present = node != NULL ? *ordered_value(node) : NULL;
-    struct err e = store_request_condition(r, present != NULL, present != NULL ? columns_etag(r->table, present) : 0);
+    struct err e =
+        store_request_condition(r, present != NULL, present != NULL ? columns_etag(r->table, present) : 0);
     if (failed(e)) {
         if (present != NULL)
             TRY(columns_copy(r->arena, r->table, present, &r->found));
@@ -242,7 +244,8 @@ static void submit(struct store_client *client, struct store_request *request)
 static void free_records(struct ordered *records, enum store_table table)
 {
     struct ordered_node *node;
-    while (records->head != NULL && (node = ordered_after(records, (struct slice){0}, (struct slice){0}, true)) != NULL) {
+    while (records->head != NULL &&
+           (node = ordered_after(records, (struct slice){0}, (struct slice){0}, true)) != NULL) {
         record_free(table, *ordered_value(node));
         ordered_remove(records, node);
     }

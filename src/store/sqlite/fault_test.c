@@ -17,7 +17,8 @@ extern char **environ;
 
 static atomic_bool disk_full, sync_fails;
 static atomic_uint syncs_asked;
-static const sqlite3_io_methods *real_methods[4]; // one table for each kind of locking; they write and sync alike
+static const sqlite3_io_methods
+    *real_methods[4]; // one table for each kind of locking; they write and sync alike
 static sqlite3_io_methods faulty_methods[4];
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static sqlite3_vfs faulty_vfs;
@@ -166,7 +167,8 @@ static void a_query_that_takes_too_long_is_ended(void **state)
         (void)snprintf(key, sizeof key, "dev-%02u", (unsigned)i);
         assert_ok(put(&s->bench, key, i));
     }
-    struct store_request r = {.verb = STORE_QUERY, .table = STORE_REGISTRATION, .partition = SLICE("s"), .limit = 100};
+    struct store_request r = {
+        .verb = STORE_QUERY, .table = STORE_REGISTRATION, .partition = SLICE("s"), .limit = 100};
     assert_ok(bench_do(&s->bench, &r));
     assert_int_equal(r.count, 20);
     s->step_us = 150 * 1000; // each look at the clock finds it that much later
@@ -202,7 +204,8 @@ static void the_log_stays_small_under_load(void **state)
 
 // --- killing
 
-// The other process: writes registrations, one after another, and names each on the pipe once it was acknowledged.
+// The other process: writes registrations, one after another, and names each on the pipe once it was
+// acknowledged.
 static int write_until_killed(const char *path, unsigned from)
 {
     struct scratch s = {0};

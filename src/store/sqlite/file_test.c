@@ -49,7 +49,8 @@ static void put_one(struct scratch *s, const char *key, uint64_t seed)
 
 static struct err get_one(struct scratch *s, const char *key, struct why *why)
 {
-    struct store_request r = {.verb = STORE_GET, .table = STORE_ENROLLMENT, .partition = SLICE("s"), .key = slice_text(key)};
+    struct store_request r = {
+        .verb = STORE_GET, .table = STORE_ENROLLMENT, .partition = SLICE("s"), .key = slice_text(key)};
     struct err e = bench_do(&s->bench, &r);
     if (why != NULL)
         *why = r.why;
@@ -245,9 +246,11 @@ static void no_secret_can_be_read_from_the_files(void **state)
     struct scratch *s = *state;
     struct needles n = {0};
     struct enrollment e = bench_enrollment(ENROLLMENT_INDIVIDUAL, "dev", 3);
-    struct service_record service = {
-        .name = SLICE("plant"), .document = SLICE("{\"key\":\"very secret words of the service\"}"), .etag = 1};
-    struct device d = {.id = SLICE("marker-of-a-device"), .primary_key = e.attestation.secondary_key, .etag = 1};
+    struct service_record service = {.name = SLICE("plant"),
+                                     .document = SLICE("{\"key\":\"very secret words of the service\"}"),
+                                     .etag = 1};
+    struct device d = {
+        .id = SLICE("marker-of-a-device"), .primary_key = e.attestation.secondary_key, .etag = 1};
     scratch_open(s);
     assert_ok(bench_put(&s->bench, STORE_ENROLLMENT, "s", "dev", &e, STORE_ALWAYS, 0));
     assert_ok(bench_put(&s->bench, STORE_GROUP, "s", "dev", &e, STORE_ALWAYS, 0));
@@ -256,7 +259,8 @@ static void no_secret_can_be_read_from_the_files(void **state)
     add_needle(&n, secret_slice(&e.attestation.primary_key));
     add_needle(&n, secret_slice(&e.attestation.secondary_key));
     add_needle(&n, SLICE("very secret words of the service"));
-    // Reading the file while it is open would drop SQLite's locks, so a child looks at what is in the log now.
+    // Reading the file while it is open would drop SQLite's locks, so a child looks at what is in the log
+    // now.
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -294,7 +298,8 @@ static void assert_seal_broken_by(struct scratch *s, const char *sql)
     struct store_request a = {.verb = STORE_ADMISSION, .partition = SLICE("s"), .key = SLICE("one")};
     assert_err(bench_do(&s->bench, &a), ERR_SEAL);
     assert_null(a.admission.individual);
-    struct store_request q = {.verb = STORE_QUERY, .table = STORE_ENROLLMENT, .partition = SLICE("s"), .limit = 10};
+    struct store_request q = {
+        .verb = STORE_QUERY, .table = STORE_ENROLLMENT, .partition = SLICE("s"), .limit = 10};
     assert_err(bench_do(&s->bench, &q), ERR_SEAL);
     assert_ok(get_one(s, "two", NULL));
     scratch_close(s);
@@ -302,14 +307,16 @@ static void assert_seal_broken_by(struct scratch *s, const char *sql)
 
 static void a_key_moved_to_another_place_does_not_open(void **state)
 {
-    assert_seal_broken_by(*state, "UPDATE enrollment SET primary_key = (SELECT primary_key FROM enrollment WHERE key = 'two')"
-                                  " WHERE key = 'one'");
+    assert_seal_broken_by(
+        *state, "UPDATE enrollment SET primary_key = (SELECT primary_key FROM enrollment WHERE key = 'two')"
+                " WHERE key = 'one'");
     assert_seal_broken_by(*state, "UPDATE enrollment SET primary_key = secondary_key WHERE key = 'one'");
     assert_seal_broken_by(*state, "UPDATE enrollment SET primary_key = x'0102' WHERE key = 'one'");
-    assert_seal_broken_by(*state, "DELETE FROM enrollment WHERE key = 'one';"
-                                  "INSERT INTO enrollment_group SELECT * FROM enrollment WHERE key = 'two';"
-                                  "UPDATE enrollment_group SET key = 'one';"
-                                  "INSERT INTO enrollment SELECT * FROM enrollment_group; DELETE FROM enrollment_group");
+    assert_seal_broken_by(
+        *state, "DELETE FROM enrollment WHERE key = 'one';"
+                "INSERT INTO enrollment_group SELECT * FROM enrollment WHERE key = 'two';"
+                "UPDATE enrollment_group SET key = 'one';"
+                "INSERT INTO enrollment SELECT * FROM enrollment_group; DELETE FROM enrollment_group");
 }
 
 static void a_word_that_nobody_wrote_is_noticed(void **state)

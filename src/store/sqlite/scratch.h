@@ -1,7 +1,8 @@
-// For the tests of the SQLite store: a database in a scratch folder, with a bench user, that can be closed and opened again.
+// For the tests of the SQLite store: a database in a scratch folder, with a bench user, that can be closed
+// and opened again.
 #pragma once
 
-#include "store/conformance.h"
+#include "store/conformance_test.h"
 #include "store/sqlite/sqlite.h"
 
 struct scratch {

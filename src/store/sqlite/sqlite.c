@@ -151,7 +151,8 @@ static struct err check_key(struct connection *c, const char *path, struct why *
 {
     sqlite3_stmt *s;
     TRY(connection_failure(
-        c, sqlite3_prepare_v2(c->db, "SELECT value FROM meta WHERE name = 'master_key_check'", -1, &s, NULL), why));
+        c, sqlite3_prepare_v2(c->db, "SELECT value FROM meta WHERE name = 'master_key_check'", -1, &s, NULL),
+        why));
     int code = sqlite3_step(s);
     struct err e = connection_failure(c, code, why);
     buf_clear(&c->plain);
@@ -196,7 +197,8 @@ static struct err check_version(struct connection *c, const char *path, bool *fr
     if (application != SCHEMA_APPLICATION)
         return why_fail(why, ERR_CONFIG, "%s is a database of another program.", path);
     if (version > SCHEMA_VERSION)
-        return why_fail(why, ERR_CONFIG, "%s was written by a newer version (schema %lld; this one knows %d).", path,
+        return why_fail(why, ERR_CONFIG,
+                        "%s was written by a newer version (schema %lld; this one knows %d).", path,
                         (long long)version, SCHEMA_VERSION);
     return OK;
 }
