@@ -41,7 +41,8 @@ meson_build() {
         printf '%s' "$wanted" >"$dir/script-options"
     fi
     if ! ninja -C "$dir" -j "$jobs" >"$log" 2>&1; then
-        grep -Ev '^(\[|ninja: Entering)' "$log" >&2 || true
+        # From the first command that failed; all of it when the build files themselves were wrong.
+        sed -n '/^FAILED:/,$p' "$log" | grep . >&2 || cat "$log" >&2
         rm -f "$log"
         die "building $dir failed"
     fi

@@ -93,6 +93,7 @@ enum err_level { ERR_LEVEL_DEBUG, ERR_LEVEL_INFO, ERR_LEVEL_WARN, ERR_LEVEL_ERRO
     X(ERR_CONFLICT, "conflict", CONFLICT, 409, 409203, "amqp:precondition-failed", 2, INFO, "Precondition failed.")      \
     X(ERR_ETAG, "etag_mismatch", CONFLICT, 412, 412201, "amqp:precondition-failed", 2, INFO,                             \
       "The ETag does not match; read the record again.")                                                                 \
+    X(ERR_WEBHOOK, "webhook_failed", FAULT, 400, 400207, "amqp:not-allowed", 2, WARN, "Custom allocation failed.")       \
     X(ERR_NO_HUB, "no_hub", FAULT, 400, 400208, "amqp:not-found", 2, WARN,                                               \
       "No IoT hub to assign to: link a hub that the enrollment allows.")                                                 \
     X(ERR_HUB_UNAUTHORIZED, "hub_unauthorized", FAULT, 400, 400209, "amqp:unauthorized-access", 2, ERROR,                \

@@ -1,5 +1,5 @@
-// How a device of an enrollment proves itself: reading and writing the JSON of service-api A.5. One row per type; x509
-// has its own file.
+// How a device of an enrollment proves itself: reading and writing the JSON of service-api A.5. One row per
+// type; x509 has its own file.
 #include "domain/attestation.h"
 #include "domain/want.h"
 
@@ -7,7 +7,8 @@ enum { TPM_KEY_MAX = 1024 };
 
 // Keys that the operator leaves out on an update stay as they are.
 static struct err read_symmetric_key(struct arena *arena, const struct json_in *in, enum enrollment_kind kind,
-                                     const struct attestation *stored, struct attestation *out, struct why *why)
+                                     const struct attestation *stored, struct attestation *out,
+                                     struct why *why)
 {
     struct json_in keys;
     (void)arena;

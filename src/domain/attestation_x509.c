@@ -15,8 +15,10 @@ struct form {
 };
 
 static const struct form forms[] = {
-    {CERTIFICATE_CLIENT, ENROLLMENT_INDIVIDUAL, false, "individual enrollments; a group takes signingCertificates"},
-    {CERTIFICATE_SIGNING, ENROLLMENT_GROUP, false, "enrollment groups; a single device takes clientCertificates"},
+    {CERTIFICATE_CLIENT, ENROLLMENT_INDIVIDUAL, false,
+     "individual enrollments; a group takes signingCertificates"},
+    {CERTIFICATE_SIGNING, ENROLLMENT_GROUP, false,
+     "enrollment groups; a single device takes clientCertificates"},
     {CERTIFICATE_CA_REFERENCE, ENROLLMENT_GROUP, true, "all"},
 };
 enum { FORMS = sizeof forms / sizeof forms[0] };
@@ -26,10 +28,10 @@ static const char *name_of_form(const struct form *form)
     return certificate_role_names.words[form->role];
 }
 
-// `kept` is the stored certificate: it stays when the operator sends back its `info` without the certificate itself, as a
-// client does that reads, changes and writes an enrollment.
-static struct err read_certificate(struct arena *arena, const struct json_in *pair, const char *name, struct slice kept,
-                                   struct slice *out, struct why *why)
+// `kept` is the stored certificate: it stays when the operator sends back its `info` without the certificate
+// itself, as a client does that reads, changes and writes an enrollment.
+static struct err read_certificate(struct arena *arena, const struct json_in *pair, const char *name,
+                                   struct slice kept, struct slice *out, struct why *why)
 {
     struct json_in one;
     struct slice text = {0};
@@ -43,17 +45,20 @@ static struct err read_certificate(struct arena *arena, const struct json_in *pa
     if (text.len == 0)
         return arena_copy(arena, kept, out);
     struct err e = certificate_read(arena, text, out, &problem);
-    return e.code == ERR_INVALID ? json_refuse(&one, "certificate", why, ": %s", problem.text) : e;
+    return e.code == ERR_INVALID ? json_refuse(&one, "certificate", why, "is refused: %s", problem.text) : e;
 }
 
 static struct err read_pair(struct arena *arena, const struct json_in *pair, const struct attestation *stored,
                             struct attestation *out, struct why *why)
 {
     static const struct attestation nothing;
-    if (stored == NULL || stored->type != ATTESTATION_X509 || stored->certificate_role != out->certificate_role)
+    if (stored == NULL || stored->type != ATTESTATION_X509 ||
+        stored->certificate_role != out->certificate_role)
         stored = &nothing;
-    TRY(read_certificate(arena, pair, "primary", stored->primary_certificate, &out->primary_certificate, why));
-    TRY(read_certificate(arena, pair, "secondary", stored->secondary_certificate, &out->secondary_certificate, why));
+    TRY(read_certificate(arena, pair, "primary", stored->primary_certificate, &out->primary_certificate,
+                         why));
+    TRY(read_certificate(arena, pair, "secondary", stored->secondary_certificate, &out->secondary_certificate,
+                         why));
     if (out->primary_certificate.len == 0 && out->secondary_certificate.len == 0)
         return json_refuse(pair, "primary", why, "is missing");
     if (out->secondary_certificate.len == 0)

@@ -9,11 +9,13 @@ bool enrollment_needs_keys(const struct enrollment *e)
            (e->attestation.primary_key.len == 0 || e->attestation.secondary_key.len == 0);
 }
 
-static struct err check_hub(const struct service *service, struct slice host, const char *name, struct why *why)
+static struct err check_hub(const struct service *service, struct slice host, const char *name,
+                            struct why *why)
 {
     if (service_hub(service, host) != NULL)
         return OK;
-    return why_fail(why, ERR_INVALID, "%s: %.*s is not linked to the service", name, SLICE_ARG(slice_to(host, 128)));
+    return why_fail(why, ERR_INVALID, "%s: %.*s is not linked to the service", name,
+                    SLICE_ARG(slice_to(host, 128)));
 }
 
 struct err enrollment_check_hubs(const struct service *service, const struct enrollment *e, struct why *why)

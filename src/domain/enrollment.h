@@ -1,5 +1,5 @@
-// The record that admits one device (individual) or a fleet (group): fields, JSON and validation of service-api A.5, A.7.
-// Not for matching a device against it: that is attest.h.
+// The record that admits one device (individual) or a fleet (group): fields, JSON and validation of
+// service-api A.5, A.7. Not for matching a device against it: that is match.h.
 #pragma once
 
 #include "base/arena.h"
@@ -48,18 +48,25 @@ static inline bool enrollment_disabled(const struct enrollment *e)
     return e->provisioning_status == PROVISIONING_DISABLED;
 }
 
-// Reads and validates a request body. `id` is the ID in the path, or empty for an item of a bulk call; `stored` is the
-// record being updated or NULL: empty keys and certificates sent without their text then keep the stored ones.
-// Missing keys of a symmetricKey attestation stay empty: the caller generates them (enrollment_needs_keys).
-// etag, created_us and updated_us are left 0. Slices are copied to the arena.
-struct err enrollment_read(struct arena *arena, const struct json *body, enum enrollment_kind kind, struct slice id,
-                           const struct enrollment *stored, struct enrollment *out, struct why *why);
+// Reads and validates a request body. `id` is the ID in the path, or empty for an item of a bulk call;
+// `stored` is the record being updated or NULL: empty keys and certificates sent without their text then keep
+// the stored ones. Members that are not known are ignored, null is as good as absent, a word may be in any
+// case. All errors are ERR_INVALID (or ERR_NO_MEMORY), and why names the member. Whether the hubs are linked
+// is enrollment_check_hubs. Missing keys of a symmetricKey attestation stay empty: the caller generates them
+// (enrollment_needs_keys). etag, created_us and updated_us are left 0. Slices are copied to the arena.
+struct err enrollment_read(struct arena *arena, const struct json *body, enum enrollment_kind kind,
+                           struct slice id, const struct enrollment *stored, struct enrollment *out,
+                           struct why *why);
 bool enrollment_needs_keys(const struct enrollment *e);
+struct service;
+// Are all hubs that the enrollment names linked to the service? ERR_INVALID with the one that is not.
+struct err enrollment_check_hubs(const struct service *service, const struct enrollment *e, struct why *why);
 
 // What an answer shows: keys only in the answer to PUT and attestationmechanism.
 enum enrollment_view { ENROLLMENT_WITH_KEYS, ENROLLMENT_WITHOUT_KEYS };
 struct registration;
-// Field order as recorded from the real service. `state` (individual only) may be NULL: no registrationState member.
+// Field order as recorded from the real service. `state` (individual only) may be NULL: no registrationState
+// member; a zeroed one says that the device never registered.
 struct err enrollment_write(struct json_writer *w, const struct enrollment *e, enum enrollment_view view,
                             const struct registration *state);
 // The AttestationMechanism object, with keys.

@@ -1,4 +1,5 @@
-// Reads and validates the JSON of an enrollment (service-api A.5, A.7). One function per member or small group of them.
+// Reads and validates the JSON of an enrollment (service-api A.5, A.7). One function per member or small
+// group of them.
 #include "domain/attestation.h"
 #include "domain/identifier.h"
 #include "domain/want.h"
@@ -30,7 +31,8 @@ static struct err read_device_id(struct reading *r)
         return OK;
     TRY(want_copy(r->in, "deviceId", JSON_OPTIONAL, TEXT_MAX, r->arena, &r->out->device_id, r->why));
     TRY(r->out->device_id.len == 0 ? OK : device_id_check(r->out->device_id, "deviceId", r->why));
-    return want_object_text(r->in, "optionalDeviceInformation", r->arena, &r->out->device_information, r->why);
+    return want_object_text(r->in, "optionalDeviceInformation", r->arena, &r->out->device_information,
+                            r->why);
 }
 
 static struct err read_attestation(struct reading *r)
@@ -76,8 +78,8 @@ static struct err read_reprovision_policy(struct reading *r)
     return json_want_bool(&in, "migrateDeviceData", JSON_REQUIRED, &r->out->migrate_device_data, r->why);
 }
 
-// What is kept is {"tags":…,"properties":{"desired":…}} with the operator's own members verbatim; a null in place of an
-// object counts as absent.
+// What is kept is {"tags":…,"properties":{"desired":…}} with the operator's own members verbatim; a null in
+// place of an object counts as absent.
 static struct err read_initial_twin(struct reading *r)
 {
     struct json_in twin;
@@ -125,9 +127,11 @@ static struct err read_hubs(struct reading *r)
     if (count == 0)
         return OK;
     if (r->out->allocation == ALLOCATION_UNSET)
-        return why_fail(r->why, ERR_INVALID, "Enrollment allocationPolicy must be specified when iotHubs are specified.");
+        return why_fail(r->why, ERR_INVALID,
+                        "Enrollment allocationPolicy must be specified when iotHubs are specified.");
     if (r->out->allocation == ALLOCATION_STATIC && count > 1)
-        return json_refuse(r->in, "iotHubs", r->why, "has %zu hubs; a static allocationPolicy takes one", count);
+        return json_refuse(r->in, "iotHubs", r->why, "has %zu hubs; a static allocationPolicy takes one",
+                           count);
     struct buf text = buf_capped(HUBS_TEXT_MAX);
     json_begin(&w, &text);
     json_node(&w, hubs);
@@ -143,12 +147,14 @@ static struct err read_webhook(struct reading *r)
     struct json_in in;
     TRY(json_want_object(r->in, "customAllocationDefinition", JSON_OPTIONAL, &in, r->why));
     if (in.object == NULL && r->out->allocation == ALLOCATION_CUSTOM)
-        return why_fail(r->why, ERR_INVALID,
-                        "A CustomAllocationDefinition is required when the allocation policy is set to 'Custom'");
+        return why_fail(
+            r->why, ERR_INVALID,
+            "A CustomAllocationDefinition is required when the allocation policy is set to 'Custom'");
     if (in.object == NULL)
         return OK;
     TRY(want_copy(&in, "webhookUrl", JSON_REQUIRED, URL_MAX, r->arena, &r->out->webhook_url, r->why));
-    TRY(want_copy(&in, "apiVersion", JSON_REQUIRED, TEXT_MAX, r->arena, &r->out->webhook_api_version, r->why));
+    TRY(want_copy(&in, "apiVersion", JSON_REQUIRED, TEXT_MAX, r->arena, &r->out->webhook_api_version,
+                  r->why));
     if (!slice_starts_with_nocase(r->out->webhook_url, SLICE("https://")) || r->out->webhook_url.len < 9)
         return json_refuse(&in, "webhookUrl", r->why, "must be an https URL");
     if (r->out->webhook_api_version.len == 0)
@@ -161,14 +167,16 @@ static struct err read_allocation(struct reading *r)
     unsigned policy = ALLOCATION_UNSET;
     TRY(want_word(r->in, "allocationPolicy", JSON_OPTIONAL, &allocation_policy_names, &policy, r->why));
     r->out->allocation = (enum allocation_policy)policy;
-    TRY(want_copy(r->in, "iotHubHostName", JSON_OPTIONAL, TEXT_MAX, r->arena, &r->out->hub_host_name, r->why));
+    TRY(want_copy(r->in, "iotHubHostName", JSON_OPTIONAL, TEXT_MAX, r->arena, &r->out->hub_host_name,
+                  r->why));
     TRY(r->out->hub_host_name.len == 0 ? OK : host_check(r->out->hub_host_name, "iotHubHostName", r->why));
     TRY(read_hubs(r));
     return read_webhook(r);
 }
 
-struct err enrollment_read(struct arena *arena, const struct json *body, enum enrollment_kind kind, struct slice id,
-                           const struct enrollment *stored, struct enrollment *out, struct why *why)
+struct err enrollment_read(struct arena *arena, const struct json *body, enum enrollment_kind kind,
+                           struct slice id, const struct enrollment *stored, struct enrollment *out,
+                           struct why *why)
 {
     struct json_in in;
     struct reading r = {arena, &in, stored, out, why};

@@ -1,9 +1,9 @@
-// Writes an enrollment as an answer shows it. The order of the members is that recorded from the real service.
+// Writes an enrollment as an answer shows it. The order of the members is that recorded from the real
+// service.
 #include "domain/enrollment.h"
 
-#include "domain/identifier.h"
 #include "domain/registration.h"
-#include "domain/time_text.h"
+#include "domain/want.h"
 
 static void write_provisioning_status(struct json_writer *w, enum provisioning_status status)
 {
@@ -47,12 +47,6 @@ static void write_capabilities(struct json_writer *w, enum switch_state edge)
     json_object_close(w);
 }
 
-static void field_json_if(struct json_writer *w, const char *key, struct slice text)
-{
-    if (text.len > 0)
-        json_field_raw(w, key, text);
-}
-
 struct err enrollment_write(struct json_writer *w, const struct enrollment *e, enum enrollment_view view,
                             const struct registration *state)
 {
@@ -74,7 +68,7 @@ struct err enrollment_write(struct json_writer *w, const struct enrollment *e, e
     write_reprovision_policy(w, e);
     field_instant(w, "createdDateTimeUtc", e->created_us);
     field_instant(w, "lastUpdatedDateTimeUtc", e->updated_us);
-    json_field_text_if(w, "allocationPolicy", name_of(&allocation_policy_names, e->allocation));
+    field_word_if(w, "allocationPolicy", &allocation_policy_names, e->allocation);
     field_json_if(w, "iotHubs", e->hubs);
     write_webhook(w, e);
     json_object_close(w);

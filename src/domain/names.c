@@ -2,8 +2,8 @@
 #include "domain/names.h"
 
 #define NAME_AS_WORD(constant, text) [constant] = text,
-#define NAMES(name, TABLE)                                                                                               \
-    static const char *const name##_words[] = {TABLE(NAME_AS_WORD)};                                                     \
+#define NAMES(name, TABLE)                                                                                   \
+    static const char *const name##_words[] = {TABLE(NAME_AS_WORD)};                                         \
     const struct names name##_names = {name##_words, sizeof name##_words / sizeof name##_words[0]};
 
 NAMES(attestation_type, ATTESTATION_TYPES)

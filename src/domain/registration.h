@@ -1,4 +1,5 @@
-// The record of where a device was assigned, and the operation that did it. One per (ID scope, registration ID).
+// The record of where a device was assigned, and the operation that did it. One per (ID scope, registration
+// ID).
 #pragma once
 
 #include "base/arena.h"
@@ -15,17 +16,20 @@ struct registration {
     struct slice previous_operation_id; // still answered, for a device that polls an older one
     struct slice assigned_hub;          // where the device is, whatever the status; empty: nowhere yet
     struct slice device_id;
-    struct slice intended_hub;          // where the operation is taking it, durable before the hub is called
-    struct slice intended_device_id;    // (architecture 4). Stays after a failure whose outcome in the hub is unknown, so
-    int64_t plan_steps;                 // that no identity there goes unnamed; empty and 0 otherwise. enum plan_step bits
-    struct slice payload;               // JSON object for the device, or empty
-    int64_t error_code;                 // 0: none
+    struct slice intended_hub; // where the operation is taking it, durable before the hub is called
+    struct slice
+        intended_device_id; // (architecture 4). Stays after a failure whose outcome in the hub is unknown, so
+    int64_t plan_steps;     // that no identity there goes unnamed; empty and 0 otherwise. enum plan_step bits
+    struct slice payload;   // JSON object for the device, or empty
+    int64_t error_code;     // 0: none
     struct slice error_message;
     int64_t created_us;
     int64_t updated_us;
     uint64_t etag;
 };
 
-// DeviceRegistrationState of service-api A.5: what GET /registrations/{id} shows. NULL means never registered:
-// {"registrationId":…,"status":"unassigned"}.
-struct err registration_write(struct json_writer *w, const struct registration *r, struct slice registration_id);
+// DeviceRegistrationState of service-api A.5: what GET /registrations/{id} shows. NULL or a zeroed one means
+// never registered: {"registrationId":…,"status":"unassigned"}. `registration_id` is shown as it is given;
+// when it is empty, the record's own, in lower case, is.
+struct err registration_write(struct json_writer *w, const struct registration *r,
+                              struct slice registration_id);

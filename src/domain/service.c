@@ -45,9 +45,10 @@ struct err rights_read(struct slice text, uint32_t *rights, struct why *why)
         while (i < RIGHTS && !slice_equal_nocase(word, slice_text(rights_table[i].word)))
             i++;
         if (i == RIGHTS)
-            return why_fail(why, ERR_INVALID,
-                            "rights: each must be one of ServiceConfig, EnrollmentRead, EnrollmentWrite, DeviceConnect, "
-                            "RegistrationStatusRead, RegistrationStatusWrite, with commas between them");
+            return why_fail(
+                why, ERR_INVALID,
+                "rights: each must be one of ServiceConfig, EnrollmentRead, EnrollmentWrite, DeviceConnect, "
+                "RegistrationStatusRead, RegistrationStatusWrite, with commas between them");
         bits |= rights_table[i].bit | rights_table[i].includes;
     }
     if (bits == 0)

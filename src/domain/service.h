@@ -1,5 +1,5 @@
-// A service is one tenant: who may operate it, which hubs it may assign to, and what holds unless an enrollment says
-// otherwise. One daemon serves many. Shapes: service-api B.2 to B.4.
+// A service is one tenant: who may operate it, which hubs it may assign to, and what holds unless an
+// enrollment says otherwise. One daemon serves many. Shapes: service-api B.2 to B.4.
 #pragma once
 
 #include "base/arena.h"
@@ -59,16 +59,21 @@ struct service {
 const struct policy *service_policy(const struct service *service, struct slice name);
 const struct linked_hub *service_hub(const struct service *service, struct slice host);
 
-// "EnrollmentWrite, ServiceConfig" <-> bits, in any order and case; what is written has the order of the enum.
+// "EnrollmentWrite, ServiceConfig" <-> bits, in any order and case; what is written has the order of the
+// enum.
 struct err rights_read(struct slice text, uint32_t *rights, struct why *why);
 void rights_write(struct buf *out, uint32_t rights);
 
-// The stored document of a service: everything but created_us, updated_us and etag, which stand beside it in the store's
-// record. Keys are in it in base64: it is sealed by whoever stores it, and `out` is wiped by the caller.
+// The stored document of a service: everything but created_us, updated_us and etag, which stand beside it in
+// the store's record. Keys are in it in base64: it is sealed by whoever stores it, and `out` is wiped by the
+// caller.
 struct err service_document_write(const struct service *service, struct buf *out);
-// Views into nothing: all is copied to the arena. ERR_INTERNAL when the document is not what service_document_write made.
-struct err service_document_read(struct arena *arena, struct slice document, struct service *out, struct why *why);
+// Views into nothing: all is copied to the arena. ERR_INTERNAL when the document is not what
+// service_document_write made.
+struct err service_document_read(struct arena *arena, struct slice document, struct service *out,
+                                 struct why *why);
 
-// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…` into host, policy_name and policy_key. ERR_INVALID says what is
-// missing; unknown parts are ignored, and the other members of *out are left alone.
-struct err hub_connection_string_read(struct arena *arena, struct slice text, struct linked_hub *out, struct why *why);
+// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…` into host, policy_name and policy_key. ERR_INVALID
+// says what is missing; unknown parts are ignored, and the other members of *out are left alone.
+struct err hub_connection_string_read(struct arena *arena, struct slice text, struct linked_hub *out,
+                                      struct why *why);

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-#define HUB_KINDS(X) X(HUB_KIND_AZURE, "azure") X(HUB_KIND_EMBEDDED, "embedded")
+#define HUB_KINDS(X)            X(HUB_KIND_AZURE, "azure") X(HUB_KIND_EMBEDDED, "embedded")
 #define AS_WORD(constant, text) [constant] = text,
 static const char *const hub_kind_words[] = {HUB_KINDS(AS_WORD)};
 static const struct names hub_kind_names = {hub_kind_words, sizeof hub_kind_words / sizeof hub_kind_words[0]};
@@ -58,7 +58,8 @@ struct err service_document_write(const struct service *service, struct buf *out
     return buf_err(out);
 }
 
-// A key that some hub made may be shorter than what we would give out: any length up to SECRET_MAX is read back.
+// A key that some hub made may be shorter than what we would give out: any length up to SECRET_MAX is read
+// back.
 static struct err read_key(const struct json_in *in, const char *name, struct secret *out, struct why *why)
 {
     uint8_t bytes[SECRET_MAX];
@@ -72,7 +73,8 @@ static struct err read_key(const struct json_in *in, const char *name, struct se
     return good ? OK : json_refuse(in, name, why, "is no key");
 }
 
-static struct err read_policy(const struct json_in *in, struct arena *arena, struct policy *out, struct why *why)
+static struct err read_policy(const struct json_in *in, struct arena *arena, struct policy *out,
+                              struct why *why)
 {
     int64_t rights = 0;
     TRY(want_copy(in, "name", JSON_REQUIRED, TEXT_MAX, arena, &out->name, why));
@@ -83,7 +85,8 @@ static struct err read_policy(const struct json_in *in, struct arena *arena, str
     return OK;
 }
 
-static struct err read_hub(const struct json_in *in, struct arena *arena, struct linked_hub *out, struct why *why)
+static struct err read_hub(const struct json_in *in, struct arena *arena, struct linked_hub *out,
+                           struct why *why)
 {
     int64_t weight = 0;
     unsigned kind = 0;
@@ -100,7 +103,8 @@ static struct err read_hub(const struct json_in *in, struct arena *arena, struct
     return OK;
 }
 
-static struct err read_policies(const struct json_in *in, struct arena *arena, struct service *out, struct why *why)
+static struct err read_policies(const struct json_in *in, struct arena *arena, struct service *out,
+                                struct why *why)
 {
     const struct json *array = NULL;
     TRY(json_want_array(in, "policies", JSON_REQUIRED, SERVICE_POLICIES_MAX, &array, why));
@@ -116,7 +120,8 @@ static struct err read_policies(const struct json_in *in, struct arena *arena, s
     return OK;
 }
 
-static struct err read_hubs(const struct json_in *in, struct arena *arena, struct service *out, struct why *why)
+static struct err read_hubs(const struct json_in *in, struct arena *arena, struct service *out,
+                            struct why *why)
 {
     const struct json *array = NULL;
     TRY(json_want_array(in, "hubs", JSON_REQUIRED, SERVICE_HUBS_MAX, &array, why));
@@ -132,7 +137,8 @@ static struct err read_hubs(const struct json_in *in, struct arena *arena, struc
     return OK;
 }
 
-static struct err read_service(const struct json *root, struct arena *arena, struct service *out, struct why *why)
+static struct err read_service(const struct json *root, struct arena *arena, struct service *out,
+                               struct why *why)
 {
     struct json_in in;
     unsigned allocation = ALLOCATION_UNSET;
@@ -146,7 +152,8 @@ static struct err read_service(const struct json *root, struct arena *arena, str
     return read_hubs(&in, arena, out, why);
 }
 
-struct err service_document_read(struct arena *arena, struct slice document, struct service *out, struct why *why)
+struct err service_document_read(struct arena *arena, struct slice document, struct service *out,
+                                 struct why *why)
 {
     struct json_doc doc = {0};
     *out = (struct service){0};

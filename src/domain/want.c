@@ -1,8 +1,10 @@
 // Reading and writing members of the domain's own kinds.
 #include "domain/want.h"
 
+#include "base/instant.h"
 #include "base/text.h"
 #include "crypto/keys.h"
+#include "domain/identifier.h"
 
 enum { WORD_MAX = 64, KEY_TEXT_MAX = 512, OBJECT_TEXT_MAX = 128 * 1024 };
 
@@ -14,8 +16,8 @@ static void list_words(const struct names *names, struct buf *out)
     }
 }
 
-struct err want_word(const struct json_in *in, const char *name, enum json_need need, const struct names *names,
-                     unsigned *out, struct why *why)
+struct err want_word(const struct json_in *in, const char *name, enum json_need need,
+                     const struct names *names, unsigned *out, struct why *why)
 {
     struct slice word = {0};
     if (!json_given(json_get(in->object, name)) && need == JSON_OPTIONAL)
@@ -47,7 +49,7 @@ struct err want_key(const struct json_in *in, const char *name, enum json_need n
     if (text.len == 0)
         return need == JSON_REQUIRED ? json_refuse(in, name, why, "is empty") : OK;
     struct err e = key_read_b64(text, out, &problem);
-    return e.code == ERR_INVALID ? json_refuse(in, name, why, ": %s", problem.text) : e;
+    return e.code == ERR_INVALID ? json_refuse(in, name, why, "is refused: %s", problem.text) : e;
 }
 
 struct err want_bytes(const struct json_in *in, const char *name, enum json_need need, size_t max_len,
@@ -68,8 +70,8 @@ struct err want_bytes(const struct json_in *in, const char *name, enum json_need
     return OK;
 }
 
-struct err want_object_text(const struct json_in *in, const char *name, struct arena *arena, struct slice *out,
-                            struct why *why)
+struct err want_object_text(const struct json_in *in, const char *name, struct arena *arena,
+                            struct slice *out, struct why *why)
 {
     struct json_in object;
     struct json_writer w;
@@ -104,4 +106,26 @@ void field_base64_if(struct json_writer *w, const char *key, struct slice bytes)
 void field_word_if(struct json_writer *w, const char *key, const struct names *names, unsigned value)
 {
     json_field_text_if(w, key, name_of(names, value));
+}
+
+void field_json_if(struct json_writer *w, const char *key, struct slice text)
+{
+    if (text.len > 0)
+        json_field_raw(w, key, text);
+}
+
+void field_instant(struct json_writer *w, const char *key, int64_t us)
+{
+    uint8_t room[40];
+    struct buf text = {.at = room, .room = sizeof room, .cap = sizeof room};
+    instant_format(&text, us);
+    json_field_text(w, key, buf_slice(&text));
+}
+
+void field_etag(struct json_writer *w, uint64_t etag)
+{
+    uint8_t room[ETAG_TEXT_MAX];
+    struct buf text = {.at = room, .room = sizeof room, .cap = sizeof room};
+    etag_write(&text, etag);
+    json_field_text(w, "etag", buf_slice(&text));
 }

@@ -1,5 +1,5 @@
-// Members of a JSON object that hold the domain's own kinds of values: words of a closed set, host names, keys. Inside
-// the domain only; the general ones are in json/json.h.
+// Members of a JSON object that hold the domain's own kinds of values: words of a closed set, keys, times.
+// Inside the domain only; the general ones are in json/json.h.
 #pragma once
 
 #include "base/arena.h"
@@ -11,8 +11,8 @@
 // All are like json_want_string: null counts as absent, *out is left alone when absent.
 
 // One of the words, in any case; the reason lists them.
-struct err want_word(const struct json_in *in, const char *name, enum json_need need, const struct names *names,
-                     unsigned *out, struct why *why);
+struct err want_word(const struct json_in *in, const char *name, enum json_need need,
+                     const struct names *names, unsigned *out, struct why *why);
 // A string, copied to the arena.
 struct err want_copy(const struct json_in *in, const char *name, enum json_need need, size_t max_len,
                      struct arena *arena, struct slice *out, struct why *why);
@@ -23,9 +23,16 @@ struct err want_key(const struct json_in *in, const char *name, enum json_need n
 struct err want_bytes(const struct json_in *in, const char *name, enum json_need need, size_t max_len,
                       struct arena *arena, struct slice *out, struct why *why);
 // An object, as compact JSON text in the arena.
-struct err want_object_text(const struct json_in *in, const char *name, struct arena *arena, struct slice *out,
-                            struct why *why);
+struct err want_object_text(const struct json_in *in, const char *name, struct arena *arena,
+                            struct slice *out, struct why *why);
 
 // Writes bytes as base64; nothing when there are none.
 void field_base64_if(struct json_writer *w, const char *key, struct slice bytes);
+// The word of a value; nothing for the empty word.
 void field_word_if(struct json_writer *w, const char *key, const struct names *names, unsigned value);
+// Text that is JSON already; nothing when it is empty.
+void field_json_if(struct json_writer *w, const char *key, struct slice text);
+// A point in time, as the service API shows it.
+void field_instant(struct json_writer *w, const char *key, int64_t us);
+// The member "etag".
+void field_etag(struct json_writer *w, uint64_t etag);

@@ -24,6 +24,7 @@ struct config {
     struct slice store_path;
     struct slice master_key_file;
     struct slice log_level;
+    int64_t log_anonymous_per_s;
     int64_t threads;
     int64_t max_connections;
     struct config_list embedded_hubs;

@@ -44,7 +44,8 @@ static struct err add_row(struct groups_kept *k, struct connection *c, sqlite3_s
     return OK;
 }
 
-static struct err read_all(struct groups_kept *k, struct connection *c, struct slice partition, struct why *why)
+static struct err read_all(struct groups_kept *k, struct connection *c, struct slice partition,
+                           struct why *why)
 {
     sqlite3_stmt *s;
     TRY(arena_copy(&k->arena, partition, &k->partition));
@@ -75,8 +76,8 @@ static struct groups_kept *slot_of(struct groups *g, struct slice partition)
     return best;
 }
 
-static struct err kept_of(struct groups *g, struct connection *c, uint64_t changes, struct store_request *request,
-                          struct groups_kept **out)
+static struct err kept_of(struct groups *g, struct connection *c, uint64_t changes,
+                          struct store_request *request, struct groups_kept **out)
 {
     struct groups_kept *k = slot_of(g, request->partition);
     *out = k;
@@ -94,7 +95,8 @@ static struct err kept_of(struct groups *g, struct connection *c, uint64_t chang
     return OK;
 }
 
-struct err groups_admit(struct groups *g, struct connection *c, uint64_t changes, struct store_request *request)
+struct err groups_admit(struct groups *g, struct connection *c, uint64_t changes,
+                        struct store_request *request)
 {
     struct groups_kept *k;
     TRY(kept_of(g, c, changes, request, &k));

@@ -1,5 +1,6 @@
-// What one client knows of the groups that admit devices by key, per partition: reading and opening thousands of them for
-// each device would cost more than all the rest. What is known counts until a commit changes some group.
+// What one client knows of the groups that admit devices by key, per partition: reading and opening thousands
+// of them for each device would cost more than all the rest. What is known counts until a commit changes some
+// group.
 #pragma once
 
 #include "store/sqlite/row.h"
@@ -22,6 +23,7 @@ struct groups {
 };
 
 void groups_release(struct groups *g);
-// Puts a copy of each group of the request's partition into its admission. `changes`: the writer's group_changes, read
-// before the transaction began that the connection is in.
-struct err groups_admit(struct groups *g, struct connection *c, uint64_t changes, struct store_request *request);
+// Puts a copy of each group of the request's partition into its admission. `changes`: the writer's
+// group_changes, read before the transaction began that the connection is in.
+struct err groups_admit(struct groups *g, struct connection *c, uint64_t changes,
+                        struct store_request *request);

@@ -74,6 +74,11 @@ static const struct {
     ROW(400, "GET / HTTP/1.1\r\nHost: h\rX: y\r\n\r\n"),
     ROW(400, "GET / HTTP/1.1\r\nHost: h\r\r\n\r\n"),
     ROW(400, "GET / HTTP/1.1\rHost: h\r\n\r\n"),
+    ROW(400, "GET / HTTP/1.1\r\nHost: h\r\n\rContent-Length: 5\r\n\r\nhello"), // CVE-2023-30589
+    ROW(400, POST HOST "X:\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ROW(400, "GET / HTTP/1.1\r\nHost: h\r\n\r\r"),
+    ROW(400, "GET / HTTP/1.1\r\nHost: h\rX"), // at once, not at the end of the head
+    ROW(400, "GET / HTTP/1.1\r\nHost: h\n"),
     ROW(400, GET HOST "X: a\r\n b\r\n\r\n"),
     ROW(400, GET HOST "X: a\r\n\tb\r\n\r\n"),
     ROW(400, GET " Host: h\r\n\r\n"),

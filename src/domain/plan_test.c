@@ -1,0 +1,279 @@
+// Where an admitted device is taken, given what the records say about it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "crypto/keys.h"
+#include "domain/decide.h"
+
+enum { SET_UP = PLAN_ASSIGN_IDENTITY | PLAN_SET_TWIN };
+
+static struct linked_hub hubs[] = {
+    {.host = SLICE("a.example.com"), .weight = 1, .allocate = true},
+    {.host = SLICE("b.example.com"), .weight = 1, .allocate = true},
+    {.host = SLICE("off.example.com"), .weight = 1, .allocate = false},
+};
+static struct policy no_policies[1];
+static const struct service service = {.id_scope = SLICE("0ne1"),
+                                       .allocation = ALLOCATION_STATIC,
+                                       .policies = no_policies,
+                                       .hubs = hubs,
+                                       .hub_count = 3};
+
+#define PRIOR(...)                                                                                           \
+    {                                                                                                        \
+        .id = SLICE("dev"), __VA_ARGS__                                                                      \
+    }
+#define NEVER                                                                                                \
+    {                                                                                                        \
+        .created_us = 0                                                                                      \
+    }
+static const struct plan_case {
+    const char *says;
+    const char *enrollment_hubs;
+    const char *device_id;     // of the enrollment
+    struct registration prior; // id empty: none
+    const char *hub;           // expected; NULL: no hub
+    const char *device;
+    uint32_t steps;
+    bool moves;
+    enum registration_substatus substatus;
+} plans[] = {
+    {"never registered", "", "", NEVER, "a.example.com", "Dev", SET_UP, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"never registered, with a device ID", "", "pump", NEVER, "a.example.com", "pump", SET_UP, false,
+     SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"failed before", "", "", PRIOR(.status = STATUS_FAILED), "a.example.com", "Dev", SET_UP, false,
+     SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"disabled before", "", "", PRIOR(.status = STATUS_DISABLED), "a.example.com", "Dev", SET_UP, false,
+     SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"registered again stays", "", "",
+     PRIOR(.status = STATUS_ASSIGNED, .substatus = SUBSTATUS_INITIAL_ASSIGNMENT,
+           .assigned_hub = SLICE("B.example.com"), .device_id = SLICE("Dev")),
+     "b.example.com", "Dev", PLAN_ASSIGN_IDENTITY, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"registered again keeps its device ID and substatus", "", "new-name",
+     PRIOR(.status = STATUS_ASSIGNED, .substatus = SUBSTATUS_DATA_MIGRATED,
+           .assigned_hub = SLICE("b.example.com"), .device_id = SLICE("old-name")),
+     "b.example.com", "old-name", PLAN_ASSIGN_IDENTITY, false, SUBSTATUS_DATA_MIGRATED},
+    {"stays at a hub that takes no new devices", "", "",
+     PRIOR(.status = STATUS_ASSIGNED, .assigned_hub = SLICE("off.example.com"), .device_id = SLICE("Dev")),
+     "off.example.com", "Dev", PLAN_ASSIGN_IDENTITY, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"a later failure does not take it away from where it is", "", "",
+     PRIOR(.status = STATUS_FAILED, .substatus = SUBSTATUS_INITIAL_ASSIGNMENT,
+           .assigned_hub = SLICE("b.example.com"), .device_id = SLICE("Dev")),
+     "b.example.com", "Dev", PLAN_ASSIGN_IDENTITY, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"its hub was unlinked", "", "",
+     PRIOR(.status = STATUS_ASSIGNED, .substatus = SUBSTATUS_INITIAL_ASSIGNMENT,
+           .assigned_hub = SLICE("gone.example.com"), .device_id = SLICE("kept")),
+     "a.example.com", "kept", SET_UP, true, SUBSTATUS_DATA_RESET},
+    {"its enrollment no longer names its hub", "[\"b.example.com\"]", "",
+     PRIOR(.status = STATUS_ASSIGNED, .assigned_hub = SLICE("a.example.com"), .device_id = SLICE("Dev")),
+     "b.example.com", "Dev", SET_UP, true, SUBSTATUS_DATA_RESET},
+    {"an operation under way is taken up", "", "new-name",
+     PRIOR(.status = STATUS_ASSIGNING, .intended_hub = SLICE("b.example.com"),
+           .intended_device_id = SLICE("Dev"), .plan_steps = SET_UP),
+     "b.example.com", "Dev", SET_UP, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"an operation under way is taken up even if its hub is not to be used any more", "[\"a.example.com\"]",
+     "",
+     PRIOR(.status = STATUS_ASSIGNING, .intended_hub = SLICE("off.example.com"),
+           .intended_device_id = SLICE("Dev"), .plan_steps = SET_UP),
+     "off.example.com", "Dev", SET_UP, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"a refresh under way is taken up", "", "",
+     PRIOR(.status = STATUS_ASSIGNING, .substatus = SUBSTATUS_INITIAL_ASSIGNMENT,
+           .assigned_hub = SLICE("b.example.com"), .device_id = SLICE("Dev"),
+           .intended_hub = SLICE("b.example.com"), .intended_device_id = SLICE("Dev"),
+           .plan_steps = PLAN_ASSIGN_IDENTITY),
+     "b.example.com", "Dev", PLAN_ASSIGN_IDENTITY, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"an operation given up is taken up, as the hub may hold the device", "", "",
+     PRIOR(.status = STATUS_FAILED, .intended_hub = SLICE("b.example.com"),
+           .intended_device_id = SLICE("Dev"), .plan_steps = SET_UP),
+     "b.example.com", "Dev", SET_UP, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"an operation given up is not taken up against the enrollment", "[\"a.example.com\"]", "",
+     PRIOR(.status = STATUS_FAILED, .intended_hub = SLICE("b.example.com"),
+           .intended_device_id = SLICE("Dev"), .plan_steps = SET_UP),
+     "a.example.com", "Dev", SET_UP, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"an operation to a hub that was unlinked begins anew", "", "",
+     PRIOR(.status = STATUS_ASSIGNING, .intended_hub = SLICE("gone.example.com"),
+           .intended_device_id = SLICE("Dev"), .plan_steps = SET_UP),
+     "a.example.com", "Dev", SET_UP, false, SUBSTATUS_INITIAL_ASSIGNMENT},
+    {"no hub", "[\"gone.example.com\"]", "", NEVER, NULL, "", 0, false, SUBSTATUS_NONE},
+};
+
+static struct enrollment group_of(const struct plan_case *c)
+{
+    return (struct enrollment){.kind = ENROLLMENT_GROUP,
+                               .id = SLICE("Group"),
+                               .device_id = slice_text(c->device_id),
+                               .allocation =
+                                   c->enrollment_hubs[0] != '\0' ? ALLOCATION_STATIC : ALLOCATION_UNSET,
+                               .hubs = slice_text(c->enrollment_hubs)};
+}
+
+static void check_plan(const struct plan_case *c)
+{
+    struct arena arena = arena_capped(65536);
+    struct enrollment e = group_of(c);
+    struct admission admission = {.service = &service,
+                                  .registration_id = SLICE("Dev"),
+                                  .prior = c->prior.id.len > 0 ? &c->prior : NULL};
+    struct decision out = {.enrollment = &e};
+    struct trace trace = {0};
+    struct why why = {0};
+    struct err result = decide_plan(&admission, &arena, &out, &trace, &why);
+    if (c->hub == NULL) {
+        assert_int_equal(result.code, ERR_NO_HUB);
+        assert_true(why.text[0] != '\0');
+    } else if (failed(result) || !slice_equal(out.hub->host, slice_text(c->hub)) ||
+               !slice_equal(out.device_id, slice_text(c->device)) || out.steps != c->steps ||
+               out.moves != c->moves || out.substatus != c->substatus) {
+        fail_msg("%s: %u %s; hub %.*s device %.*s steps %u moves %d substatus %d", c->says, result.code,
+                 why.text, SLICE_ARG(out.hub != NULL ? out.hub->host : (struct slice){0}),
+                 SLICE_ARG(out.device_id), out.steps, out.moves, out.substatus);
+    }
+    assert_true(trace.count >= 2);
+    arena_release(&arena);
+}
+
+static void a_device_is_taken_where_the_records_say(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++)
+        check_plan(&plans[i]);
+}
+
+static void an_individual_device_is_named_like_its_enrollment(void **state)
+{
+    (void)state;
+    struct arena arena = arena_capped(65536);
+    struct enrollment e = {.kind = ENROLLMENT_INDIVIDUAL, .id = SLICE("DEV")};
+    struct admission admission = {.service = &service, .registration_id = SLICE("dev"), .individual = &e};
+    struct decision out = {.enrollment = &e};
+    assert_false(failed(decide_plan(&admission, &arena, &out, NULL, NULL)));
+    assert_true(slice_equal(out.device_id, SLICE("DEV")));
+    arena_release(&arena);
+}
+
+static void custom_allocation_is_refused_as_not_available(void **state)
+{
+    (void)state;
+    struct arena arena = arena_capped(65536);
+    struct enrollment e = {.id = SLICE("dev"), .allocation = ALLOCATION_CUSTOM};
+    struct admission admission = {.service = &service, .registration_id = SLICE("dev"), .individual = &e};
+    struct decision out = {.enrollment = &e};
+    struct why why = {0};
+    struct err result = decide_plan(&admission, &arena, &out, NULL, &why);
+    assert_int_equal(err_info(result)->number, 400207);
+    assert_non_null(strstr(why.text, "not available yet"));
+    arena_release(&arena);
+}
+
+// ---- after a restart
+// -------------------------------------------------------------------------------------------------
+
+struct resume {
+    struct arena arena;
+    struct enrollment group;
+    const struct enrollment *list[1];
+    struct registration prior;
+    struct admission admission;
+    struct decision out;
+    struct why why;
+};
+
+static struct resume *resume_set_up(void)
+{
+    static struct resume r;
+    r = (struct resume){.arena = arena_capped(65536)};
+    r.group = (struct enrollment){.kind = ENROLLMENT_GROUP,
+                                  .id = SLICE("Group"),
+                                  .attestation = {.type = ATTESTATION_SYMMETRIC_KEY,
+                                                  .primary_key = {.bytes = {1}, .len = 16},
+                                                  .secondary_key = {.bytes = {2}, .len = 16}}};
+    r.list[0] = &r.group;
+    r.prior = (struct registration){.id = SLICE("dev"),
+                                    .status = STATUS_ASSIGNING,
+                                    .enrollment_kind = ENROLLMENT_GROUP,
+                                    .enrollment_id = SLICE("group"),
+                                    .intended_hub = SLICE("b.example.com"),
+                                    .intended_device_id = SLICE("Dev"),
+                                    .plan_steps = SET_UP};
+    r.admission = (struct admission){.service = &service,
+                                     .registration_id = SLICE("dev"),
+                                     .groups = r.list,
+                                     .group_count = 1,
+                                     .prior = &r.prior};
+    return &r;
+}
+
+static uint32_t resume(struct resume *r)
+{
+    struct err e = decide_resume(&r->admission, &r->arena, &r->out, NULL, &r->why);
+    assert_int_equal(r->out.primary_key.len > 0, !failed(e));
+    assert_int_equal(r->why.text[0] != '\0', failed(e));
+    arena_release(&r->arena);
+    return e.code;
+}
+
+static void an_interrupted_operation_goes_on_with_the_keys_the_device_has(void **state)
+{
+    (void)state;
+    struct resume *r = resume_set_up();
+    struct secret key;
+    struct err e = decide_resume(&r->admission, &r->arena, &r->out, NULL, &r->why);
+    assert_false(failed(e));
+    assert_ptr_equal(r->out.hub, &hubs[1]);
+    assert_true(slice_equal(r->out.device_id, SLICE("Dev")));
+    assert_int_equal(r->out.steps, SET_UP);
+    // the device signs as Dev, though the record is kept under dev
+    assert_false(failed(key_derive(&r->group.attestation.primary_key, SLICE("Dev"), &key)));
+    assert_true(secret_equal(&r->out.primary_key, &key));
+    arena_release(&r->arena);
+}
+
+static void an_interrupted_operation_ends_when_its_ground_is_gone(void **state)
+{
+    (void)state;
+    struct resume *r = resume_set_up();
+    r->admission.group_count = 0;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_NOT_FOUND);
+    r = resume_set_up();
+    r->prior.enrollment_id = SLICE("another");
+    assert_int_equal(resume(r), ERR_ENROLLMENT_NOT_FOUND);
+    r = resume_set_up();
+    r->group.attestation.type = ATTESTATION_X509;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_NOT_FOUND);
+    r = resume_set_up();
+    r->group.provisioning_status = PROVISIONING_DISABLED;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_DISABLED);
+    r = resume_set_up();
+    r->prior.intended_hub = SLICE("gone.example.com");
+    assert_int_equal(resume(r), ERR_NO_HUB);
+}
+
+static void a_full_trace_drops_lines_and_nothing_else(void **state)
+{
+    (void)state;
+    struct arena arena = arena_capped(65536);
+    struct trace trace = {0};
+    for (int i = 0; i < TRACE_MAX + 10; i++)
+        trace_add(&trace, &arena, "test", "line %d", i);
+    assert_int_equal(trace.count, TRACE_MAX);
+    assert_true(slice_equal(trace.lines[TRACE_MAX - 1].text, SLICE("line 23")));
+    trace_add(NULL, &arena, "test", "nobody listens");
+    arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_is_taken_where_the_records_say),
+        cmocka_unit_test(an_individual_device_is_named_like_its_enrollment),
+        cmocka_unit_test(custom_allocation_is_refused_as_not_available),
+        cmocka_unit_test(an_interrupted_operation_goes_on_with_the_keys_the_device_has),
+        cmocka_unit_test(an_interrupted_operation_ends_when_its_ground_is_gone),
+        cmocka_unit_test(a_full_trace_drops_lines_and_nothing_else),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

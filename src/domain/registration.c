@@ -1,0 +1,39 @@
+// How a registration is shown to operators.
+#include "domain/registration.h"
+
+#include "domain/want.h"
+
+static bool never_registered(const struct registration *r)
+{
+    return r == NULL || (r->status == STATUS_UNASSIGNED && r->created_us == 0);
+}
+
+struct err registration_write(struct json_writer *w, const struct registration *r,
+                              struct slice registration_id)
+{
+    static const struct registration nothing;
+    bool never = never_registered(r);
+    if (never)
+        r = &nothing;
+    json_object_open(w);
+    json_field_text(w, "registrationId", registration_id.len > 0 ? registration_id : r->id);
+    if (!never)
+        field_instant(w, "createdDateTimeUtc", r->created_us);
+    // clients want both or neither (device-protocol 8.3)
+    if (r->assigned_hub.len > 0 && r->device_id.len > 0) {
+        json_field_text(w, "assignedHub", r->assigned_hub);
+        json_field_text(w, "deviceId", r->device_id);
+    }
+    field_word_if(w, "status", &registration_status_names, r->status);
+    field_word_if(w, "substatus", &registration_substatus_names, r->substatus);
+    if (r->error_code != 0)
+        json_field_number(w, "errorCode", r->error_code);
+    json_field_text_if(w, "errorMessage", r->error_message);
+    if (!never) {
+        field_instant(w, "lastUpdatedDateTimeUtc", r->updated_us);
+        field_etag(w, r->etag);
+    }
+    field_json_if(w, "payload", r->payload);
+    json_object_close(w);
+    return buf_err(w->out);
+}

@@ -1,0 +1,22 @@
+// Lines of a trace.
+#include "domain/trace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { LINE_MAX_BYTES = 240 };
+
+void trace_add(struct trace *trace, struct arena *arena, const char *rule, const char *format, ...)
+{
+    char text[LINE_MAX_BYTES];
+    va_list args;
+    if (trace == NULL || trace->count == TRACE_MAX)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct trace_line line = {.rule = rule};
+    if (failed(arena_copy(arena, slice_text(text), &line.text)))
+        return;
+    trace->lines[trace->count++] = line;
+}

@@ -1,0 +1,21 @@
+// The rules that a decision applied, in order, in words for people.
+#pragma once
+
+#include "base/arena.h"
+
+// One rule that was applied: rule "match", text "individual enrollment dev1".
+struct trace_line {
+    const char *rule;
+    struct slice text;
+};
+
+enum { TRACE_MAX = 24 };
+
+struct trace {
+    struct trace_line lines[TRACE_MAX];
+    size_t count;
+};
+
+// The text is made in the arena; a full trace or arena drops the line. trace may be NULL.
+void trace_add(struct trace *trace, struct arena *arena, const char *rule, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));

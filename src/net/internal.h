@@ -1,0 +1,143 @@
+// What the files of this folder share. Nobody else includes it, nor uv.h.
+#pragma once
+
+#include <stdatomic.h>
+
+#include <uv.h>
+
+#include "base/list.h"
+#include "net/conn.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "wire/tls/tls.h"
+
+enum {
+    READ_MAX = 64 * 1024,                     // bytes taken off a socket at once
+    PLAIN_MAX = READ_MAX + 2 * TLS_PLAIN_MAX, // and what they can decrypt to
+    LINGER_MAX = 1024 * 1024,                 // bytes thrown away while closing
+    MAIL_ROUNDS_MAX = 16,                     // mail that answers mail, before sockets get their turn
+    HANDSHAKE_MS = 10000,
+    CLOSING_MS = 5000,
+    NOISE_PER_SECOND = 10,
+    MAX_CONNECTIONS = 10000,
+    UNIX_CONNECTIONS_MAX = 64,
+};
+
+struct slot {
+    struct conn *conn;
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+enum { NO_SLOT = UINT32_MAX };
+
+struct loop {
+    uv_loop_t uv;
+    uv_async_t woken;
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+    uv_idle_t hurry; // keeps the poll from waiting while mail is left
+    uv_timer_t grace;
+    uv_timer_t noise_timer;
+    struct mailbox mailbox;
+    struct loop_settings settings;
+    struct poller poller;
+    struct slot *slots;
+    uint32_t slot_count;
+    uint32_t free_slot;
+    size_t connections;      // that exist, whatever their state
+    size_t unix_connections; // of those
+    struct list listeners;
+    struct buf plain;
+    char *read_room;
+    _Atomic int64_t stop_ms; // asked for by loop_stop, -1: not
+    bool stopping;
+    int64_t noise_from_us;
+    unsigned noise_said;
+    uint64_t noise_left_out;
+};
+
+union stream {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+};
+
+struct listener {
+    struct list in_loop;
+    union stream io;
+    struct loop *loop;
+    struct listener_settings settings;
+    char *unix_path; // owned
+    uint16_t port;
+};
+
+enum conn_state {
+    CONN_HANDSHAKE,
+    CONN_OPEN,
+    CONN_FLUSHING,  // the last bytes are being written
+    CONN_LINGERING, // FIN was sent; waiting for the peer's
+    CONN_DEAD,      // handles are closing
+};
+
+struct conn {
+    union stream io;
+    uv_timer_t timer;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    struct mail settle;
+    struct loop *loop;
+    const struct protocol *protocol;
+    void *context;
+    void *session;
+    struct tls_session *tls;
+    struct buf output;  // plaintext to send
+    struct buf sending; // on its way in `write`
+    struct buf rest;    // received, not taken by the protocol
+    uint64_t id;
+    uint32_t slot;
+    uint32_t uid;
+    enum conn_state state;
+    const char *phase; // what the deadline is for
+    int64_t phase_ms;
+    size_t lingered;
+    unsigned open_handles;
+    bool over_unix;
+    bool settling; // `settle` is in the mailbox
+    bool inside;   // the protocol is being called, and everything is settled when it returns
+    bool reading;
+    bool paused;
+    bool again; // conn_resume was called
+    bool writing;
+    bool aborted;    // conn_abort was called
+    bool closing;    // conn_close_after_flush was called
+    bool peer_ended; // FIN or close_notify, not acted on yet
+    bool fin_seen;
+    char peer[64];
+};
+
+// conn.c
+struct conn *conn_new(struct loop *loop, const struct listener *listener);
+void conn_free_when_done(struct conn *conn);
+void conn_kill(struct conn *conn);
+void conn_drop_mail(struct loop *loop);
+bool slots_take(struct loop *loop, struct conn *conn);
+void slots_give(struct loop *loop, struct conn *conn);
+void conn_log_noise(struct conn *conn, const char *event, struct err e, const struct why *why);
+// pump.c
+void pump_start(struct conn *conn);
+void pump_settle(struct conn *conn);
+void pump_stop(struct conn *conn); // the loop stops
+void pump_deadline(uv_timer_t *timer);
+// listener.c
+void listener_close(struct listener *listener);
+// address.c
+struct err address_listen_tcp(const char *host, uint16_t port, bool join, int *fd, uint16_t *bound,
+                              struct why *why);
+struct err address_listen_unix(const char *path, int *fd, struct why *why);
+void address_of_peer(struct conn *conn);
+// poll.c
+extern const struct poller_methods loop_poller_methods;
+// loop.c
+void loop_connection_gone(struct loop *loop);

@@ -1,0 +1,297 @@
+// The one pump for all protocols: socket, TLS, protocol, and back; and the orderly end of a connection.
+#include "net/internal.h"
+
+static void arrived(uv_stream_t *stream, ssize_t len, const uv_buf_t *room);
+
+static void lend_room(uv_handle_t *handle, size_t wanted, uv_buf_t *room)
+{
+    (void)wanted;
+    struct conn *conn = handle->data;
+    *room = uv_buf_init(conn->loop->read_room, READ_MAX);
+}
+
+static void read_on(struct conn *conn, bool on)
+{
+    if (conn->reading == on || conn->fin_seen)
+        return;
+    conn->reading = on;
+    if (on)
+        (void)uv_read_start(&conn->io.stream, lend_room, arrived);
+    else
+        (void)uv_read_stop(&conn->io.stream);
+}
+
+static void begin_close(struct conn *conn)
+{
+    if (conn->state != CONN_HANDSHAKE && conn->state != CONN_OPEN)
+        return;
+    conn->state = CONN_FLUSHING;
+    buf_release(&conn->rest);
+    (void)uv_timer_start(&conn->timer, pump_deadline, (uint64_t)conn->loop->settings.closing_ms, 0);
+}
+
+static void shut(uv_shutdown_t *request, int status)
+{
+    struct conn *conn = request->handle->data;
+    if (status != 0)
+        conn_kill(conn);
+}
+
+// All is written. Closing now would make the kernel send RST if the peer had sent anything we did not read,
+// and that could destroy our last words on their way (RFC 9112 9.6): so FIN first.
+static void half_close(struct conn *conn)
+{
+    conn->state = CONN_LINGERING;
+    if (conn->fin_seen || uv_shutdown(&conn->shutdown, &conn->io.stream, shut) != 0)
+        conn_kill(conn);
+    else
+        read_on(conn, true);
+}
+
+static void written(uv_write_t *request, int status)
+{
+    struct conn *conn = request->handle->data;
+    conn->writing = false;
+    buf_release(&conn->sending);
+    if (conn->state == CONN_DEAD)
+        return;
+    if (status != 0) {
+        conn_kill(conn);
+        return;
+    }
+    if (conn->state == CONN_OPEN && conn->protocol->writable != NULL) {
+        conn->inside = true;
+        conn->protocol->writable(conn->session);
+        conn->inside = false;
+    }
+    pump_settle(conn);
+}
+
+// The bytes for the socket: of TLS, or the plain output itself.
+static struct buf *to_wire(struct conn *conn)
+{
+    if (conn->tls == NULL)
+        return &conn->output;
+    if (conn->output.len > 0 && tls_session_state(conn->tls) == TLS_OPEN)
+        (void)tls_write(conn->tls,
+                        buf_slice(&conn->output)); // fails only for want of memory; then it has failed
+    buf_clear(&conn->output);
+    buf_shrink(&conn->output);
+    if (conn->state == CONN_FLUSHING)
+        tls_close(conn->tls);
+    return tls_output(conn->tls);
+}
+
+static void send_wire(struct conn *conn, struct buf *wire)
+{
+    uv_buf_t all = uv_buf_init((char *)wire->at, (unsigned)wire->len);
+    int sent = uv_try_write(&conn->io.stream, &all, 1);
+    if (sent < 0 && sent != UV_EAGAIN) {
+        conn_kill(conn);
+        return;
+    }
+    if (sent > 0)
+        buf_consume(wire, (size_t)sent);
+    if (wire->len == 0) {
+        buf_shrink(wire);
+        return;
+    }
+    conn->sending = *wire;
+    *wire = buf_capped(conn->sending.cap);
+    all = uv_buf_init((char *)conn->sending.at, (unsigned)conn->sending.len);
+    conn->writing = uv_write(&conn->write, &conn->io.stream, &all, 1, written) == 0;
+    if (!conn->writing)
+        conn_kill(conn);
+}
+
+static void flush(struct conn *conn)
+{
+    if (conn->output.broken != 0) {
+        struct why why;
+        if (conn->state == CONN_OPEN)
+            conn_log_noise(conn, "connection.slow_reader",
+                           why_fail(&why, conn->output.broken, "the peer does not read what it is sent"),
+                           &why);
+        conn_kill(conn);
+        return;
+    }
+    if (conn->writing || conn->state == CONN_LINGERING)
+        return;
+    struct buf *wire = to_wire(conn);
+    if (wire->len > 0)
+        send_wire(conn, wire);
+    if (conn->state == CONN_FLUSHING && !conn->writing)
+        half_close(conn);
+}
+
+// What is left over goes to `rest`; bytes is what is new.
+static void give_to_protocol(struct conn *conn, struct slice bytes)
+{
+    bool had_rest = conn->rest.len > 0;
+    if (had_rest || conn->paused)
+        buf_bytes(&conn->rest, bytes);
+    if (conn->paused)
+        return;
+    struct slice view = had_rest ? buf_slice(&conn->rest) : bytes;
+    size_t given = view.len;
+    if (given == 0)
+        return;
+    conn->inside = true;
+    conn->protocol->receive(conn->session, &view);
+    conn->inside = false;
+    INVARIANT(view.len <= given);
+    if (had_rest)
+        buf_consume(&conn->rest, given - view.len);
+    else
+        buf_bytes(&conn->rest, slice_from(bytes, given - view.len));
+    buf_shrink(&conn->rest);
+}
+
+static void deliver(struct conn *conn, struct slice bytes)
+{
+    if (conn->state != CONN_OPEN || conn->closing || conn->aborted)
+        return;
+    give_to_protocol(conn, bytes);
+    if (conn->rest.broken != 0)
+        conn->aborted = true; // out of memory: what came in between would be missing
+}
+
+static void open_session(struct conn *conn)
+{
+    (void)uv_timer_stop(&conn->timer);
+    conn->state = CONN_OPEN;
+    conn->inside = true;
+    conn->session = conn->protocol->open(conn->context, conn);
+    conn->inside = false;
+    if (conn->session == NULL)
+        conn->aborted = true;
+}
+
+static void tls_ended(struct conn *conn)
+{
+    if (conn->state == CONN_FLUSHING || conn->state == CONN_LINGERING)
+        return;
+    if (tls_session_state(conn->tls) == TLS_CLOSED) {
+        conn->peer_ended = true;
+        return;
+    }
+    const char *event = conn->state == CONN_HANDSHAKE ? "handshake.failed" : "tls.failed";
+    conn_log_noise(conn, event, FAIL(ERR_PROTOCOL), tls_session_why(conn->tls));
+    begin_close(conn); // an alert is in the output
+}
+
+static void decrypt(struct conn *conn, struct slice bytes)
+{
+    struct buf *plain = &conn->loop->plain;
+    buf_clear(plain);
+    struct err result = tls_feed(conn->tls, &bytes, plain);
+    enum tls_state state = tls_session_state(conn->tls);
+    if (conn->state == CONN_HANDSHAKE && !failed(result) && state != TLS_HANDSHAKING)
+        open_session(conn);
+    if (plain->len > 0)
+        deliver(conn, buf_slice(plain));
+    if (state == TLS_FAILED || state == TLS_CLOSED)
+        tls_ended(conn);
+}
+
+static void stream_ended(struct conn *conn)
+{
+    read_on(conn, false);
+    conn->fin_seen = true;
+    conn->peer_ended = true;
+    if (conn->state == CONN_HANDSHAKE) {
+        struct why why;
+        conn_log_noise(conn, "handshake.failed",
+                       why_fail(&why, ERR_PROTOCOL, "the peer closed the connection in the handshake"), &why);
+    }
+    if (conn->state == CONN_HANDSHAKE || conn->state == CONN_LINGERING)
+        conn_kill(conn);
+}
+
+static void arrived(uv_stream_t *stream, ssize_t len, const uv_buf_t *room)
+{
+    struct conn *conn = stream->data;
+    if (len == 0 || conn->state == CONN_DEAD)
+        return;
+    if (len == UV_EOF) {
+        stream_ended(conn);
+    } else if (len < 0) {
+        conn_kill(conn);
+    } else if (conn->state == CONN_FLUSHING || conn->state == CONN_LINGERING) {
+        conn->lingered += (size_t)len;
+        if (conn->lingered > LINGER_MAX)
+            conn_kill(conn);
+    } else if (conn->tls != NULL) {
+        decrypt(conn, slice_of(room->base, (size_t)len));
+    } else {
+        deliver(conn, slice_of(room->base, (size_t)len));
+    }
+    pump_settle(conn);
+}
+
+// After every event: acts on what the protocol and the peer asked for, and writes what there is to write.
+void pump_settle(struct conn *conn)
+{
+    if (conn->state == CONN_DEAD)
+        return;
+    if (conn->again && !conn->paused) {
+        conn->again = false;
+        deliver(conn, (struct slice){0});
+    }
+    if (conn->aborted) {
+        conn_kill(conn);
+        return;
+    }
+    if (conn->closing || (conn->peer_ended && !conn->paused))
+        begin_close(conn);
+    flush(conn);
+    if (conn->state == CONN_OPEN)
+        read_on(conn,
+                conn->rest.len < CONN_REST_MAX && !(conn->paused && conn->rest.len > 0) && !conn->peer_ended);
+}
+
+void pump_start(struct conn *conn)
+{
+    if (conn->tls == NULL) {
+        open_session(conn);
+    } else {
+        conn->phase = "the TLS handshake";
+        conn->phase_ms = conn->loop->settings.handshake_ms;
+        (void)uv_timer_start(&conn->timer, pump_deadline, (uint64_t)conn->phase_ms, 0);
+    }
+    read_on(conn, true);
+    pump_settle(conn);
+}
+
+void pump_stop(struct conn *conn)
+{
+    if (conn->state == CONN_HANDSHAKE) {
+        conn_kill(conn);
+        return;
+    }
+    if (conn->state == CONN_OPEN && conn->protocol->stopping != NULL) {
+        conn->inside = true;
+        conn->protocol->stopping(conn->session);
+        conn->inside = false;
+    } else {
+        conn->closing = true;
+    }
+    pump_settle(conn);
+}
+
+void pump_deadline(uv_timer_t *timer)
+{
+    struct conn *conn = timer->data;
+    struct why why;
+    if (conn->state == CONN_HANDSHAKE || conn->state == CONN_OPEN)
+        conn_log_noise(
+            conn, "connection.deadline",
+            why_fail(&why, ERR_TIMEOUT, "waited %lld ms for %s", (long long)conn->phase_ms, conn->phase),
+            &why);
+    else if (conn->state == CONN_FLUSHING)
+        conn_log_noise(conn, "connection.deadline",
+                       why_fail(&why, ERR_TIMEOUT, "the peer did not take the last bytes within %lld ms",
+                                (long long)conn->loop->settings.closing_ms),
+                       &why);
+    conn_kill(conn);
+}

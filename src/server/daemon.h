@@ -1,0 +1,51 @@
+// usherd, started and stopped: the store, the workers, the settings that all share.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "crypto/seal.h"
+#include "embedded/embedded.h"
+#include "ports/clock.h"
+#include "ports/random.h"
+#include "ports/store.h"
+#include "server/config.h"
+#include "server/worker.h"
+
+struct daemon {
+    const struct config *config;
+    struct log log;
+    struct clock clock;
+    struct random random;
+    struct sealer sealer;
+    struct secret continuation_key;
+    struct store *store;
+    struct worker *workers;
+    unsigned worker_count;
+    struct embedded_peer *peers;
+    uint16_t https_port;
+    uint16_t mqtt_port;
+    int64_t started_us; // monotonic
+};
+
+// Opens the store, binds the doors. Nothing is served yet. On failure everything is released.
+struct err daemon_init(struct daemon *daemon, const struct config *config, struct why *why);
+// Between daemon_init and daemon_start: makes the records of embedded hubs where they are missing.
+struct err daemon_ensure_hubs(struct daemon *daemon, const struct config_list *hubs, struct why *why);
+// Reads the settings and starts the threads.
+struct err daemon_start(struct daemon *daemon, struct why *why);
+// Reads certificate and key anew; on failure the old ones stay.
+struct err daemon_reload_tls(struct daemon *daemon, struct why *why);
+// Stops gracefully and releases everything. False when something had to be cut off.
+bool daemon_stop(struct daemon *daemon);
+
+// Between daemon_init and daemon_start only: one store request, answered before this returns.
+struct err daemon_ask_store(struct daemon *daemon, struct store_request *request);
+// The embedded hub's policies; copied to the arena. ERR_ABSENT when there is no such hub.
+struct hub_settings;
+struct err daemon_hub_settings(struct daemon *daemon, struct slice host, struct arena *arena, struct hub_settings *out,
+                               struct why *why);
+
+// What an API calls to have all loops read the services anew: wait->loaded comes on the loop that asked.
+void daemon_settings_changed(struct worker *asking, struct directory_wait *wait);
+int64_t daemon_wall_us(void);

@@ -1,0 +1,290 @@
+// Builds one loop's share of the daemon and takes it down again.
+#include "server/worker.h"
+
+#include <stdlib.h>
+
+#include "hub/azure/azure.h"
+#include "hub/embedded/hub_embedded.h"
+#include "json/write.h"
+#include "server/daemon.h"
+#include "server/files.h"
+
+static void write_status(void *context, struct json_writer *w)
+{
+    const struct daemon *daemon = ((struct worker *)context)->daemon;
+    const struct config *config = daemon->config;
+    const struct {
+        const char *protocol;
+        struct slice address;
+        uint16_t port;
+    } doors[] = {
+        {"https", config->https_address, daemon->https_port},
+        {"mqtt", config->mqtt_address, daemon->mqtt_port},
+    };
+    json_key(w, "listeners");
+    json_array_open(w);
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+        json_object_open(w);
+        json_field_text(w, "protocol", slice_text(doors[i].protocol));
+        json_field_text(w, "address", doors[i].address);
+        json_field_number(w, "port", doors[i].port);
+        json_object_close(w);
+    }
+    json_array_close(w);
+    json_field_number(w, "uptimeSeconds",
+                      (clock_monotonic_us(&daemon->clock) - daemon->started_us) / 1000000);
+}
+
+static void count_hub(void *context, struct slice host, uint64_t *telemetry, uint64_t *connected)
+{
+    const struct daemon *daemon = ((struct worker *)context)->daemon;
+    embedded_counts(daemon->peers, daemon->worker_count, host, telemetry, connected);
+}
+
+static void settings_changed(void *context, struct directory_wait *wait)
+{
+    daemon_settings_changed(context, wait);
+}
+
+static struct err make_flow(struct worker *w)
+{
+    struct daemon *d = w->daemon;
+    const struct config *c = d->config;
+    struct flow_settings settings = {
+        .inline_wait_ms = c->inline_wait_ms,
+        .strict_polling = c->strict_polling,
+        .retry_after_s = (uint32_t)c->retry_after_s,
+        .operation_ms = c->operation_minutes * 60000,
+        .hub_call_ms = c->hub_call_ms,
+    };
+    struct flow_ports ports = {
+        .store = w->store,
+        .hubs = {w->hubs[0], w->hubs[1]},
+        .clock = &d->clock,
+        .random = &d->random,
+        .log = &d->log,
+        .directory = w->directory,
+        .poller = loop_poller(w->loop),
+    };
+    return flow_new(&settings, &ports, &w->flow);
+}
+
+static struct err make_hubs(struct worker *w, struct why *why)
+{
+    struct daemon *d = w->daemon;
+    w->hubs[HUB_KIND_EMBEDDED] = hub_embedded_new(w->store, &d->random, loop_mailbox(w->loop));
+    if (w->hubs[HUB_KIND_EMBEDDED] == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    struct buf ca = buf_capped(FILE_MAX);
+    struct err e = OK;
+    if (d->config->hub_ca_file.len > 0)
+        e = file_read((const char *)d->config->hub_ca_file.at, false, &ca, why);
+    struct hub_azure_settings azure = {
+        .poller = loop_poller(w->loop),
+        .replies = loop_mailbox(w->loop),
+        .clock = &d->clock,
+        .random = &d->random,
+        .log = &d->log,
+        .ca_pem = buf_slice(&ca),
+    };
+    if (!failed(e))
+        e = hub_azure_new(&azure, &w->hubs[HUB_KIND_AZURE], why);
+    buf_release(&ca);
+    if (failed(e))
+        return e;
+    struct embedded_settings embedded = {
+        .store = w->store,
+        .clock = &d->clock,
+        .random = &d->random,
+        .log = &d->log,
+        .poller = loop_poller(w->loop),
+        .peers = d->peers,
+        .peer_count = d->worker_count,
+        .index = w->index,
+    };
+    return embedded_new(&embedded, &w->embedded);
+}
+
+static struct err make_apis(struct worker *w)
+{
+    struct daemon *d = w->daemon;
+    struct mqtt_front_settings mqtt = {.loop = w->loop, .clock = &d->clock, .log = &d->log};
+    TRY(mqtt_front_new(&mqtt, &w->mqtt));
+    TRY(device_api_new(w->flow, w->mqtt, loop_poller(w->loop), &d->clock, &d->log, &w->device));
+    struct service_api_settings service = {
+        .store = w->store,
+        .directory = w->directory,
+        .clock = &d->clock,
+        .random = &d->random,
+        .log = &d->log,
+        .continuation_key = d->continuation_key,
+    };
+    TRY(service_api_new(&service, &w->service));
+    struct control_api_settings control = {
+        .store = w->store,
+        .directory = w->directory,
+        .clock = &d->clock,
+        .random = &d->random,
+        .log = &d->log,
+        .settings_changed = settings_changed,
+        .status = write_status,
+        .hub_counts = count_hub,
+        .context = w,
+    };
+    return control_api_new(&control, &w->control);
+}
+
+static struct err make_fronts(struct worker *w)
+{
+    struct daemon *d = w->daemon;
+    struct mqtt_door doors[] = {device_mqtt_door(w->device), embedded_door(w->embedded)};
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
+        mqtt_front_add(w->mqtt, &doors[i]);
+    struct http_front_settings http = {
+        .loop = w->loop,
+        .clock = &d->clock,
+        .random = &d->random,
+        .log = &d->log,
+        .areas = {control_http_area(w->control), device_http_area(w->device), service_http_area(w->service),
+                  embedded_area(w->embedded)},
+        .area_count = 4,
+    };
+    TRY(http_front_new(&http, &w->https));
+    http.local = true;
+    return http_front_new(&http, &w->local);
+}
+
+struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, struct why *why)
+{
+    w->daemon = daemon;
+    w->index = index;
+    struct loop_settings loop = {
+        .log = &daemon->log,
+        .max_connections = (size_t)daemon->config->max_connections / daemon->worker_count + 1,
+        .noise_per_second = (unsigned)daemon->config->log_anonymous_per_s,
+    };
+    TRY(loop_new(&loop, &w->loop, why));
+    daemon->peers[index].mailbox = loop_mailbox(w->loop);
+    TRY(store_client_new(daemon->store, loop_mailbox(w->loop), &w->store));
+    TRY(directory_new(w->store, &daemon->log, &w->directory));
+    TRY(make_hubs(w, why));
+    TRY(make_flow(w));
+    TRY(make_apis(w));
+    return make_fronts(w);
+}
+
+struct err worker_listen(struct worker *w, uint16_t https_port, uint16_t mqtt_port, struct why *why)
+{
+    const struct config *c = w->daemon->config;
+    struct listener_settings https = {
+        .protocol = &http_protocol,
+        .context = w->https,
+        .tls = w->tls,
+        .host = (const char *)c->https_address.at,
+        .port = https_port,
+        .join = w->index > 0,
+    };
+    struct listener_settings mqtt = {
+        .protocol = &mqtt_protocol,
+        .context = w->mqtt,
+        .tls = w->tls,
+        .host = (const char *)c->mqtt_address.at,
+        .port = mqtt_port,
+        .join = w->index > 0,
+    };
+    struct listener_settings control = {
+        .protocol = &http_protocol,
+        .context = w->local,
+        .unix_path = (const char *)c->control_socket.at,
+    };
+    TRY(listener_new(w->loop, &https, &w->https_listener, why));
+    TRY(listener_new(w->loop, &mqtt, &w->mqtt_listener, why));
+    return w->index == 0 ? listener_new(w->loop, &control, &w->control_listener, why) : OK;
+}
+
+static void *run(void *context)
+{
+    struct worker *w = context;
+    loop_run(w->loop);
+    return NULL;
+}
+
+struct err worker_start(struct worker *w, struct why *why)
+{
+    if (w->index == 0)
+        flow_resume(w->flow);
+    if (pthread_create(&w->thread, NULL, run, w) != 0)
+        return why_fail(why, ERR_SYSTEM, "no thread can be started");
+    w->started = true;
+    return OK;
+}
+
+// ---- stopping ----------------------------------------------------------------------------------------------------------------------
+
+static void became_idle(void *context)
+{
+    struct worker *w = context;
+    if (--w->stopping == 0)
+        loop_stop(w->loop, w->daemon->config->stop_s * 1000);
+}
+
+static void stop_here(struct mail *mail)
+{
+    struct worker *w = CONTAINER_OF(mail, struct worker, stop_mail);
+    listener_free(w->https_listener);
+    listener_free(w->mqtt_listener);
+    listener_free(w->control_listener);
+    w->stopping = 2;
+    flow_stop(w->flow, became_idle, w);
+    embedded_stop(w->embedded, became_idle, w);
+}
+
+void worker_stop(struct worker *w)
+{
+    w->stop_mail.deliver = stop_here;
+    mailbox_post(loop_mailbox(w->loop), &w->stop_mail);
+}
+
+static void use_tls_here(struct mail *mail)
+{
+    struct worker *w = CONTAINER_OF(mail, struct worker, tls_mail);
+    tls_context_free(w->tls);
+    w->tls = w->next_tls;
+    w->next_tls = NULL;
+    listener_set_tls(w->https_listener, w->tls);
+    listener_set_tls(w->mqtt_listener, w->tls);
+}
+
+void worker_use_tls(struct worker *w, struct tls_context *tls)
+{
+    w->next_tls = tls;
+    w->tls_mail.deliver = use_tls_here;
+    mailbox_post(loop_mailbox(w->loop), &w->tls_mail);
+}
+
+bool worker_release(struct worker *w)
+{
+    if (w->loop == NULL)
+        return true;
+    bool busy = (w->flow != NULL && flow_under_way(w->flow) > 0) ||
+                (w->https != NULL && http_front_under_way(w->https) > 0) ||
+                (w->local != NULL && http_front_under_way(w->local) > 0);
+    if (busy)
+        return false;
+    device_api_free(w->device);
+    flow_free(w->flow);
+    embedded_free(w->embedded);
+    service_api_free(w->service);
+    control_api_free(w->control);
+    http_front_free(w->https);
+    http_front_free(w->local);
+    mqtt_front_free(w->mqtt);
+    hub_connector_free(w->hubs[HUB_KIND_AZURE]);
+    hub_connector_free(w->hubs[HUB_KIND_EMBEDDED]);
+    directory_free(w->directory);
+    store_client_free(w->store);
+    tls_context_free(w->tls);
+    loop_free(w->loop);
+    *w = (struct worker){0};
+    return true;
+}

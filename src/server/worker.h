@@ -1,0 +1,58 @@
+// One loop with all that runs on it: a flow, connectors, doors and listeners. Wiring only.
+#pragma once
+
+#include <pthread.h>
+
+#include "api/control/control.h"
+#include "api/device/device.h"
+#include "api/http_front.h"
+#include "api/mqtt_front.h"
+#include "api/service/service.h"
+#include "embedded/embedded.h"
+#include "flow/flow.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "server/config.h"
+#include "wire/tls/tls.h"
+
+struct daemon;
+
+struct worker {
+    struct daemon *daemon;
+    unsigned index;
+    pthread_t thread;
+    bool started;
+    struct loop *loop;
+    struct store_client *store;
+    struct directory *directory;
+    struct hub_connector *hubs[2]; // by enum hub_kind
+    struct embedded *embedded;
+    struct flow *flow;
+    struct device_api *device;
+    struct service_api *service;
+    struct control_api *control;
+    struct http_front *https;
+    struct http_front *local; // behind the control socket; on the first worker only
+    struct mqtt_front *mqtt;
+    struct tls_context *tls;
+    struct listener *https_listener;
+    struct listener *mqtt_listener;
+    struct listener *control_listener;
+    size_t stopping; // what must still become idle before the loop ends
+    struct mail stop_mail;
+    struct mail tls_mail;
+    struct tls_context *next_tls; // what tls_mail brings
+};
+
+// Everything but the listeners. On the main thread, before worker_start.
+struct err worker_init(struct worker *worker, struct daemon *daemon, unsigned index, struct why *why);
+// Binds the doors; the ports of the first worker are those of all.
+struct err worker_listen(struct worker *worker, uint16_t https_port, uint16_t mqtt_port, struct why *why);
+// Reads the settings from the store; loaded once, later. On the loop, or while it does not run yet.
+struct err worker_start(struct worker *worker, struct why *why);
+// Any thread: stop gracefully; use this certificate from now on (takes over the share).
+void worker_stop(struct worker *worker);
+void worker_use_tls(struct worker *worker, struct tls_context *tls);
+// After the loop ended and its thread was joined. False when something was cut off while under way: its memory, which
+// others may still write to, stays as it is and the process must end.
+bool worker_release(struct worker *worker);

@@ -1,0 +1,249 @@
+// One connection's TLS: an SSL whose BIO reads the slice being fed and appends to the session's output.
+#include <stdlib.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "wire/tls/internal.h"
+
+static struct err fail(struct tls_session *session, enum err_code code)
+{
+    session->state = TLS_FAILED;
+    session->failure = code;
+    return FAIL(code);
+}
+
+// What SSL_* returned is not success: waiting for more input, the end, or a failure.
+static struct err unfinished(struct tls_session *session, int returned)
+{
+    switch (SSL_get_error(session->ssl, returned)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return OK;
+    case SSL_ERROR_ZERO_RETURN:
+        session->state = TLS_CLOSED;
+        return OK;
+    default:
+        break;
+    }
+    if (session->key_updates > TLS_KEY_UPDATES_MAX) {
+        ERR_clear_error();
+        (void)why_fail(&session->why, ERR_PROTOCOL, "the peer renewed its keys more than %d times",
+                       TLS_KEY_UPDATES_MAX);
+        return fail(session, ERR_PROTOCOL);
+    }
+    if (session->out.broken != 0) {
+        ERR_clear_error();
+        (void)why_fail(&session->why, session->out.broken,
+                       "more than %d bytes of ciphertext wait for the peer", TLS_OUTPUT_MAX);
+        return fail(session, session->out.broken);
+    }
+    tls_explain(session->ssl, &session->why);
+    return fail(session, ERR_PROTOCOL);
+}
+
+static struct err handshake(struct tls_session *session)
+{
+    int done = SSL_do_handshake(session->ssl);
+    if (done != 1)
+        return unfinished(session, done);
+    session->state = TLS_OPEN;
+    return OK;
+}
+
+static struct err expect_server(struct tls_session *session, const char *name)
+{
+    X509_VERIFY_PARAM *rules = SSL_get0_param(session->ssl);
+    if (X509_VERIFY_PARAM_set1_ip_asc(rules, name) == 1)
+        return OK;
+    ERR_clear_error();
+    X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_host(rules, name, 0) != 1 ||
+        SSL_set_tlsext_host_name(session->ssl, name) != 1) {
+        ERR_clear_error();
+        return FAIL(ERR_INVALID);
+    }
+    return OK;
+}
+
+static struct err start(struct tls_session *session, const char *server_name)
+{
+    session->ssl = SSL_new(session->context->ssl);
+    BIO *bio = session->ssl != NULL ? BIO_new(session->context->bio) : NULL;
+    if (bio == NULL) {
+        ERR_clear_error();
+        return FAIL(ERR_NO_MEMORY);
+    }
+    BIO_set_data(bio, session);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(session->ssl, bio, bio);
+    SSL_set_msg_callback_arg(session->ssl, session);
+    if (!session->context->client) {
+        SSL_set_accept_state(session->ssl);
+        return OK;
+    }
+    SSL_set_connect_state(session->ssl);
+    INVARIANT(server_name !=
+              NULL); // a client that does not know whom it wants to reach cannot verify anything
+    TRY(expect_server(session, server_name));
+    return handshake(session);
+}
+
+struct err tls_session_new(struct tls_context *context, const char *server_name, struct tls_session **out)
+{
+    *out = NULL;
+    struct tls_session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    session->context = tls_context_share(context);
+    session->out = buf_capped(TLS_OUTPUT_MAX);
+    ERR_clear_error();
+    struct err result = start(session, server_name);
+    if (failed(result)) {
+        tls_session_free(session);
+        return result;
+    }
+    *out = session;
+    return OK;
+}
+
+void tls_session_free(struct tls_session *session)
+{
+    if (session == NULL)
+        return;
+    SSL_free(session->ssl);
+    buf_release(&session->out);
+    tls_context_free(session->context);
+    free(session);
+}
+
+enum tls_state tls_session_state(const struct tls_session *session)
+{
+    return session->state;
+}
+
+static struct err decrypt(struct tls_session *session, struct buf *plain)
+{
+    while (session->state == TLS_OPEN && plain->len < plain->cap) {
+        size_t room = plain->cap - plain->len < TLS_PLAIN_MAX ? plain->cap - plain->len : TLS_PLAIN_MAX;
+        uint8_t *to = buf_reserve(plain, room);
+        if (to == NULL) {
+            (void)why_fail(&session->why, ERR_NO_MEMORY, "out of memory while decrypting");
+            return fail(session, ERR_NO_MEMORY);
+        }
+        size_t got = 0;
+        if (SSL_read_ex(session->ssl, to, room, &got) != 1)
+            return unfinished(session, 0);
+        buf_added(plain, got);
+    }
+    return OK;
+}
+
+// OpenSSL would take an SSLv2-style hello too; nothing that speaks TLS 1.2 sends one.
+static struct err sniff(struct tls_session *session)
+{
+    if (session->sniffed || session->context->client)
+        return OK;
+    session->sniffed = true;
+    if (session->in.at[0] == SSL3_RT_HANDSHAKE)
+        return OK;
+    tls_explain_plaintext(session->in, &session->why);
+    return fail(session, ERR_PROTOCOL);
+}
+
+struct err tls_feed(struct tls_session *session, struct slice *in, struct buf *plain)
+{
+    if (session->state == TLS_OPEN || session->state == TLS_HANDSHAKING) {
+        ERR_clear_error();
+        session->in = *in;
+        struct err result = !slice_empty(*in) ? sniff(session) : OK;
+        if (!failed(result) && session->state == TLS_HANDSHAKING)
+            result = handshake(session);
+        if (!failed(result) && session->state == TLS_OPEN)
+            result = decrypt(session, plain);
+        *in = session->in;
+        session->in = (struct slice){0};
+    }
+    if (session->state == TLS_CLOSED || session->state == TLS_FAILED)
+        *in = slice_from(*in, in->len);
+    return session->state == TLS_FAILED ? FAIL(session->failure) : OK;
+}
+
+struct err tls_write(struct tls_session *session, struct slice plain)
+{
+    if (session->state != TLS_OPEN)
+        return FAIL(ERR_INTERNAL);
+    if (slice_empty(plain))
+        return OK;
+    ERR_clear_error();
+    size_t done = 0;
+    if (SSL_write_ex(session->ssl, plain.at, plain.len, &done) != 1)
+        TRY(unfinished(session, 0));
+    return done == plain.len ? OK : fail(session, ERR_INTERNAL);
+}
+
+void tls_close(struct tls_session *session)
+{
+    bool said = SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN;
+    if ((session->state != TLS_OPEN && session->state != TLS_CLOSED) || said)
+        return;
+    ERR_clear_error();
+    (void)SSL_shutdown(session->ssl);
+    ERR_clear_error();
+    session->state = TLS_CLOSED;
+}
+
+struct buf *tls_output(struct tls_session *session)
+{
+    return &session->out;
+}
+
+const struct why *tls_session_why(const struct tls_session *session)
+{
+    return &session->why;
+}
+
+static struct err copy_der(X509 *certificate, struct arena *arena, struct slice *out)
+{
+    int len = i2d_X509(certificate, NULL);
+    uint8_t *at = len > 0 ? arena_take(arena, (size_t)len) : NULL;
+    if (at == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    uint8_t *end = at;
+    (void)i2d_X509(certificate, &end);
+    *out = slice_of(at, (size_t)len);
+    return OK;
+}
+
+struct err tls_peer_chain(const struct tls_session *session, struct arena *arena, struct slice *certificates,
+                          size_t max, size_t *count)
+{
+    *count = 0;
+    X509 *leaf = SSL_get0_peer_certificate(session->ssl);
+    if (leaf == NULL)
+        return OK;
+    if (max == 0)
+        return FAIL(ERR_CAPPED);
+    TRY(copy_der(leaf, arena, &certificates[(*count)++]));
+    // on the server's side OpenSSL leaves the leaf out of this stack, on the client's it is the first
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(session->ssl);
+    for (int i = session->context->client ? 1 : 0; i < sk_X509_num(chain); i++) {
+        if (*count == max)
+            return FAIL(ERR_CAPPED);
+        TRY(copy_der(sk_X509_value(chain, i), arena, &certificates[(*count)++]));
+    }
+    return OK;
+}
+
+const char *tls_session_version(const struct tls_session *session)
+{
+    return SSL_get_version(session->ssl);
+}
+
+struct slice tls_session_alpn(const struct tls_session *session)
+{
+    const uint8_t *at = NULL;
+    unsigned len = 0;
+    SSL_get0_alpn_selected(session->ssl, &at, &len);
+    return slice_of(at, len);
+}
