@@ -143,7 +143,8 @@ static struct err only_service(struct cli *cli, const struct json *list, struct 
                         "there are %zu services: say which with --service NAME (usher service list)",
                         json_count(list));
     const struct json *item = json_at(list, 0);
-    struct slice found = json_kind(item) == JSON_KIND_STRING ? json_as_string(item) : cli_text(cli, item, "name");
+    struct slice found =
+        json_kind(item) == JSON_KIND_STRING ? json_as_string(item) : cli_text(cli, item, "name");
     if (slice_empty(found))
         return why_fail(why, ERR_PROTOCOL, "usherd lists a service without a name");
     return arena_copy(&cli->arena, found, name);

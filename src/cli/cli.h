@@ -110,7 +110,10 @@ extern const struct cli_verb_list cli_status_verbs, cli_service_verbs, cli_hub_v
 extern const struct cli_verb_list *const cli_groups[];
 
 #define CLI_COUNT(array) (sizeof(array) / sizeof *(array))
-#define CLI_VERBS(array) {(array), CLI_COUNT(array)}
+#define CLI_VERBS(array)                                                                                     \
+    {                                                                                                        \
+        (array), CLI_COUNT(array)                                                                            \
+    }
 // Options of the program itself, understood before and after the verb; ends with a NULL name.
 extern const struct cli_option cli_common_options[];
 

@@ -49,8 +49,8 @@ static struct err of_hub(struct cli *cli, struct slice host, struct slice policy
     TRY(cli_post(cli, target, &reply, why));
     const struct json *policy = find_policy(json_root(&reply.doc), policy_name);
     struct err e = policy != NULL ? print(cli, host, policy, why)
-                                  : why_fail(why, ERR_ABSENT, "hub %.*s has no policy '%.*s'", SLICE_ARG(host),
-                                             SLICE_ARG(policy_name));
+                                  : why_fail(why, ERR_ABSENT, "hub %.*s has no policy '%.*s'",
+                                             SLICE_ARG(host), SLICE_ARG(policy_name));
     reply_release(&reply);
     return e;
 }
@@ -64,8 +64,8 @@ static struct err of_service(struct cli *cli, struct slice policy_name, struct w
     TRY(cli_service_name(cli, (struct slice){0}, &service, why));
     TRY(cli_path(cli, &target, "control/services", service, NULL));
     TRY(cli_get(cli, target, &reply, why));
-    struct err e =
-        arena_copy(&cli->arena, json_as_string(json_get(json_root(&reply.doc), "serviceOperationsHostName")), &host);
+    struct err e = arena_copy(
+        &cli->arena, json_as_string(json_get(json_root(&reply.doc), "serviceOperationsHostName")), &host);
     reply_release(&reply);
     TRY(e);
     TRY(cli_service_path(cli, &target, "policies", policy_name, "/listkeys", why));
@@ -80,15 +80,21 @@ static struct err show(struct cli *cli, const struct cli_args *args, struct why 
     struct slice hub = args_value(args, "hub");
     if (hub.at != NULL && slice_empty(hub))
         return why_fail(why, ERR_INVALID, "--hub is empty");
-    return slice_empty(hub) ? of_service(cli, args_word(args, 0), why) : of_hub(cli, hub, args_word(args, 0), why);
+    return slice_empty(hub) ? of_service(cli, args_word(args, 0), why)
+                            : of_hub(cli, hub, args_word(args, 0), why);
 }
 
 static const struct cli_option options[] = {
-    {.name = "hub", .value = "HOST", .help = "of this embedded hub (policy " HUB_POLICY "), not of the service"},
+    {.name = "hub",
+     .value = "HOST",
+     .help = "of this embedded hub (policy " HUB_POLICY "), not of the service"},
     {0},
 };
 static const struct cli_verb verbs[] = {
-    {.name = "connection-string", .arguments = "[POLICY]", .help = "print a connection string, with its key, for an SDK",
-     .options = options, .run = show},
+    {.name = "connection-string",
+     .arguments = "[POLICY]",
+     .help = "print a connection string, with its key, for an SDK",
+     .options = options,
+     .run = show},
 };
 const struct cli_verb_list cli_connection_verbs = CLI_VERBS(verbs);

@@ -34,7 +34,7 @@ static const struct cli_column individual_columns[] = {
     {"ALLOCATION", "allocationPolicy"},    {"UPDATED", "lastUpdatedDateTimeUtc"},
 };
 static const struct cli_column group_columns[] = {
-    {"GROUP", "enrollmentGroupId"},     {"ATTESTATION", "attestation.type"},
+    {"GROUP", "enrollmentGroupId"},         {"ATTESTATION", "attestation.type"},
     {"PROVISIONING", "provisioningStatus"}, {"ALLOCATION", "allocationPolicy"},
     {"UPDATED", "lastUpdatedDateTimeUtc"},
 };
@@ -101,7 +101,8 @@ static struct err change(struct cli *cli, const struct cli_args *args, struct wh
     if (!failed(e) && !symmetric && (args_has(args, "primary-key") || args_has(args, "secondary-key")))
         e = why_fail(why, ERR_CONFLICT, "this %s does not attest by symmetric key", kind_of(args)->word);
     if (!failed(e))
-        e = enrollment_write_changed(&record.doc, symmetric ? json_root(&mechanism.doc) : NULL, args, &body, why);
+        e = enrollment_write_changed(&record.doc, symmetric ? json_root(&mechanism.doc) : NULL, args, &body,
+                                     why);
     reply_release(&record);
     reply_release(&mechanism);
     if (!failed(e))
@@ -162,7 +163,8 @@ static struct err list(struct cli *cli, const struct cli_args *args, struct why 
     TRY(args_number(args, "top", 1, 1000000, &top, why));
     TRY(cli_path(cli, &target, kind_of(args)->path, (struct slice){0}, "/query"));
     bool one = kind_of(args)->individual;
-    return cli_query(cli, target, args_value(args, "query"), (size_t)top, one ? individual_columns : group_columns,
+    return cli_query(cli, target, args_value(args, "query"), (size_t)top,
+                     one ? individual_columns : group_columns,
                      one ? CLI_COUNT(individual_columns) : CLI_COUNT(group_columns), why);
 }
 
@@ -175,8 +177,8 @@ static struct err remove_one(struct cli *cli, const struct cli_args *args, struc
 
 // clang-format off
 #define KEY_OPTIONS \
-    {.name = "primary-key", .value = "B64", .help = "16 to 64 bytes; generated when left out"}, \
-    {.name = "secondary-key", .value = "B64", .help = "the second key, valid beside the first"}
+    {.name = "primary-key", .value = "B64", .help = "16 to 64 bytes; generated for a new record when left out"}, \
+    {.name = "secondary-key", .value = "B64", .help = "the second key, valid beside the first; generated likewise"}
 #define SETTING_OPTIONS \
     {.name = "allocation", .value = "POLICY", .help = "hashed, static, geoLatency or custom; else the service's"}, \
     {.name = "hub", .value = "HOST", .help = "assign to this linked hub only", .repeat = true}, \

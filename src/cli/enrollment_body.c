@@ -14,7 +14,8 @@ static struct err check_object(const struct cli_args *args, const char *name, st
         return why_fail(why, ERR_INVALID, "--%s: %s", name, what.text);
     bool object = json_kind(json_root(&doc)) == JSON_KIND_OBJECT;
     json_doc_release(&doc);
-    return object ? OK : why_fail(why, ERR_INVALID, "--%s: must be a JSON object, such as {\"room\":7}", name);
+    return object ? OK
+                  : why_fail(why, ERR_INVALID, "--%s: must be a JSON object, such as {\"room\":7}", name);
 }
 
 struct err enrollment_options_check(const struct cli_args *args, struct why *why)
@@ -113,8 +114,8 @@ void enrollment_write_new(struct buf *out, const struct enrollment_kind *kind, c
 // replace as a whole.
 static void write_drops(struct json_writer *w, const struct cli_args *args)
 {
-    static const char *const services_own[] = {"registrationState", "createdDateTimeUtc", "lastUpdatedDateTimeUtc",
-                                               "etag"};
+    static const char *const services_own[] = {"registrationState", "createdDateTimeUtc",
+                                               "lastUpdatedDateTimeUtc", "etag"};
     json_object_open(w);
     for (size_t i = 0; i < CLI_COUNT(services_own); i++)
         json_field_node(w, services_own[i], NULL);

@@ -118,17 +118,29 @@ static struct err stats(struct cli *cli, const struct cli_args *args, struct why
 }
 
 static const struct cli_option link_options[] = {
-    {.name = "connection-string", .value = "CS", .help = "of a hub elsewhere; its policy needs RegistryWrite and ServiceConnect"},
+    {.name = "connection-string",
+     .value = "CS",
+     .help = "of a hub elsewhere; its policy needs RegistryWrite and ServiceConnect"},
     {.name = "embedded", .help = "the hub of that name inside usherd"},
     {.name = "weight", .value = "N", .help = "its share in hashed allocation, 1 to 1000; 1 unless said"},
     {.name = "no-allocation", .help = "link it without letting any device be assigned to it"},
     {0},
 };
 static const struct cli_verb verbs[] = {
-    {.name = "hub link", .arguments = "HOST", .help = "link a hub to the service", .options = link_options, .run = link_hub},
+    {.name = "hub link",
+     .arguments = "HOST",
+     .help = "link a hub to the service",
+     .options = link_options,
+     .run = link_hub},
     {.name = "hub show", .arguments = "HOST", .help = "show a linked hub", .run = show},
     {.name = "hub list", .arguments = "", .help = "list the linked hubs", .run = list},
-    {.name = "hub unlink", .arguments = "HOST", .help = "take a hub away; devices assigned to it stay there", .run = unlink_hub},
-    {.name = "hub stats", .arguments = "[HOST]", .help = "count devices, connections and telemetry of embedded hubs", .run = stats},
+    {.name = "hub unlink",
+     .arguments = "HOST",
+     .help = "take a hub away; devices assigned to it stay there",
+     .run = unlink_hub},
+    {.name = "hub stats",
+     .arguments = "[HOST]",
+     .help = "count devices, connections and telemetry of embedded hubs",
+     .run = stats},
 };
 const struct cli_verb_list cli_hub_verbs = CLI_VERBS(verbs);

@@ -1,8 +1,8 @@
 // The process of `usher`: environment, standard streams, exit code.
 #include <stdlib.h>
 
-#include "cli/cli.h"
 #include "base/secret.h"
+#include "cli/cli.h"
 
 int main(int argc, char **argv)
 {

@@ -35,7 +35,8 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
 {
     struct slice target;
     if (slice_empty(args_value(args, "rights")))
-        return why_fail(why, ERR_INVALID, "policy create: --rights is needed, such as EnrollmentRead,EnrollmentWrite");
+        return why_fail(why, ERR_INVALID,
+                        "policy create: --rights is needed, such as EnrollmentRead,EnrollmentWrite");
     TRY(cli_service_path(cli, &target, "policies", args_word(args, 0), NULL, why));
     struct buf rights = buf_capped(64 * 1024), body = buf_capped(128 * 1024);
     put_rights(&rights, args_value(args, "rights"));
@@ -80,15 +81,23 @@ static struct err remove_policy(struct cli *cli, const struct cli_args *args, st
 }
 
 static const struct cli_option create_options[] = {
-    {.name = "rights", .value = "R[,R...]", .help = "of ServiceConfig, EnrollmentRead, EnrollmentWrite, DeviceConnect, "
-                                                 "RegistrationStatusRead, RegistrationStatusWrite"},
+    {.name = "rights",
+     .value = "R[,R...]",
+     .help = "of ServiceConfig, EnrollmentRead, EnrollmentWrite, DeviceConnect, "
+             "RegistrationStatusRead, RegistrationStatusWrite"},
     {0},
 };
 static const struct cli_verb verbs[] = {
-    {.name = "policy create", .arguments = "NAME", .help = "make an access policy with new keys", .options = create_options,
+    {.name = "policy create",
+     .arguments = "NAME",
+     .help = "make an access policy with new keys",
+     .options = create_options,
      .run = create},
     {.name = "policy show", .arguments = "NAME", .help = "show what a policy may do", .run = show},
     {.name = "policy list", .arguments = "", .help = "list the access policies", .run = list},
-    {.name = "policy delete", .arguments = "NAME", .help = "delete a policy; its keys stop working at once", .run = remove_policy},
+    {.name = "policy delete",
+     .arguments = "NAME",
+     .help = "delete a policy; its keys stop working at once",
+     .run = remove_policy},
 };
 const struct cli_verb_list cli_policy_verbs = CLI_VERBS(verbs);

@@ -31,8 +31,7 @@ void print_text(struct buf *out, struct slice text)
 
 struct err table_add(struct table *table, const struct slice *cells)
 {
-    struct table_row *row =
-        arena_take(table->arena, sizeof *row + table->columns * sizeof(struct slice));
+    struct table_row *row = arena_take(table->arena, sizeof *row + table->columns * sizeof(struct slice));
     if (row == NULL)
         return FAIL(ERR_NO_MEMORY);
     for (size_t i = 0; i < table->columns; i++)

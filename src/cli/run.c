@@ -17,9 +17,17 @@ const struct cli_option cli_common_options[] = {
 };
 
 const struct cli_verb_list *const cli_groups[] = {
-    &cli_status_verbs,     &cli_service_verbs, &cli_hub_verbs,          &cli_policy_verbs,
-    &cli_connection_verbs, &cli_enrollment_verbs, &cli_group_verbs, &cli_key_verbs,
-    &cli_registration_verbs, &cli_device_verbs,  NULL,
+    &cli_status_verbs,
+    &cli_service_verbs,
+    &cli_hub_verbs,
+    &cli_policy_verbs,
+    &cli_connection_verbs,
+    &cli_enrollment_verbs,
+    &cli_group_verbs,
+    &cli_key_verbs,
+    &cli_registration_verbs,
+    &cli_device_verbs,
+    NULL,
 };
 
 struct err cli_flush(struct cli *cli, struct why *why)
@@ -97,7 +105,9 @@ static void help_program(struct buf *out, struct slice group)
     list_verbs(out, group);
     buf_text(out, "\nOptions:\n");
     help_options(out, cli_common_options);
-    buf_text(out, "\nusher VERB --help explains one verb. Exit codes: 0 done, 1 refused or failed, 2 wrong use.\n");
+    buf_text(
+        out,
+        "\nusher VERB --help explains one verb. Exit codes: 0 done, 1 refused or failed, 2 wrong use.\n");
 }
 
 static struct err no_verb(struct cli *cli, int argc, char *const *argv, int at, struct slice group,
@@ -113,7 +123,8 @@ static struct err no_verb(struct cli *cli, int argc, char *const *argv, int at, 
     if (at == argc)
         return why_fail(why, ERR_INVALID, "say what to do: usher --help lists the verbs");
     if (group.len > 0)
-        return why_fail(why, ERR_INVALID, "'%s' needs another word: usher %s --help lists them", argv[at], argv[at]);
+        return why_fail(why, ERR_INVALID, "'%s' needs another word: usher %s --help lists them", argv[at],
+                        argv[at]);
     return why_fail(why, ERR_INVALID, "unknown verb '%s': usher --help lists them", argv[at]);
 }
 

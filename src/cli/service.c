@@ -9,12 +9,14 @@ static const struct cli_column service_fields[] = {
     {"allocation", "allocationPolicy"},
     {"created", "createdDateTimeUtc"},
 };
-static const struct cli_column hub_columns[] = {
-    {"LINKED HUB", "name"}, {"WEIGHT", "allocationWeight"}, {"ALLOCATE", "applyAllocationPolicy"},
-    {"EMBEDDED", "embedded"}};
-static const struct cli_column list_columns[] = {
-    {"NAME", "name"}, {"ID SCOPE", "idScope"}, {"HOST", "serviceOperationsHostName"},
-    {"ALLOCATION", "allocationPolicy"}};
+static const struct cli_column hub_columns[] = {{"LINKED HUB", "name"},
+                                                {"WEIGHT", "allocationWeight"},
+                                                {"ALLOCATE", "applyAllocationPolicy"},
+                                                {"EMBEDDED", "embedded"}};
+static const struct cli_column list_columns[] = {{"NAME", "name"},
+                                                 {"ID SCOPE", "idScope"},
+                                                 {"HOST", "serviceOperationsHostName"},
+                                                 {"ALLOCATION", "allocationPolicy"}};
 
 static struct err print_service(struct cli *cli, const struct reply *reply)
 {
@@ -99,13 +101,21 @@ static struct err remove_service(struct cli *cli, const struct cli_args *args, s
 
 static const struct cli_option create_options[] = {
     {.name = "host", .value = "HOST", .help = "the host name by which operators and devices reach it"},
-    {.name = "allocation", .value = "POLICY", .help = "hashed (the default) or static, for enrollments that do not say"},
+    {.name = "allocation",
+     .value = "POLICY",
+     .help = "hashed (the default) or static, for enrollments that do not say"},
     {0},
 };
 static const struct cli_verb verbs[] = {
-    {.name = "service create", .arguments = "NAME", .help = "make a service: a tenant with an ID scope of its own",
-     .options = create_options, .run = create},
-    {.name = "service show", .arguments = "[NAME]", .help = "show a service and its linked hubs", .run = show},
+    {.name = "service create",
+     .arguments = "NAME",
+     .help = "make a service: a tenant with an ID scope of its own",
+     .options = create_options,
+     .run = create},
+    {.name = "service show",
+     .arguments = "[NAME]",
+     .help = "show a service and its linked hubs",
+     .run = show},
     {.name = "service list", .arguments = "", .help = "list the services", .run = list},
     {.name = "service delete", .arguments = "NAME", .help = "delete a service", .run = remove_service},
 };

@@ -56,10 +56,10 @@ static struct err encode(const struct control_request *request, struct buf *out,
         fields[count++] = (struct http_field){SLICE("x-ms-continuation"), request->continuation};
     if (request->max_items > 0) {
         int len = snprintf(max_items, sizeof max_items, "%zu", request->max_items);
-        fields[count++] =
-            (struct http_field){SLICE("x-ms-max-item-count"), slice_of(max_items, (size_t)len)};
+        fields[count++] = (struct http_field){SLICE("x-ms-max-item-count"), slice_of(max_items, (size_t)len)};
     }
-    bool has_body = !slice_equal(request->method, SLICE("GET")) && !slice_equal(request->method, SLICE("DELETE"));
+    bool has_body =
+        !slice_equal(request->method, SLICE("GET")) && !slice_equal(request->method, SLICE("DELETE"));
     http_encode_request(out, &(struct http_outgoing){.method = request->method,
                                                      .target = request->target,
                                                      .host = SLICE("localhost"),

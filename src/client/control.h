@@ -1,5 +1,5 @@
-// One request to usherd over its control socket: HTTP/1.1 without TLS and without a secret, because whoever may
-// open the socket may do everything. Blocks up to a deadline. Not for the network.
+// One request to usherd over its control socket: HTTP/1.1 without TLS and without a secret, because whoever
+// may open the socket may do everything. Blocks up to a deadline. Not for the network.
 #pragma once
 
 #include "base/arena.h"

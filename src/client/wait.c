@@ -34,3 +34,9 @@ struct err wait_for(int descriptor, short events, int64_t deadline_us, struct wh
             return why_fail(why, ERR_SYSTEM, "cannot wait for an answer: %s", strerror(errno));
     }
 }
+
+void wait_until(int64_t until_us)
+{
+    for (int64_t left_us; (left_us = until_us - wait_now_us()) > 0;)
+        (void)poll(NULL, 0, left_us > 60000000 ? 60000 : (int)(left_us / 1000 + 1));
+}

@@ -12,3 +12,5 @@ int64_t wait_wall_s(void);
 // Until poll(2) reports any of `events` (POLLIN, POLLOUT) or an error on the descriptor. ERR_TIMEOUT at
 // deadline_us (of wait_now_us).
 struct err wait_for(int descriptor, short events, int64_t deadline_us, struct why *why);
+// Until then.
+void wait_until(int64_t until_us);
