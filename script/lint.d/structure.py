@@ -15,6 +15,7 @@ STRINGS_AND_COMMENTS = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/
 NOT_OURS = [(re.compile(r"regi[s]try\.(npmjs|yarnpkg)|files\.python[h]osted|deb\.node[s]ource|proxy\.golan[g]\.org"),
              "names a package registry's host"),
             (re.compile(r"(?<![\w.<{-])/(home|Users)/\w+|[A-Z]:\\Users\\"), "names a path of somebody's machine")]
+FOR_TESTS = re.compile(r"(^|/|_)(test|testing|conformance)\.[ch]$")
 findings = []
 
 
@@ -56,6 +57,8 @@ def check_includes(path, name, lines, layers):
         return report(path, 1, "its folder has no row in script/layers")
     for number, line in enumerate(lines, 1):
         if own := OWN.match(line):
+            if FOR_TESTS.search(own[1]):
+                report(path, number, f"includes {own[1]}, which is for tests only")
             if not any(within(own[1], allowed) for allowed in [row, *everyone, *rows[row]]):
                 report(path, number, f"{row} may not include {own[1]} (script/layers)")
         elif foreign := FOREIGN.match(line):
@@ -149,7 +152,7 @@ def main():
         code = blank(text)
         check_shape(path, text, code)
         name = str(path.relative_to(ROOT)).removeprefix("src/")
-        if path.is_relative_to(ROOT / "src") and not re.search(r"_test\.[ch]$", name):
+        if path.is_relative_to(ROOT / "src") and not FOR_TESTS.search(name):
             check_includes(path, name, text.splitlines(), layers)
             check_names(path, name, code, layers)
     check_readmes()

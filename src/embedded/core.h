@@ -18,7 +18,7 @@ struct embedded {
     struct embedded_settings settings;
     struct hubs *hubs;
     struct map presence; // hub NUL device -> struct presence
-    int64_t last_stamp;  // of a connection of this loop
+    int64_t last_stamp;  // the largest of a connection, here or heard of
     struct list methods; // struct method_call: REST calls that wait for a device
     size_t method_count;
     uint64_t last_method;

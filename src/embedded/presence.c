@@ -148,11 +148,12 @@ static void note_end(struct embedded *e, struct slice hub, struct slice device, 
 
 int64_t presence_begin(struct embedded *e, struct session *session, struct slice hub, struct slice device)
 {
-    // The loop's index makes stamps of one instant differ; the rest grows with time on all loops alike.
+    // Grows with time on all loops alike, and past every stamp that this loop has heard of; the index tells
+    // stamps of one instant apart.
     int64_t now = clock_monotonic_us(e->settings.clock);
     int64_t stamp = now * METHOD_LOOPS_MAX + (int64_t)e->settings.index;
     if (stamp <= e->last_stamp)
-        stamp = e->last_stamp + METHOD_LOOPS_MAX;
+        stamp = (e->last_stamp / METHOD_LOOPS_MAX + 1) * METHOD_LOOPS_MAX + (int64_t)e->settings.index;
     e->last_stamp = stamp;
     struct presence connection = {
         .stamp = stamp, .loop = e->settings.index, .since_us = embedded_wall_us(e), .session = session};
@@ -192,6 +193,8 @@ static void note_act(struct embedded *e, const struct note *note)
     struct session *session = session_here(e, note);
     switch (note->kind) {
     case NOTE_CONNECTED:
+        if (note->stamp > e->last_stamp)
+            e->last_stamp = note->stamp;
         note_connection(
             e, note->hub, note->device,
             (struct presence){.stamp = note->stamp, .loop = note->from, .since_us = note->since_us});

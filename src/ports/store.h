@@ -56,8 +56,9 @@ enum store_condition {
 
 struct store_admission {
     struct enrollment *individual; // by registration ID, or NULL
-    struct enrollment **groups;    // only when there is no individual: the groups with symmetricKey attestation; the one
-    size_t group_count;            // that admitted the device before comes first
+    struct enrollment **groups; // only when there is no individual: the groups with symmetricKey attestation; the one
+    size_t group_count;         // that admitted the device before comes first. Not to be changed: they may be shared with
+                                // other requests, until the arena of this one is released
     struct registration *registration; // or NULL
 };
 
@@ -99,7 +100,8 @@ struct store;
 struct store_client;
 
 struct store_methods {
-    // One client per thread; replies go to `replies`, which outlives the client.
+    // One client per thread; replies go to `replies`, which outlives the client. Freeing the client waits for a thread of
+    // the store that is just leaving that mailbox.
     struct err (*client_new)(struct store *store, struct mailbox *replies, struct store_client **out);
     void (*submit)(struct store_client *client, struct store_request *request);
     void (*client_free)(struct store_client *client); // no request of it is under way
