@@ -120,5 +120,5 @@ extern const struct cli_option cli_common_options[];
 
 // The program without its process: reads the command line, runs the verb, leaves output in cli->out and one
 // line about what went wrong in `trouble`. Returns the exit code: 0, 1 refused or failed, 2 usage.
-int cli_run(struct cli *cli, int argc, char *const *argv, struct buf *trouble);
+int cli_run(struct cli *cli, int argc, const char *const *argv, struct buf *trouble);
 void cli_release(struct cli *cli);

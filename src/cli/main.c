@@ -13,7 +13,7 @@ int main(int argc, char **argv)
                       .out = buf_capped(CLI_OUT_CAP)};
     cli.arena.wipe = true; // answers hold keys
     struct buf trouble = buf_capped(64 * 1024);
-    int code = cli_run(&cli, argc, argv, &trouble);
+    int code = cli_run(&cli, argc, (const char *const *)argv, &trouble);
     if (trouble.len > 0)
         fprintf(stderr, "usher: %.*s\n", (int)trouble.len, (const char *)trouble.at);
     buf_release(&trouble);
