@@ -1,5 +1,5 @@
 // What happens when the disk is full, when it fails, when the process is killed, when a query takes too long.
-#include "store/sqlite/scratch.h"
+#include "store/sqlite/scratch_test.h"
 
 #include <signal.h>
 #include <spawn.h>
@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 // --- a disk that fails on demand: the usual file system of SQLite with two of its calls replaced
 
