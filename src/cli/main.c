@@ -1,4 +1,5 @@
 // The process of `usher`: environment, standard streams, exit code.
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/secret.h"
@@ -6,6 +7,9 @@
 
 int main(int argc, char **argv)
 {
+    // A peer or a pager that went away is an error like any other, not the end without a word.
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     const char *socket_path = getenv("USHER_SOCKET");
     struct cli cli = {.socket_path = socket_path != NULL && socket_path[0] != '\0' ? socket_path : NULL,
                       .live = true,

@@ -87,6 +87,8 @@ static void on_log(struct mosquitto *mosquitto, void *context, int level, const 
 
 static struct err lost(const struct session *session, int code, struct why *why)
 {
+    if (strstr(session->trouble.text, "certificate verify failed") != NULL)
+        return why_fail(why, ERR_SYSTEM, "the server's certificate is not trusted, or is of another host");
     if (session->trouble.text[0] != '\0')
         return why_fail(why, ERR_SYSTEM, "the connection failed: %s", session->trouble.text);
     if (code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_SUCCESS)
