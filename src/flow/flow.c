@@ -14,6 +14,7 @@ static const struct step register_device[] = {
     {"admit", step_admit},         // domain: match, attest
     {"join", step_join},           // wait for another request that registers the same device
     {"plan", step_plan},           // domain: allocate, reprovision, plan
+    {"settle", step_settle},       // a hub in the same store: identity and registration in one transaction, and done
     {"intend", step_intend},       // durable: this operation is taking this device to that hub, by these steps
     {"carry out", step_carry_out}, // each step against the hub connector
     {"record", step_record},       // durable: the registration; then the answer

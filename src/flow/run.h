@@ -36,6 +36,8 @@ struct run {
     struct err failure;         // why the operation failed, when it did
     struct why why;
     struct store_request store;
+    struct store_request also; // written together with `store`
+    bool settle_refused;       // the hub has the device already
     struct hub_request hub;
     struct poll_timer timer;
 };
@@ -75,6 +77,7 @@ enum step_result step_load(struct run *run);
 enum step_result step_admit(struct run *run);
 enum step_result step_join(struct run *run);
 enum step_result step_plan(struct run *run);
+enum step_result step_settle(struct run *run);
 enum step_result step_intend(struct run *run);
 enum step_result step_carry_out(struct run *run);
 enum step_result step_record(struct run *run);
