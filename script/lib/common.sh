@@ -6,6 +6,7 @@ set -euo pipefail
 caller=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
+export PYTHONDONTWRITEBYTECODE=1
 jobs=${USHER_JOBS:-$(nproc)}
 
 die() { # MESSAGE...: one clear line, exit 1
@@ -24,7 +25,8 @@ help() {
 }
 
 # meson_build DIR CC MESON_OPTIONS...: configures DIR (anew only when the options changed) and builds it.
-# Quiet unless something is wrong: the tools' output is shown only when the build fails.
+# Quiet unless something is wrong: the tools' output is shown only when the build fails. With keep_going set, a file
+# that does not compile does not keep the others from being compiled.
 meson_build() {
     local dir=$1 cc=$2 wanted log
     shift 2
@@ -40,9 +42,9 @@ meson_build() {
         fi
         printf '%s' "$wanted" >"$dir/script-options"
     fi
-    if ! ninja -C "$dir" -j "$jobs" >"$log" 2>&1; then
-        # From the first command that failed; all of it when the build files themselves were wrong.
-        sed -n '/^FAILED:/,$p' "$log" | grep . >&2 || cat "$log" >&2
+    if ! ninja -C "$dir" -j "$jobs" ${keep_going:+-k 0} >"$log" 2>&1; then
+        # What the compilers said, without their command lines; all of it when the build files themselves were wrong.
+        sed -nE '/^FAILED:/,${/^(FAILED|\[|gcc |clang-14 |ninja: )/!p}' "$log" | grep . >&2 || cat "$log" >&2
         rm -f "$log"
         die "building $dir failed"
     fi

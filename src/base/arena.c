@@ -12,12 +12,21 @@ struct arena_block {
     _Alignas(max_align_t) uint8_t bytes[];
 };
 
+struct arena_cleanup {
+    struct arena_cleanup *next;
+    void (*run)(void *context);
+    void *context;
+};
+
 enum { BLOCK = 2048 - sizeof(struct arena_block), ALIGN = _Alignof(max_align_t) };
 
 void arena_release(struct arena *a)
 {
     if (a == NULL)
         return;
+    for (struct arena_cleanup *c = a->cleanups; c != NULL; c = c->next)
+        c->run(c->context);
+    a->cleanups = NULL;
     for (struct arena_block *b = a->blocks, *next; b != NULL; b = next) {
         next = b->next;
         if (a->wipe)
@@ -48,6 +57,16 @@ void *arena_take(struct arena *a, size_t size)
     b->used += rounded;
     a->used += rounded;
     return memset(taken, 0, size);
+}
+
+struct err arena_on_release(struct arena *a, void (*run)(void *context), void *context)
+{
+    struct arena_cleanup *c = arena_take(a, sizeof *c);
+    if (c == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    *c = (struct arena_cleanup){.next = a->cleanups, .run = run, .context = context};
+    a->cleanups = c;
+    return OK;
 }
 
 void *arena_take_many(struct arena *a, size_t count, size_t size)

@@ -6,11 +6,13 @@
 #include "base/slice.h"
 
 struct arena_block;
+struct arena_cleanup;
 
 struct arena {
     struct arena_block *blocks;
     size_t used; // bytes handed out so far, over all blocks
     size_t cap;
+    struct arena_cleanup *cleanups;
     bool wipe; // secrets are kept in it: overwritten before it is given back
 };
 
@@ -20,6 +22,9 @@ static inline struct arena arena_capped(size_t cap)
 }
 
 void arena_release(struct arena *a);
+// Calls run(context) when the arena is released, the last one asked for first: for what the request uses and does not
+// own. ERR_NO_MEMORY: it will not be called.
+struct err arena_on_release(struct arena *a, void (*run)(void *context), void *context);
 // Zeroed, aligned for anything; NULL when the cap is reached or memory is out.
 void *arena_take(struct arena *a, size_t size);
 // `count` zeroed elements of `size` bytes; NULL on overflow too.

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/testing.h"
+#include "net/bench_test.h"
 
 static const struct loop_settings usual;
 
@@ -211,18 +211,53 @@ static void an_answer_finds_its_connection_by_ticket_while_it_lives(void **state
     bench_end(&b);
 }
 
+static void do_nothing(void *argument)
+{
+    (void)argument;
+}
+
 static void a_peer_that_closed_its_side_still_gets_its_answer(void **state)
 {
     (void)state;
     struct bench b;
     bench_start(&b, &usual);
-    int fd = client_connect(listener_port(bench_listen(&b, false)));
-    client_say(fd, "hold\necho tail\n");
-    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    uint16_t port = listener_port(bench_listen(&b, false));
+    static const char *const after[] = {
+        "", "echo tail\n"}; // the FIN is read in the pause, or stays unread until then
+    for (unsigned i = 0; i < 2; i++) {
+        int fd = client_connect(port);
+        client_say(fd, "hold\n");
+        client_say(fd, after[i]);
+        bench_await(&b, &b.held, i + 1);
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        for (int turns = 0; turns < 3; turns++) // so that the loop polls, and meets the FIN
+            bench_do(&b, do_nothing, NULL);
+        assert_true(bench_answer(&b, bench_ticket(&b), "held"));
+        client_expect(fd, i == 0 ? "held\n" : "held\ntail\n");
+        client_expect_end(fd);
+        close(fd);
+    }
+    bench_end(&b);
+}
+
+static void writing_to_a_peer_that_is_gone_harms_nobody(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, &usual);
+    uint16_t port = listener_port(bench_listen(&b, false));
+    int fd = client_connect(port);
+    client_say(fd, "hold\necho not read in the pause\n");
     bench_await(&b, &b.held, 1);
-    assert_true(bench_answer(&b, bench_ticket(&b), "held"));
-    client_expect(fd, "held\ntail\n");
-    client_expect_end(fd);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0); // FIN, then RST: from now on a write raises SIGPIPE
+    struct linger reset = {.l_onoff = 1};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    close(fd);
+    (void)bench_answer(&b, bench_ticket(&b), "nobody hears this");
+    bench_await(&b, &b.closed, 1);
+    fd = client_connect(port);
+    client_say(fd, "echo alive\n");
+    client_expect(fd, "alive\n");
     close(fd);
     bench_end(&b);
 }
@@ -249,7 +284,7 @@ static void more_than_can_wait_is_left_in_the_network(void **state)
     client_expect(fd, "go on\n");
     size_t rest = taken % 8 == 0 ? 0 : 8 - taken % 8;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 10}, sizeof soon);
-    assert_int_equal(send(fd, "nnnnnnn\n" + 8 - rest, rest, MSG_NOSIGNAL), rest);
+    assert_int_equal(send(fd, &"nnnnnnn\n"[8 - rest], rest, MSG_NOSIGNAL), rest);
     client_say(fd, "echo all read\n");
     client_expect(fd, "all read\n");
     free(lines);
@@ -329,6 +364,7 @@ int main(void)
         CASE(a_deadline_of_the_protocol_closes_and_says_for_what),
         CASE(an_answer_finds_its_connection_by_ticket_while_it_lives),
         CASE(a_peer_that_closed_its_side_still_gets_its_answer),
+        CASE(writing_to_a_peer_that_is_gone_harms_nobody),
         CASE(more_than_can_wait_is_left_in_the_network),
         CASE(a_line_longer_than_what_may_wait_meets_the_deadline),
         CASE(a_peer_that_does_not_read_is_closed),

@@ -1,4 +1,5 @@
 // Turns of the loop: mail before and after the poll, noise, and the way to the end.
+#include <signal.h>
 #include <stdlib.h>
 
 #include "net/internal.h"
@@ -191,6 +192,11 @@ void loop_free(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
+    // libuv writes without MSG_NOSIGNAL: a peer that is gone must give EPIPE, not end the process
+    sigset_t broken_pipe;
+    (void)sigemptyset(&broken_pipe);
+    (void)sigaddset(&broken_pipe, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &broken_pipe, NULL);
     running = loop;
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     running = NULL;

@@ -17,11 +17,12 @@ struct loop_settings {
     unsigned noise_per_second; // lines about what anonymous peers do wrong; 0: 10
 };
 
-struct err loop_new(const struct loop_settings *settings, struct loop **loop, struct why *why);
+struct err loop_new(const struct loop_settings *settings, struct loop **out, struct why *why);
 // Cuts off what is still connected. Not while loop_run runs. Mail that was not delivered is forgotten, and
 // all poll_timer and poll_watch of its poller have been released.
 void loop_free(struct loop *loop);
-// Runs on the calling thread, which owns the loop from now on, until loop_stop has taken effect.
+// Runs on the calling thread, which owns the loop from now on, until loop_stop has taken effect. Blocks
+// SIGPIPE on this thread.
 void loop_run(struct loop *loop);
 // Stops listening, lets connections finish for up to grace_ms, then cuts them off and ends loop_run. Calling
 // again shortens the time. Any thread, signal handlers too.

@@ -11,7 +11,11 @@
 #include "crypto/bench_pki.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
+#include "domain/service.h"
+#include "hub/embedded/hub_settings.h"
 #include "server/files.h"
+
+enum { DOCUMENT_MAX = 64 * 1024, POLICY_KEY = 32, MQTT_PORT = 8883 };
 
 static struct err path_in(const struct dev *dev, struct arena *arena, const char *name, struct slice *out)
 {
@@ -88,8 +92,11 @@ static struct err make_folder(struct dev *dev, const char *folder, struct why *w
     return OK;
 }
 
-struct err dev_prepare(struct dev *dev, const char *folder, struct config *config, struct arena *arena, struct why *why)
+struct err dev_prepare(struct dev *dev, const char *folder, struct config *config, struct why *why)
 {
+    struct arena *arena = &dev->arena;
+    *arena = arena_capped(1 << 20);
+    arena->wipe = true;
     TRY(make_folder(dev, folder, why));
     TRY(path_in(dev, arena, "server.pem", &config->tls_certificate));
     TRY(path_in(dev, arena, "server.key", &config->tls_key));
@@ -103,8 +110,140 @@ struct err dev_prepare(struct dev *dev, const char *folder, struct config *confi
     return OK;
 }
 
+// ---- the service ---------------------------------------------------------------------------------------------------------------------
+
+static struct err connection_string(struct arena *arena, struct slice host, const struct policy *policy,
+                                    struct slice *out)
+{
+    struct buf text = buf_capped(4096);
+    buf_text(&text, "HostName=");
+    buf_bytes(&text, host);
+    buf_text(&text, ";SharedAccessKeyName=");
+    buf_bytes(&text, policy->name);
+    buf_text(&text, ";SharedAccessKey=");
+    b64_encode(&text, secret_slice(&policy->primary));
+    struct err e = buf_err(&text);
+    if (!failed(e))
+        e = arena_copy(arena, buf_slice(&text), out);
+    bytes_wipe(text.at, text.len);
+    buf_release(&text);
+    return e;
+}
+
+static struct err new_service(struct dev *dev, struct daemon *d, struct service *out)
+{
+    struct policy *owner = arena_take(&dev->arena, sizeof *owner);
+    struct linked_hub *hubs = arena_take_many(&dev->arena, dev->hubs.count, sizeof *hubs);
+    uint8_t random[2 * POLICY_KEY + 4];
+    if (owner == NULL || hubs == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    random_fill_from(&d->random, random, sizeof random);
+    *owner = (struct policy){.name = SLICE("provisioningserviceowner"), .rights = RIGHT_ALL};
+    (void)secret_set(&owner->primary, slice_of(random, POLICY_KEY));
+    (void)secret_set(&owner->secondary, slice_of(random + POLICY_KEY, POLICY_KEY));
+    for (size_t i = 0; i < dev->hubs.count; i++)
+        hubs[i] = (struct linked_hub){
+            .host = dev->hubs.items[i], .kind = HUB_KIND_EMBEDDED, .weight = 1, .allocate = true};
+    *out = (struct service){
+        .name = SLICE("dev"),
+        .host_name = SLICE("localhost"),
+        .allocation = ALLOCATION_HASHED,
+        .policies = owner,
+        .policy_count = 1,
+        .hubs = hubs,
+        .hub_count = dev->hubs.count,
+        .created_us = clock_wall_us(&d->clock),
+        .updated_us = clock_wall_us(&d->clock),
+        .etag = random_etag(&d->random),
+    };
+    const uint8_t *scope = random + 2 * POLICY_KEY;
+    struct err e = arena_printf(&dev->arena, &out->id_scope, "0ne%02X%02X%02X%02X", scope[0], scope[1], scope[2], scope[3]);
+    bytes_wipe(random, sizeof random);
+    return e;
+}
+
+static struct err put_service(struct dev *dev, struct daemon *d, const struct service *service)
+{
+    struct buf document = buf_capped(DOCUMENT_MAX);
+    struct err e = service_document_write(service, &document);
+    struct service_record record = {
+        .name = service->name,
+        .id_scope = service->id_scope,
+        .document = buf_slice(&document),
+        .created_us = service->created_us,
+        .updated_us = service->updated_us,
+        .etag = service->etag,
+    };
+    struct store_request put = {
+        .verb = STORE_PUT,
+        .table = STORE_SERVICE,
+        .key = service->name,
+        .condition = STORE_IF_ABSENT,
+        .record = &record,
+        .arena = &dev->arena,
+    };
+    if (!failed(e))
+        e = daemon_ask_store(d, &put);
+    bytes_wipe(document.at, document.len);
+    buf_release(&document);
+    return e;
+}
+
+static struct err get_or_make_service(struct dev *dev, struct daemon *d, struct service *out, struct why *why)
+{
+    struct store_request get = {
+        .verb = STORE_GET, .table = STORE_SERVICE, .key = SLICE("dev"), .arena = &dev->arena};
+    struct err e = daemon_ask_store(d, &get);
+    if (!failed(e))
+        return service_document_read(&dev->arena, ((struct service_record *)get.found)->document, out, why);
+    if (e.code != ERR_ABSENT)
+        return e;
+    TRY(new_service(dev, d, out));
+    return put_service(dev, d, out);
+}
+
+struct err dev_populate(struct dev *dev, struct daemon *daemon, struct why *why)
+{
+    struct slice host = SLICE("localhost");
+    if (dev->hubs.count == 0) {
+        // the Node SDK pastes the assigned hub into its URL, which is how it learns of another port (service-api H.5)
+        if (daemon->mqtt_port != MQTT_PORT)
+            TRY(arena_printf(&dev->arena, &host, "localhost:%u", daemon->mqtt_port));
+        dev->hubs.items[dev->hubs.count++] = host;
+    }
+    TRY(daemon_ensure_hubs(daemon, &dev->hubs, why));
+    struct service service = {0};
+    TRY(get_or_make_service(dev, daemon, &service, why));
+    dev->id_scope = service.id_scope;
+    if (service.policy_count > 0)
+        TRY(connection_string(&dev->arena, service.host_name, &service.policies[0], &dev->service_connection));
+    struct hub_settings hub = {0};
+    TRY(daemon_hub_settings(daemon, dev->hubs.items[0], &dev->arena, &hub, why));
+    struct slice bare = slice_to(dev->hubs.items[0], slice_find_byte(dev->hubs.items[0], ':'));
+    return connection_string(&dev->arena, bare, &hub.policies[0], &dev->hub_connection);
+}
+
+void dev_print(const struct dev *dev, const struct daemon *daemon)
+{
+    (void)printf("Usher bench\n"
+                 "  ID scope                     %.*s\n"
+                 "  provisioning host, MQTT      localhost:%u\n"
+                 "  provisioning host, HTTPS     localhost:%u\n"
+                 "  trust this CA                %s/ca.pem      (NODE_EXTRA_CA_CERTS=… for Node)\n"
+                 "  service connection string    %.*s\n"
+                 "  hub connection string        %.*s\n"
+                 "  usher                        usher --socket %s/control.sock enrollment create my-device\n",
+                 SLICE_ARG(dev->id_scope), daemon->mqtt_port, daemon->https_port, dev->folder,
+                 SLICE_ARG(dev->service_connection), SLICE_ARG(dev->hub_connection), dev->folder);
+    if (daemon->https_port != 443)
+        (void)printf("  HTTPS is not on 443: SDKs that cannot be given a port will not find it\n");
+    (void)printf("ready\n");
+    (void)fflush(stdout);
+}
+
 void dev_release(struct dev *dev)
 {
     if (dev->scratch && dev->folder[0] != '\0')
         folder_remove(dev->folder);
+    arena_release(&dev->arena);
 }

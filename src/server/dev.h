@@ -7,15 +7,20 @@
 struct dev {
     char folder[512];
     bool scratch; // made by us, removed at the end
-    struct slice hubs[CONFIG_LIST_MAX]; // asked for by --hub
-    size_t hub_count;
+    struct config_list hubs; // asked for by --hub, or the one that stands for this daemon
+    struct arena arena;
+    // what dev_print tells; set by dev_populate
+    struct slice id_scope;
+    struct slice service_connection;
+    struct slice hub_connection;
 };
 
 // Makes the folder (a scratch one when `folder` is NULL) and in it, unless they are there: bench CA, server certificate,
 // master key. Sets the configuration to use them.
-struct err dev_prepare(struct dev *dev, const char *folder, struct config *config, struct arena *arena, struct why *why);
-// Once the daemon listens: makes the service `dev` with its hubs linked, unless the store has it.
-struct err dev_populate(const struct dev *dev, struct daemon *daemon, struct why *why);
+struct err dev_prepare(struct dev *dev, const char *folder, struct config *config, struct why *why);
+// Between daemon_init and daemon_start: makes the embedded hubs and the service `dev` with them linked, unless the store has
+// them.
+struct err dev_populate(struct dev *dev, struct daemon *daemon, struct why *why);
 // Prints what an SDK needs, and `ready`.
-void dev_print(const struct dev *dev, struct daemon *daemon);
+void dev_print(const struct dev *dev, const struct daemon *daemon);
 void dev_release(struct dev *dev);

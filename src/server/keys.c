@@ -83,6 +83,19 @@ static struct err add_item(const struct config_key *key, struct arena *arena, st
     return arena_copy(arena, value, &list->items[list->count++]);
 }
 
+// Paths and addresses go to the system as they are: with a NUL behind, and none inside.
+static struct err set_text(const struct config_key *key, struct arena *arena, struct slice value, struct slice *out,
+                           struct why *why)
+{
+    if (slice_find_byte(value, 0) < value.len)
+        return why_fail(why, ERR_CONFIG, "%s holds a NUL", key->name);
+    const char *text = arena_cstr(arena, value);
+    if (text == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    *out = slice_of(text, value.len);
+    return OK;
+}
+
 static struct err set(struct config *config, struct arena *arena, const struct config_key *key, struct slice value,
                       struct why *why)
 {
@@ -90,10 +103,10 @@ static struct err set(struct config *config, struct arena *arena, const struct c
     switch (key->type) {
     case CONFIG_CHOICE:
         TRY(set_choice(key, value, why));
-        return arena_copy(arena, value, at);
+        return set_text(key, arena, value, at, why);
     case CONFIG_TEXT:
     case CONFIG_PATH:
-        return arena_copy(arena, value, at);
+        return set_text(key, arena, value, at, why);
     case CONFIG_NUMBER:
         return set_number(key, value, at, why);
     case CONFIG_SWITCH:

@@ -20,44 +20,52 @@ static const struct column hub_columns[] = {
     {"etag", COLUMN_ETAG, AT(hub_record, etag)},
 };
 
-// Individual enrollments and groups differ in what a query calls their names. An absent provisioning status means
-// enabled (service-api A.5), so a query for the enabled ones finds it.
-#define ENROLLMENT_COLUMNS(id_path, device_id_path)                                                                      \
-    {"id", COLUMN_TEXT, AT(enrollment, id), .path = id_path},                                                            \
-        {"kind", COLUMN_WORD, AT(enrollment, kind), .words = &enrollment_kind_names},                                    \
-        {"device_id", COLUMN_TEXT, AT(enrollment, device_id), .path = device_id_path},                                   \
-        {"attestation_type", COLUMN_WORD, AT(enrollment, attestation.type), .words = &attestation_type_names,            \
-         .path = "attestation.type"},                                                                                    \
-        {"primary_key", COLUMN_SECRET, AT(enrollment, attestation.primary_key)},                                         \
-        {"secondary_key", COLUMN_SECRET, AT(enrollment, attestation.secondary_key)},                                     \
-        {"certificate_role", COLUMN_WORD, AT(enrollment, attestation.certificate_role),                                  \
-         .words = &certificate_role_names},                                                                              \
-        {"primary_certificate", COLUMN_BLOB, AT(enrollment, attestation.primary_certificate)},                           \
-        {"secondary_certificate", COLUMN_BLOB, AT(enrollment, attestation.secondary_certificate)},                       \
-        {"primary_ca", COLUMN_TEXT, AT(enrollment, attestation.primary_ca)},                                             \
-        {"secondary_ca", COLUMN_TEXT, AT(enrollment, attestation.secondary_ca)},                                         \
-        {"endorsement_key", COLUMN_BLOB, AT(enrollment, attestation.endorsement_key)},                                   \
-        {"storage_root_key", COLUMN_BLOB, AT(enrollment, attestation.storage_root_key)},                                 \
-        {"provisioning_status", COLUMN_WORD, AT(enrollment, provisioning_status),                                        \
-         .words = &provisioning_status_names, .path = "provisioningStatus", .unset = "enabled"},                         \
-        {"iot_edge", COLUMN_SWITCH, AT(enrollment, iot_edge), .words = &switch_names, .path = "capabilities.iotEdge"},   \
-        {"initial_twin", COLUMN_JSON, AT(enrollment, initial_twin), .path = "initialTwin"},                              \
-        {"device_information", COLUMN_JSON, AT(enrollment, device_information), .path = "optionalDeviceInformation"},    \
-        {"reprovision_set", COLUMN_FLAG, AT(enrollment, reprovision_set)},                                               \
-        {"update_hub_assignment", COLUMN_FLAG, AT(enrollment, update_hub_assignment),                                    \
-         .path = "reprovisionPolicy.updateHubAssignment", .present = offsetof(struct enrollment, reprovision_set)},      \
-        {"migrate_device_data", COLUMN_FLAG, AT(enrollment, migrate_device_data),                                        \
-         .path = "reprovisionPolicy.migrateDeviceData", .present = offsetof(struct enrollment, reprovision_set)},        \
-        {"allocation", COLUMN_WORD, AT(enrollment, allocation), .words = &allocation_policy_names,                       \
-         .path = "allocationPolicy"},                                                                                    \
-        {"hubs", COLUMN_JSON, AT(enrollment, hubs)},                                                                     \
-        {"hub_host_name", COLUMN_TEXT, AT(enrollment, hub_host_name), .path = "iotHubHostName"},                         \
-        {"webhook_url", COLUMN_TEXT, AT(enrollment, webhook_url)},                                                       \
-        {"webhook_api_version", COLUMN_TEXT, AT(enrollment, webhook_api_version)},                                       \
-        {"created_us", COLUMN_TIME, AT(enrollment, created_us), .path = "createdDateTimeUtc"},                           \
-        {"updated_us", COLUMN_TIME, AT(enrollment, updated_us), .path = "lastUpdatedDateTimeUtc"},                       \
-    {                                                                                                                    \
-        "etag", COLUMN_ETAG, AT(enrollment, etag)                                                                        \
+// Individual enrollments and groups differ in what a query calls their names. An absent provisioning status
+// means enabled (service-api A.5), so a query for the enabled ones finds it.
+#define ENROLLMENT_COLUMNS(id_path, device_id_path)                                                          \
+    {"id", COLUMN_TEXT, AT(enrollment, id), .path = id_path},                                                \
+        {"kind", COLUMN_WORD, AT(enrollment, kind), .words = &enrollment_kind_names},                        \
+        {"device_id", COLUMN_TEXT, AT(enrollment, device_id), .path = device_id_path},                       \
+        {"attestation_type", COLUMN_WORD, AT(enrollment, attestation.type),                                  \
+         .words = &attestation_type_names, .path = "attestation.type"},                                      \
+        {"primary_key", COLUMN_SECRET, AT(enrollment, attestation.primary_key)},                             \
+        {"secondary_key", COLUMN_SECRET, AT(enrollment, attestation.secondary_key)},                         \
+        {"certificate_role", COLUMN_WORD, AT(enrollment, attestation.certificate_role),                      \
+         .words = &certificate_role_names},                                                                  \
+        {"primary_certificate", COLUMN_BLOB, AT(enrollment, attestation.primary_certificate)},               \
+        {"secondary_certificate", COLUMN_BLOB, AT(enrollment, attestation.secondary_certificate)},           \
+        {"primary_ca", COLUMN_TEXT, AT(enrollment, attestation.primary_ca)},                                 \
+        {"secondary_ca", COLUMN_TEXT, AT(enrollment, attestation.secondary_ca)},                             \
+        {"endorsement_key", COLUMN_BLOB, AT(enrollment, attestation.endorsement_key)},                       \
+        {"storage_root_key", COLUMN_BLOB, AT(enrollment, attestation.storage_root_key)},                     \
+        {"provisioning_status",                                                                              \
+         COLUMN_WORD,                                                                                        \
+         AT(enrollment, provisioning_status),                                                                \
+         .words = &provisioning_status_names,                                                                \
+         .path = "provisioningStatus",                                                                       \
+         .unset = "enabled"},                                                                                \
+        {"iot_edge", COLUMN_SWITCH, AT(enrollment, iot_edge), .words = &switch_names,                        \
+         .path = "capabilities.iotEdge"},                                                                    \
+        {"initial_twin", COLUMN_JSON, AT(enrollment, initial_twin), .path = "initialTwin"},                  \
+        {"device_information", COLUMN_JSON, AT(enrollment, device_information),                              \
+         .path = "optionalDeviceInformation"},                                                               \
+        {"reprovision_set", COLUMN_FLAG, AT(enrollment, reprovision_set)},                                   \
+        {"update_hub_assignment", COLUMN_FLAG, AT(enrollment, update_hub_assignment),                        \
+         .path = "reprovisionPolicy.updateHubAssignment",                                                    \
+         .present = offsetof(struct enrollment, reprovision_set)},                                           \
+        {"migrate_device_data", COLUMN_FLAG, AT(enrollment, migrate_device_data),                            \
+         .path = "reprovisionPolicy.migrateDeviceData",                                                      \
+         .present = offsetof(struct enrollment, reprovision_set)},                                           \
+        {"allocation", COLUMN_WORD, AT(enrollment, allocation), .words = &allocation_policy_names,           \
+         .path = "allocationPolicy"},                                                                        \
+        {"hubs", COLUMN_JSON, AT(enrollment, hubs)},                                                         \
+        {"hub_host_name", COLUMN_TEXT, AT(enrollment, hub_host_name), .path = "iotHubHostName"},             \
+        {"webhook_url", COLUMN_TEXT, AT(enrollment, webhook_url)},                                           \
+        {"webhook_api_version", COLUMN_TEXT, AT(enrollment, webhook_api_version)},                           \
+        {"created_us", COLUMN_TIME, AT(enrollment, created_us), .path = "createdDateTimeUtc"},               \
+        {"updated_us", COLUMN_TIME, AT(enrollment, updated_us), .path = "lastUpdatedDateTimeUtc"},           \
+    {                                                                                                        \
+        "etag", COLUMN_ETAG, AT(enrollment, etag)                                                            \
     }
 
 static const struct column enrollment_columns[] = {ENROLLMENT_COLUMNS("registrationId", "deviceId")};
@@ -113,7 +121,10 @@ static const struct column device_columns[] = {
     {"etag", COLUMN_ETAG, AT(device, etag)},
 };
 
-#define TABLE(sql, columns_, type_) {sql, columns_, sizeof columns_ / sizeof columns_[0], sizeof(struct type_)}
+#define TABLE(sql, columns_, type_)                                                                          \
+    {                                                                                                        \
+        sql, columns_, sizeof columns_ / sizeof columns_[0], sizeof(struct type_)                            \
+    }
 static const struct columns tables[STORE_TABLES] = {
     [STORE_SERVICE] = TABLE("service", service_columns, service_record),
     [STORE_ENROLLMENT] = TABLE("enrollment", enrollment_columns, enrollment),

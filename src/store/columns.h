@@ -1,6 +1,6 @@
-// What a record is made of, one table per store_table: the one place that knows the name of each field in a database, its
-// type, where it sits in the struct and what the query language calls it. Stores copy, write, read and match records
-// through it. Not for SQL, and not for sealing: that is sqlite/.
+// What a record is made of, one table per store_table: the one place that knows the name of each field in a
+// database, its type, where it sits in the struct and what the query language calls it. Stores copy, write,
+// read and match records through it. Not for SQL, and not for sealing: that is sqlite/.
 #pragma once
 
 #include "ports/store.h"
@@ -26,8 +26,8 @@ struct column {
     const struct names *words; // WORD and SWITCH
     const char *path;          // what a query calls it; NULL: it cannot be asked for
     const char *unset;         // WORD: what a query sees when the word is empty or "null"; NULL: nothing
-    size_t present;            // offset of a bool or enum; while that is zero a query sees nothing. 0: always there
-    bool zero_is_absent;       // INTEGER: a query sees nothing in place of 0
+    size_t present;      // offset of a bool or enum; while that is zero a query sees nothing. 0: always there
+    bool zero_is_absent; // INTEGER: a query sees nothing in place of 0
 };
 
 struct columns {
@@ -53,14 +53,16 @@ void columns_pack(enum store_table table, const void *record, void *at);
 // A copy in the arena; ERR_NO_MEMORY.
 struct err columns_copy(struct arena *arena, enum store_table table, const void *record, void **out);
 
-// Whether a query on the table may name this path. Enrollments have `registrationState.…`, JSON fields any path below.
+// Whether a query on the table may name this path. Enrollments have `registrationState.…`, JSON fields any
+// path below.
 bool columns_known_path(enum store_table table, struct slice path);
-// The tree with the text of points in time read, ready for columns_match. ERR_QUERY names an unknown path and the known
-// ones, or the comparison that is no point in time. *joins (may be NULL): registrationState is asked for.
+// The tree with the text of points in time read, ready for columns_match. ERR_QUERY names an unknown path and
+// the known ones, or the comparison that is no point in time. *joins (may be NULL): registrationState is
+// asked for.
 struct err columns_where(struct arena *arena, enum store_table table, const struct query_node *where,
                          const struct query_node **out, bool *joins, struct why *why);
-// Whether the record matches a tree from columns_where. `registration` is the one of an individual enrollment or NULL:
-// never registered. `scratch` is used and released. After an error (no memory, a JSON field that is no JSON) *matches
-// means nothing.
+// Whether the record matches a tree from columns_where. `registration` is the one of an individual enrollment
+// or NULL: never registered. `scratch` is used and released. After an error (no memory, a JSON field that is
+// no JSON) *matches means nothing.
 struct err columns_match(const struct query_node *where, enum store_table table, const void *record,
                          const struct registration *registration, struct arena *scratch, bool *matches);

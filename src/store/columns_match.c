@@ -1,7 +1,7 @@
 // Records as the query language sees them: which paths there are, and the value at a path.
 #include "base/instant.h"
-#include "json/json.h"
 #include "store/columns.h"
+#include "json/json.h"
 
 // The column at a path. A JSON column also stands for what is below it: *rest is that part of the path.
 static const struct column *column_at(enum store_table table, struct slice path, struct slice *rest)
@@ -84,7 +84,8 @@ static struct err read_times(struct arena *arena, struct query_node *node, struc
         if (values[i].kind == QUERY_NULL)
             continue;
         if (values[i].kind != QUERY_TEXT || !read_time(values[i].text, &values[i].integer))
-            return why_fail(why, ERR_QUERY, "%.*s is compared with points in time, such as '2026-01-31T12:00:00Z'.",
+            return why_fail(why, ERR_QUERY,
+                            "%.*s is compared with points in time, such as '2026-01-31T12:00:00Z'.",
                             (int)(node->path.len > 64 ? 64 : node->path.len), (const char *)node->path.at);
         values[i].kind = QUERY_INTEGER;
     }
@@ -140,7 +141,8 @@ static const struct query_value *text_value(struct query_value *value, struct sl
     return text.len > 0 ? value : NULL;
 }
 
-static const struct query_value *json_value(struct match *m, const struct json *json, struct query_value *value)
+static const struct query_value *json_value(struct match *m, const struct json *json,
+                                            struct query_value *value)
 {
     switch (json_kind(json)) {
     case JSON_KIND_ABSENT:
@@ -180,7 +182,8 @@ static const struct query_value *below_json(struct match *m, struct slice text, 
     struct json_doc doc = {0};
     if (text.len == 0)
         return NULL;
-    keep_failure(m, json_read(text, (struct json_limits){.bytes = text.len, .depth = JSON_DEPTH_MAX}, &doc, NULL));
+    keep_failure(
+        m, json_read(text, (struct json_limits){.bytes = text.len, .depth = JSON_DEPTH_MAX}, &doc, NULL));
     const struct json *at = json_root(&doc);
     struct slice name;
     while (slice_cut(&rest, '.', &name))
@@ -197,7 +200,8 @@ static unsigned word_number(const void *field)
     return word;
 }
 
-static const struct query_value *word_value(const struct column *column, const void *field, struct query_value *value)
+static const struct query_value *word_value(const struct column *column, const void *field,
+                                            struct query_value *value)
 {
     struct slice text = name_of(column->words, word_number(field));
     if (text.len == 0 || slice_equal(text, SLICE("null")))
@@ -255,7 +259,9 @@ static const struct query_value *value_of(void *context, struct slice path)
     bool joined = of_registration(m->table, &path);
     struct registration never = {.status = STATUS_UNASSIGNED};
     enum store_table table = joined ? STORE_REGISTRATION : m->table;
-    const void *record = !joined ? m->record : m->registration != NULL ? (const void *)m->registration : &never;
+    const void *record = !joined                   ? m->record
+                         : m->registration != NULL ? (const void *)m->registration
+                                                   : &never;
     struct slice rest;
     const struct column *column = column_at(table, path, &rest);
     struct query_value *value = arena_take(m->scratch, sizeof *value);

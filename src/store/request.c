@@ -1,6 +1,8 @@
 // The part of a request that is the same in every store.
 #include "store/request.h"
 
+#include <sched.h>
+
 #include "base/list.h"
 
 static void forget_results(struct store_request *request, bool but_found)
@@ -73,13 +75,21 @@ static void deliver(struct mail *mail)
     request->done(request);
 }
 
-void store_request_answer(struct store_request *request, struct mailbox *replies, struct err result)
+void store_replies_end(struct store_replies *replies)
+{
+    while (atomic_load(&replies->posting) > 0) // a few instructions of another thread
+        sched_yield();
+}
+
+void store_request_answer(struct store_request *request, struct store_replies *replies, struct err result)
 {
     request->result = result;
     if (failed(result))
         forget_results(request, result.code == ERR_CONFLICT || result.code == ERR_ETAG);
     request->mail.deliver = deliver;
-    mailbox_post(replies, &request->mail);
+    atomic_fetch_add(&replies->posting, 1);
+    mailbox_post(replies->to, &request->mail);
+    atomic_fetch_sub(&replies->posting, 1);
 }
 
 struct err store_rows_begin(struct store_request *request)
@@ -89,7 +99,8 @@ struct err store_rows_begin(struct store_request *request)
         return FAIL(ERR_NO_MEMORY);
     if (request->partition.len > 0)
         return OK;
-    request->row_partitions = arena_take_many(request->arena, request->limit, sizeof *request->row_partitions);
+    request->row_partitions =
+        arena_take_many(request->arena, request->limit, sizeof *request->row_partitions);
     return request->row_partitions == NULL ? FAIL(ERR_NO_MEMORY) : OK;
 }
 
@@ -108,8 +119,8 @@ static struct err set_last(struct store_request *request, struct slice partition
     return OK;
 }
 
-struct err store_rows_add(struct store_request *request, struct slice partition, struct slice key, const void *record,
-                          void **out, bool *full)
+struct err store_rows_add(struct store_request *request, struct slice partition, struct slice key,
+                          const void *record, void **out, bool *full)
 {
     *full = request->count == request->limit;
     if (*full) {

@@ -23,7 +23,7 @@ struct memory_store {
 
 struct memory_client {
     struct store_client client;
-    struct mailbox *replies;
+    struct store_replies replies;
 };
 
 // --- the records
@@ -45,7 +45,8 @@ static struct err record_clone(enum store_table table, const void *record, void 
     return OK;
 }
 
-static void *record_at(struct memory_store *s, enum store_table table, struct slice partition, struct slice key)
+static void *record_at(struct memory_store *s, enum store_table table, struct slice partition,
+                       struct slice key)
 {
     struct ordered_node *node = ordered_find(&s->tables[table], partition, key);
     return node != NULL ? *ordered_value(node) : NULL;
@@ -75,7 +76,8 @@ static struct err change(struct memory_store *s, struct store_request *r)
 {
     struct ordered_node *node = ordered_find(&s->tables[r->table], r->partition, r->key);
     void *present = node != NULL ? *ordered_value(node) : NULL;
-    struct err e = store_request_condition(r, present != NULL, present != NULL ? columns_etag(r->table, present) : 0);
+    struct err e =
+        store_request_condition(r, present != NULL, present != NULL ? columns_etag(r->table, present) : 0);
     if (failed(e)) {
         if (present != NULL)
             TRY(columns_copy(r->arena, r->table, present, &r->found));
@@ -198,7 +200,7 @@ static void *run(void *context)
             struct memory_client *c = r->client;
             struct err e = carry_out(s, r);
             atomic_fetch_sub(&s->under_way, 1);
-            store_request_answer(r, c->replies, e);
+            store_request_answer(r, &c->replies, e);
         }
     }
 }
@@ -211,14 +213,16 @@ static struct err client_new(struct store *store, struct mailbox *replies, struc
     if (c == NULL)
         return FAIL(ERR_NO_MEMORY);
     c->client.store = store;
-    c->replies = replies;
+    c->replies.to = replies;
     *out = &c->client;
     return OK;
 }
 
 static void client_free(struct store_client *client)
 {
-    free(CONTAINER_OF(client, struct memory_client, client));
+    struct memory_client *c = CONTAINER_OF(client, struct memory_client, client);
+    store_replies_end(&c->replies);
+    free(c);
 }
 
 static void submit(struct store_client *client, struct store_request *request)
@@ -232,7 +236,7 @@ static void submit(struct store_client *client, struct store_request *request)
         e = FAIL(ERR_OVERLOADED);
     }
     if (failed(e))
-        store_request_answer(request, c->replies, e);
+        store_request_answer(request, &c->replies, e);
     else
         mailbox_post(&s->inbox, &request->mail);
 }
@@ -240,7 +244,8 @@ static void submit(struct store_client *client, struct store_request *request)
 static void free_records(struct ordered *records, enum store_table table)
 {
     struct ordered_node *node;
-    while (records->head != NULL && (node = ordered_after(records, (struct slice){0}, (struct slice){0}, true)) != NULL) {
+    while (records->head != NULL &&
+           (node = ordered_after(records, (struct slice){0}, (struct slice){0}, true)) != NULL) {
         record_free(table, *ordered_value(node));
         ordered_remove(records, node);
     }

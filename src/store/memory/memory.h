@@ -1,5 +1,5 @@
-// A store without a disk: for tests, demonstrations and simulation. Everything is gone when it is freed. It keeps the
-// same promises as the others, durability apart.
+// A store without a disk: for tests, demonstrations and simulation. Everything is gone when it is freed. It
+// keeps the same promises as the others, durability apart.
 #pragma once
 
 #include "ports/store.h"

@@ -1,7 +1,7 @@
 // The memory store does what every store must do.
 #include "store/memory/memory.h"
 
-#include "store/conformance.h"
+#include "store/conformance_test.h"
 
 static struct err open_memory(struct conformance_factory *factory, size_t under_way_cap, struct store **out)
 {

@@ -32,7 +32,8 @@ static struct ordered_node *node_new(unsigned height, struct slice partition, st
 
 struct err ordered_init(struct ordered *o)
 {
-    *o = (struct ordered){.head = node_new(LEVELS, (struct slice){0}, (struct slice){0}), .coin = 0x9e3779b97f4a7c15};
+    *o = (struct ordered){.head = node_new(LEVELS, (struct slice){0}, (struct slice){0}),
+                          .coin = 0x9e3779b97f4a7c15};
     return o->head == NULL ? FAIL(ERR_NO_MEMORY) : OK;
 }
 
@@ -69,7 +70,8 @@ struct ordered_node *ordered_find(const struct ordered *o, struct slice partitio
     return node != NULL && compare(node, partition, key) == 0 ? node : NULL;
 }
 
-struct ordered_node *ordered_after(const struct ordered *o, struct slice partition, struct slice key, bool or_at)
+struct ordered_node *ordered_after(const struct ordered *o, struct slice partition, struct slice key,
+                                   bool or_at)
 {
     struct ordered_node *before[LEVELS];
     find_before(o, partition, key, before);
@@ -95,7 +97,8 @@ static unsigned toss(struct ordered *o)
     return height;
 }
 
-struct err ordered_insert(struct ordered *o, struct slice partition, struct slice key, struct ordered_node **out)
+struct err ordered_insert(struct ordered *o, struct slice partition, struct slice key,
+                          struct ordered_node **out)
 {
     struct ordered_node *before[LEVELS];
     find_before(o, partition, key, before);

@@ -17,11 +17,14 @@ void ordered_release(struct ordered *o);
 
 // NULL when absent.
 struct ordered_node *ordered_find(const struct ordered *o, struct slice partition, struct slice key);
-// The first node behind the place (with `or_at`: at or behind it), or NULL. An empty key stands before all keys.
-struct ordered_node *ordered_after(const struct ordered *o, struct slice partition, struct slice key, bool or_at);
+// The first node behind the place (with `or_at`: at or behind it), or NULL. An empty key stands before all
+// keys.
+struct ordered_node *ordered_after(const struct ordered *o, struct slice partition, struct slice key,
+                                   bool or_at);
 struct ordered_node *ordered_next(const struct ordered_node *node);
 // The place must be free. The node's value is NULL.
-struct err ordered_insert(struct ordered *o, struct slice partition, struct slice key, struct ordered_node **out);
+struct err ordered_insert(struct ordered *o, struct slice partition, struct slice key,
+                          struct ordered_node **out);
 void ordered_remove(struct ordered *o, struct ordered_node *node);
 
 void **ordered_value(struct ordered_node *node);

@@ -21,6 +21,8 @@ struct err connection_failure(struct connection *c, int code, struct why *why)
         return why_fail(why, ERR_TIMEOUT, "The query took longer than the service allows; narrow it down.");
     case SQLITE_FULL:
         return why_fail(why, ERR_STORE, "There is no space left for the database.");
+    case SQLITE_NOTADB:
+        return why_fail(why, ERR_CONFIG, "%s is not a database.", sqlite3_db_filename(c->db, "main"));
     default:
         return why_fail(why, ERR_STORE, "The database failed: %s (%d).", message, code);
     }
@@ -33,7 +35,8 @@ static struct err set_up(struct connection *c, struct why *why)
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    return connection_script(c, "PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON", why);
+    return connection_script(
+        c, "PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON", why);
 }
 
 struct err connection_open(struct connection *c, const char *path, enum connection_mode mode, struct why *why)
@@ -93,8 +96,10 @@ struct err connection_statement(struct connection *c, enum schema_statement stat
     schema_statement(&sql, statement, table);
     struct err e = buf_err(&sql);
     if (!failed(e))
-        e = connection_failure(
-            c, sqlite3_prepare_v3(c->db, (const char *)sql.at, (int)sql.len, SQLITE_PREPARE_PERSISTENT, out, NULL), NULL);
+        e = connection_failure(c,
+                               sqlite3_prepare_v3(c->db, (const char *)sql.at, (int)sql.len,
+                                                  SQLITE_PREPARE_PERSISTENT, out, NULL),
+                               NULL);
     buf_release(&sql);
     c->statements[statement][table] = *out;
     return e;
@@ -128,8 +133,8 @@ struct err connection_number(struct connection *c, const char *sql, int64_t *out
 
 void bind_slice(sqlite3_stmt *statement, int parameter, struct slice text)
 {
-    sqlite3_bind_text64(statement, parameter, text.len > 0 ? (const char *)text.at : "", text.len, SQLITE_STATIC,
-                        SQLITE_UTF8);
+    sqlite3_bind_text64(statement, parameter, text.len > 0 ? (const char *)text.at : "", text.len,
+                        SQLITE_STATIC, SQLITE_UTF8);
 }
 
 struct slice column_slice(sqlite3_stmt *statement, int column)

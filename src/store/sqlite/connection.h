@@ -1,5 +1,5 @@
-// One connection to the database and its prepared statements; used by one thread at a time. Not for threads: that is
-// writer.h, reader.h and scan.h.
+// One connection to the database and its prepared statements; used by one thread at a time. Not for threads:
+// that is writer.h, reader.h and scan.h.
 #pragma once
 
 #include <sqlite3.h>
@@ -8,8 +8,8 @@
 #include "ports/random.h"
 #include "store/sqlite/schema.h"
 
-// Exactly one connection of the process writes and checkpoints; all others are opened to read, and never checkpoint
-// (SQLite 3.40 loses data when two do at once).
+// Exactly one connection of the process writes and checkpoints; all others are opened to read, and never
+// checkpoint (SQLite 3.40 loses data when two do at once).
 enum connection_mode { CONNECTION_WRITES, CONNECTION_READS };
 
 struct connection {
@@ -22,8 +22,10 @@ struct connection {
 };
 
 // Changes nothing in the file, whatever it is.
-struct err connection_open(struct connection *c, const char *path, enum connection_mode mode, struct why *why);
-// Once the file is known to be ours: from here on the connection may write, and empties the log when it is closed.
+struct err connection_open(struct connection *c, const char *path, enum connection_mode mode,
+                           struct why *why);
+// Once the file is known to be ours: from here on the connection may write, and empties the log when it is
+// closed.
 struct err connection_begin_writing(struct connection *c, struct why *why);
 void connection_close(struct connection *c);
 

@@ -1,5 +1,5 @@
-// System calls around the database file. SQLite's own locks on the file vanish when any other descriptor of it is closed,
-// so nothing here touches it after SQLite has opened it.
+// System calls around the database file. SQLite's own locks on the file vanish when any other descriptor of
+// it is closed, so nothing here touches it after SQLite has opened it.
 #include "store/sqlite/file.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 static struct err system_failure(struct why *why, const char *what, const char *path)
 {
     char reason[64];
-    return why_fail(why, ERR_SYSTEM, "Cannot %s %s: %s.", what, path, strerror_r(errno, reason, sizeof reason));
+    return why_fail(why, ERR_SYSTEM, "Cannot %s %s: %s.", what, path,
+                    strerror_r(errno, reason, sizeof reason));
 }
 
 // Locks and shared memory do not hold between machines, and a write may be lost after it was acknowledged.
@@ -43,7 +44,8 @@ struct err file_lock(const char *path, int *fd, struct why *why)
         return system_failure(why, "open the lock file", name);
     struct err e = OK;
     if (on_network(lock))
-        e = why_fail(why, ERR_CONFIG, "%s is on a network file system; the database needs a local disk.", path);
+        e = why_fail(why, ERR_CONFIG, "%s is on a network file system; the database needs a local disk.",
+                     path);
     else if (flock(lock, LOCK_EX | LOCK_NB) != 0)
         e = errno == EWOULDBLOCK
                 ? why_fail(why, ERR_STORE, "%s is in use by another process, which holds %s.", path, name)

@@ -3,8 +3,8 @@
 
 struct err reader_get(struct reader *reader, struct store_request *request)
 {
-    TRY(row_get(&reader->connection, request->table, request->partition, request->key, request->arena, &request->found,
-                &request->why));
+    TRY(row_get(&reader->connection, request->table, request->partition, request->key, request->arena,
+                &request->found, &request->why));
     return request->found == NULL ? FAIL(ERR_ABSENT) : OK;
 }
 
@@ -19,7 +19,8 @@ static struct err admission(struct reader *reader, uint64_t changes, struct stor
     return found != NULL ? OK : groups_admit(&reader->groups, c, changes, r);
 }
 
-// In one transaction: the registration and the enrollment are of the same moment, and the locks are taken once.
+// In one transaction: the registration and the enrollment are of the same moment, and the locks are taken
+// once.
 struct err reader_admission(struct reader *reader, uint64_t changes, struct store_request *request)
 {
     TRY(connection_run(&reader->connection, SCHEMA_BEGIN_READ));

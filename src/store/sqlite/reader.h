@@ -1,4 +1,5 @@
-// What one client reads by itself, on its own thread, when it submits: GET and ADMISSION. A few microseconds each.
+// What one client reads by itself, on its own thread, when it submits: GET and ADMISSION. A few microseconds
+// each.
 #pragma once
 
 #include "store/sqlite/groups.h"

@@ -4,7 +4,8 @@
 enum { PLACE_MAX = 2048 };
 
 // What a sealed column is bound to. Lengths go first, so that no two places look alike.
-static void write_place(struct buf *out, const char *table, struct slice partition, struct slice key, const char *column)
+static void write_place(struct buf *out, const char *table, struct slice partition, struct slice key,
+                        const char *column)
 {
     buf_clear(out);
     struct slice parts[] = {slice_text(table), partition, key, slice_text(column)};
@@ -51,8 +52,8 @@ static unsigned word_of(const void *field)
     return word;
 }
 
-static struct err bind_column(struct connection *c, sqlite3_stmt *statement, int at, const struct column *column,
-                              const void *field, struct slice place)
+static struct err bind_column(struct connection *c, sqlite3_stmt *statement, int at,
+                              const struct column *column, const void *field, struct slice place)
 {
     switch (column->type) {
     case COLUMN_SECRET:
@@ -66,12 +67,14 @@ static struct err bind_column(struct connection *c, sqlite3_stmt *statement, int
         return connection_failure(c, bind_optional(statement, at, *(const struct slice *)field, false), NULL);
     case COLUMN_WORD:
     case COLUMN_SWITCH:
-        return connection_failure(c, bind_optional(statement, at, name_of(column->words, word_of(field)), true), NULL);
+        return connection_failure(
+            c, bind_optional(statement, at, name_of(column->words, word_of(field)), true), NULL);
     case COLUMN_INTEGER:
     case COLUMN_TIME:
         return connection_failure(c, sqlite3_bind_int64(statement, at, *(const int64_t *)field), NULL);
     case COLUMN_ETAG:
-        return connection_failure(c, sqlite3_bind_int64(statement, at, (int64_t) * (const uint64_t *)field), NULL);
+        return connection_failure(c, sqlite3_bind_int64(statement, at, (int64_t) * (const uint64_t *)field),
+                                  NULL);
     case COLUMN_FLAG:
         return connection_failure(c, sqlite3_bind_int(statement, at, *(const bool *)field), NULL);
     }
@@ -83,8 +86,8 @@ static bool is_sealed(const struct column *column)
     return column->type == COLUMN_SECRET || column->type == COLUMN_SEALED;
 }
 
-struct err row_bind(struct connection *c, sqlite3_stmt *statement, enum store_table table, struct slice partition,
-                    struct slice key, const void *record)
+struct err row_bind(struct connection *c, sqlite3_stmt *statement, enum store_table table,
+                    struct slice partition, struct slice key, const void *record)
 {
     const struct columns *columns = columns_of(table);
     struct buf place = buf_capped(PLACE_MAX);
@@ -97,8 +100,8 @@ struct err row_bind(struct connection *c, sqlite3_stmt *statement, enum store_ta
             write_place(&place, columns->name, partition, key, column->name);
         e = buf_err(&place);
         if (!failed(e))
-            e = bind_column(c, statement, (int)i + SCHEMA_FIRST_PARAMETER, column, column_field(column, record),
-                            buf_slice(&place));
+            e = bind_column(c, statement, (int)i + SCHEMA_FIRST_PARAMETER, column,
+                            column_field(column, record), buf_slice(&place));
     }
     buf_release(&place);
     return e;
@@ -167,8 +170,8 @@ struct slice row_key(sqlite3_stmt *statement)
     return column_slice(statement, 1);
 }
 
-static struct err open_column(struct connection *c, const struct column *column, struct slice place, struct slice sealed,
-                              void *field, struct why *why)
+static struct err open_column(struct connection *c, const struct column *column, struct slice place,
+                              struct slice sealed, void *field, struct why *why)
 {
     if (column->type == COLUMN_SECRET)
         return unseal_secret(c->sealer, place, sealed, field, why);
@@ -178,8 +181,8 @@ static struct err open_column(struct connection *c, const struct column *column,
     return OK;
 }
 
-struct err row_open(struct connection *c, sqlite3_stmt *statement, enum store_table table, union row_record *record,
-                    struct why *why)
+struct err row_open(struct connection *c, sqlite3_stmt *statement, enum store_table table,
+                    union row_record *record, struct why *why)
 {
     const struct columns *columns = columns_of(table);
     struct buf place = buf_capped(PLACE_MAX);
@@ -192,7 +195,8 @@ struct err row_open(struct connection *c, sqlite3_stmt *statement, enum store_ta
     (void)buf_reserve(&c->plain, total); // so that what was opened stays where it is
     for (size_t i = 0; i < columns->count && !failed(e); i++) {
         const struct column *column = &columns->list[i];
-        struct slice sealed = is_sealed(column) ? column_slice(statement, (int)i + SCHEMA_FIRST_COLUMN) : SLICE("");
+        struct slice sealed =
+            is_sealed(column) ? column_slice(statement, (int)i + SCHEMA_FIRST_COLUMN) : SLICE("");
         if (sealed.len == 0)
             continue;
         write_place(&place, columns->name, row_partition(statement), row_key(statement), column->name);
@@ -211,8 +215,8 @@ void row_forget(struct connection *c, union row_record *record)
     buf_clear(&c->plain);
 }
 
-struct err row_load(struct connection *c, sqlite3_stmt *statement, enum store_table table, struct arena *arena, void **out,
-                    struct why *why)
+struct err row_load(struct connection *c, sqlite3_stmt *statement, enum store_table table,
+                    struct arena *arena, void **out, struct why *why)
 {
     union row_record record;
     struct err e = row_view(statement, table, &record, why);
@@ -233,7 +237,8 @@ struct err row_get(struct connection *c, enum store_table table, struct slice pa
     bind_slice(s, 1, partition);
     bind_slice(s, 2, key);
     int code = sqlite3_step(s);
-    struct err e = code == SQLITE_ROW ? row_load(c, s, table, arena, out, why) : connection_failure(c, code, why);
+    struct err e =
+        code == SQLITE_ROW ? row_load(c, s, table, arena, out, why) : connection_failure(c, code, why);
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
     return e;

@@ -17,7 +17,8 @@ static int past_deadline(void *context)
 static struct err prepare(struct connection *c, const struct buf *sql, sqlite3_stmt **out, struct why *why)
 {
     TRY(buf_err(sql));
-    return connection_failure(c, sqlite3_prepare_v3(c->db, (const char *)sql->at, (int)sql->len, 0, out, NULL), why);
+    return connection_failure(
+        c, sqlite3_prepare_v3(c->db, (const char *)sql->at, (int)sql->len, 0, out, NULL), why);
 }
 
 static struct err count_all(struct scanner *s, struct store_request *r)
@@ -48,8 +49,8 @@ struct scan {
     bool full;
 };
 
-// The registration of an individual enrollment stands under the same partition and key. Its view lives until the next
-// call: the statement is reset there.
+// The registration of an individual enrollment stands under the same partition and key. Its view lives until
+// the next call: the statement is reset there.
 static struct err joined(struct connection *c, struct scan *scan, union row_record *out, bool *present)
 {
     sqlite3_stmt *s;
@@ -80,7 +81,8 @@ static struct err take_row(struct connection *c, struct scan *scan)
     TRY(row_view(scan->rows, r->table, &record, &r->why));
     if (scan->joins)
         TRY(joined(c, scan, &state, &registered));
-    TRY(columns_match(scan->where, r->table, &record, registered ? &state.registration : NULL, &scan->scratch, &matches));
+    TRY(columns_match(scan->where, r->table, &record, registered ? &state.registration : NULL, &scan->scratch,
+                      &matches));
     if (!matches)
         return OK;
     if (r->verb == STORE_COUNT) {

@@ -1,4 +1,5 @@
-// The thread that looks through tables: QUERY and COUNT may take long, so they run beside the loops, one after another.
+// The thread that looks through tables: QUERY and COUNT may take long, so they run beside the loops, one
+// after another.
 #pragma once
 
 #include "base/mailbox.h"

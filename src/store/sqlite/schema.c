@@ -22,8 +22,8 @@ static const char *sql_type(const struct column *column)
     return "BLOB";
 }
 
-// Tables with a rowid: records are a few hundred bytes, so that a tree of keys beside them stays flat, and new records
-// are appended instead of splitting pages all over the table.
+// Tables with a rowid: records are a few hundred bytes, so that a tree of keys beside them stays flat, and
+// new records are appended instead of splitting pages all over the table.
 void schema_create(struct buf *out)
 {
     for (unsigned table = 0; table < STORE_TABLES; table++) {
@@ -34,7 +34,9 @@ void schema_create(struct buf *out)
         buf_text(out, ", PRIMARY KEY (partition, key)) STRICT;\n");
     }
     // finds the unfinished operations at start-up without reading every registration
-    buf_text(out, "CREATE INDEX registration_assigning ON registration (partition, key) WHERE status = 'assigning';\n");
+    buf_text(
+        out,
+        "CREATE INDEX registration_assigning ON registration (partition, key) WHERE status = 'assigning';\n");
     buf_text(out, "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;\n");
 }
 
@@ -148,7 +150,8 @@ void schema_hints(const struct query_node *where, enum store_table table, struct
     }
 }
 
-void schema_scan(struct buf *out, enum store_table table, bool all_partitions, const struct schema_hints *hints)
+void schema_scan(struct buf *out, enum store_table table, bool all_partitions,
+                 const struct schema_hints *hints)
 {
     select_from(out, columns_of(table));
     buf_text(out, all_partitions ? "(partition, key) > (?1, ?2)" : "partition = ?1 AND key > ?2");

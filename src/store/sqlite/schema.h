@@ -34,7 +34,9 @@ struct schema_hints {
     size_t count;
 };
 void schema_hints(const struct query_node *where, enum store_table table, struct schema_hints *out);
-// ?1, ?2: the place to go on after; with one partition, ?1 is it. -> partition, key, columns in the order of the keys.
-void schema_scan(struct buf *out, enum store_table table, bool all_partitions, const struct schema_hints *hints);
+// ?1, ?2: the place to go on after; with one partition, ?1 is it. -> partition, key, columns in the order of
+// the keys.
+void schema_scan(struct buf *out, enum store_table table, bool all_partitions,
+                 const struct schema_hints *hints);
 // ?1: the partition. -> how many records there are
 void schema_count(struct buf *out, enum store_table table, bool all_partitions);

@@ -25,7 +25,7 @@ struct sqlite_store {
 
 struct sqlite_client {
     struct store_client client;
-    struct mailbox *replies;
+    struct store_replies replies;
     struct reader reader;
 };
 
@@ -43,7 +43,7 @@ static struct err client_new(struct store *store, struct mailbox *replies, struc
     if (c == NULL)
         return FAIL(ERR_NO_MEMORY);
     c->client.store = store;
-    c->replies = replies;
+    c->replies.to = replies;
     c->reader.connection.sealer = s->sealer;
     struct err e = connection_open(&c->reader.connection, s->path, CONNECTION_READS, NULL);
     if (failed(e)) {
@@ -57,6 +57,7 @@ static struct err client_new(struct store *store, struct mailbox *replies, struc
 static void client_free(struct store_client *client)
 {
     struct sqlite_client *c = CONTAINER_OF(client, struct sqlite_client, client);
+    store_replies_end(&c->replies);
     groups_release(&c->reader.groups);
     connection_close(&c->reader.connection);
     free(c);
@@ -66,7 +67,7 @@ static void answer(struct store_request *request, struct err result)
 {
     struct sqlite_client *c = request->client;
     atomic_fetch_sub(&store_of(c)->under_way, 1);
-    store_request_answer(request, c->replies, result);
+    store_request_answer(request, &c->replies, result);
 }
 
 // Hands over to a thread, unless too many are under way.
@@ -86,16 +87,16 @@ static void submit(struct store_client *client, struct store_request *request)
     store_request_begin(request, c);
     struct err e = store_request_check(request);
     if (failed(e)) {
-        store_request_answer(request, c->replies, e);
+        store_request_answer(request, &c->replies, e);
         return;
     }
     switch (request->verb) {
     case STORE_GET:
-        store_request_answer(request, c->replies, reader_get(&c->reader, request));
+        store_request_answer(request, &c->replies, reader_get(&c->reader, request));
         break;
     case STORE_ADMISSION:
         e = reader_admission(&c->reader, atomic_load(&s->writer.group_changes), request);
-        store_request_answer(request, c->replies, e);
+        store_request_answer(request, &c->replies, e);
         break;
     case STORE_PUT:
     case STORE_DELETE:
@@ -150,7 +151,8 @@ static struct err check_key(struct connection *c, const char *path, struct why *
 {
     sqlite3_stmt *s;
     TRY(connection_failure(
-        c, sqlite3_prepare_v2(c->db, "SELECT value FROM meta WHERE name = 'master_key_check'", -1, &s, NULL), why));
+        c, sqlite3_prepare_v2(c->db, "SELECT value FROM meta WHERE name = 'master_key_check'", -1, &s, NULL),
+        why));
     int code = sqlite3_step(s);
     struct err e = connection_failure(c, code, why);
     buf_clear(&c->plain);
@@ -186,21 +188,17 @@ static struct err make_tables(struct connection *c, struct why *why)
 static struct err check_version(struct connection *c, const char *path, bool *fresh, struct why *why)
 {
     int64_t application, version, tables;
-    struct err e = connection_number(c, "PRAGMA application_id", &application, why);
-    if (!failed(e))
-        e = connection_number(c, "PRAGMA user_version", &version, why);
-    if (!failed(e))
-        e = connection_number(c, "SELECT count(*) FROM sqlite_schema", &tables, why);
-    if (failed(e) && (sqlite3_errcode(c->db) & 0xff) == SQLITE_NOTADB)
-        return why_fail(why, ERR_CONFIG, "%s is not a database.", path);
-    TRY(e);
+    TRY(connection_number(c, "PRAGMA application_id", &application, why));
+    TRY(connection_number(c, "PRAGMA user_version", &version, why));
+    TRY(connection_number(c, "SELECT count(*) FROM sqlite_schema", &tables, why));
     *fresh = application == 0 && version == 0 && tables == 0;
     if (*fresh)
         return OK;
     if (application != SCHEMA_APPLICATION)
         return why_fail(why, ERR_CONFIG, "%s is a database of another program.", path);
     if (version > SCHEMA_VERSION)
-        return why_fail(why, ERR_CONFIG, "%s was written by a newer version (schema %lld; this one knows %d).", path,
+        return why_fail(why, ERR_CONFIG,
+                        "%s was written by a newer version (schema %lld; this one knows %d).", path,
                         (long long)version, SCHEMA_VERSION);
     return OK;
 }

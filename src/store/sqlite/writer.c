@@ -7,13 +7,20 @@
 #include "store/request.h"
 #include "store/sqlite/row.h"
 
-// Pages of 4 KiB in the log: at the first a checkpoint that disturbs nobody, at the second one that waits a moment for
-// readers, so that the log can start over.
-enum { WAIT_MS = 60000, CHECKPOINT_PAGES = 4000, RESTART_PAGES = 32000, RESTART_BUSY_MS = 200, BUSY_MS = 2000 };
+// Pages of 4 KiB in the log: at the first a checkpoint that disturbs nobody, at the second one that waits a
+// moment for readers, so that the log can start over.
+enum {
+    WAIT_MS = 60000,
+    CHECKPOINT_PAGES = 4000,
+    RESTART_PAGES = 32000,
+    RESTART_BUSY_MS = 200,
+    BUSY_MS = 2000
+};
 
 // --- one request
 
-// SQLite's own failure of a statement goes to *broken, which ends the batch; what concerns this request alone is returned.
+// SQLite's own failure of a statement goes to *broken, which ends the batch; what concerns this request alone
+// is returned.
 static struct err step_change(struct writer *w, sqlite3_stmt *s, struct why *why, int *broken)
 {
     int code = sqlite3_step(s);
@@ -25,7 +32,8 @@ static struct err step_change(struct writer *w, sqlite3_stmt *s, struct why *why
     return e;
 }
 
-static struct err read_etag(struct writer *w, const struct store_request *r, bool *present, uint64_t *etag, int *broken)
+static struct err read_etag(struct writer *w, const struct store_request *r, bool *present, uint64_t *etag,
+                            int *broken)
 {
     sqlite3_stmt *s;
     *present = false;
@@ -75,8 +83,8 @@ static struct err change(struct writer *w, struct store_request *r, int *broken)
 
 // --- one batch
 
-// A full disk passes. Anything else that the disk refuses does not: after a failed fsync nobody knows what is on it, and
-// asking again would only hear that all is well.
+// A full disk passes. Anything else that the disk refuses does not: after a failed fsync nobody knows what is
+// on it, and asking again would only hear that all is well.
 static bool is_fatal(int code)
 {
     int primary = code & 0xff;
@@ -145,7 +153,8 @@ static void carry_out(struct writer *w, size_t count)
         answer_all(w, count, NULL, NULL);
         return;
     }
-    // Some of the batch may have seen changes of the others that now did not happen: nobody is told anything but this.
+    // Some of the batch may have seen changes of the others that now did not happen: nobody is told anything
+    // but this.
     e = connection_failure(&w->connection, broken, &why);
     if (!sqlite3_get_autocommit(w->connection.db))
         (void)run_control(w, SCHEMA_ROLLBACK);
@@ -171,8 +180,8 @@ static void checkpoint(struct writer *w)
     sqlite3 *db = w->connection.db;
     bool restart = w->wal_pages >= RESTART_PAGES;
     sqlite3_busy_timeout(db, restart ? RESTART_BUSY_MS : BUSY_MS);
-    int code = sqlite3_wal_checkpoint_v2(db, NULL, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL,
-                                         NULL);
+    int code = sqlite3_wal_checkpoint_v2(
+        db, NULL, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     struct why why;
     if (is_fatal(code)) {
         (void)connection_failure(&w->connection, code, &why);

@@ -1,5 +1,6 @@
-// The thread that writes: takes all requests that have arrived, carries them out in one transaction, commits, and only
-// then answers them. Also checkpoints, between commits. The only one in the process that does either.
+// The thread that writes: takes all requests that have arrived, carries them out in one transaction, commits,
+// and only then answers them. Also checkpoints, between commits. The only one in the process that does
+// either.
 #pragma once
 
 #include <stdatomic.h>
@@ -17,7 +18,8 @@ struct writer {
     void *context;
     void (*answer)(struct store_request *request, struct err result); // the store's: counts and posts
 
-    // Grows with each commit that changed a group, before it is answered: readers keep what they know of groups by it.
+    // Grows with each commit that changed a group, before it is answered: readers keep what they know of
+    // groups by it.
     atomic_uint_fast64_t group_changes;
 
     struct mailbox inbox;

@@ -1,5 +1,5 @@
-// What every store must do, as one list of tests that runs against each of them. A store's own test file brings a factory
-// and calls store_conformance.
+// What every store must do, as one list of tests that runs against each of them. A store's own test file
+// brings a factory and calls store_conformance.
 #pragma once
 
 #include "store/request.h"
@@ -34,8 +34,8 @@ void bench_leave(struct bench *b);
 // Submits and waits for the answer; fails the test when it comes from within submit, twice, or not at all.
 struct err bench_do(struct bench *b, struct store_request *request);
 
-struct err bench_put(struct bench *b, enum store_table table, const char *partition, const char *key, const void *record,
-                     enum store_condition condition, uint64_t match);
+struct err bench_put(struct bench *b, enum store_table table, const char *partition, const char *key,
+                     const void *record, enum store_condition condition, uint64_t match);
 struct err bench_delete(struct bench *b, enum store_table table, const char *partition, const char *key,
                         enum store_condition condition, uint64_t match);
 // NULL when absent; any other failure fails the test.
@@ -48,13 +48,15 @@ const struct query_node *bench_where(struct bench *b, const char *where);
 struct enrollment bench_enrollment(enum enrollment_kind kind, const char *id, uint64_t seed);
 struct registration bench_registration(const char *id, const char *hub, uint64_t etag);
 
-#define assert_ok(expression)      assert_string_equal(err_info(expression)->name, "ok")
-#define assert_err(expression, code) assert_string_equal(err_info(expression)->name, err_info(FAIL(code))->name)
-#define assert_text(slice, text)   assert_true(slice_equal((slice), slice_text(text)))
+#define assert_ok(expression) assert_string_equal(err_info(expression)->name, "ok")
+#define assert_err(expression, code)                                                                         \
+    assert_string_equal(err_info(expression)->name, err_info(FAIL(code))->name)
+#define assert_text(slice, text) assert_true(slice_equal((slice), slice_text(text)))
 
-extern const struct CMUnitTest conformance_record_tests[], conformance_query_tests[], conformance_admission_tests[],
-    conformance_thread_tests[];
+extern const struct CMUnitTest conformance_record_tests[], conformance_query_tests[],
+    conformance_admission_tests[], conformance_thread_tests[];
 extern const size_t conformance_record_count, conformance_query_count, conformance_admission_count,
     conformance_thread_count;
-#define CONFORMANCE_TESTS(name)                                                                                          \
-    const size_t conformance_##name##_count = sizeof conformance_##name##_tests / sizeof conformance_##name##_tests[0]
+#define CONFORMANCE_TESTS(name)                                                                              \
+    const size_t conformance_##name##_count =                                                                \
+        sizeof conformance_##name##_tests / sizeof conformance_##name##_tests[0]

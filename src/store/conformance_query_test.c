@@ -1,5 +1,5 @@
 // Looking through records: pages, order, counting, and what the query language finds.
-#include "store/conformance.h"
+#include "store/conformance_test.h"
 
 #include <stdio.h>
 
@@ -71,8 +71,11 @@ static void a_walk_goes_on_where_it_was_though_records_come_and_go(void **state)
     assert_ok(bench_delete(b, STORE_REGISTRATION, "s", "dev-005", STORE_ALWAYS, 0));
     struct registration early = bench_registration("dev-0035", "h", 1);
     assert_ok(bench_put(b, STORE_REGISTRATION, "s", "dev-0035", &early, STORE_IF_ABSENT, 0));
-    r = (struct store_request){
-        .verb = STORE_QUERY, .table = STORE_REGISTRATION, .partition = SLICE("s"), .limit = 5, .after = after};
+    r = (struct store_request){.verb = STORE_QUERY,
+                               .table = STORE_REGISTRATION,
+                               .partition = SLICE("s"),
+                               .limit = 5,
+                               .after = after};
     assert_ok(bench_do(b, &r));
     assert_int_equal(r.count, 4);
     assert_row(&r, 0, "dev-006");
@@ -162,7 +165,8 @@ static void assert_findings(struct bench *b, enum store_table table, const char 
             buf_u8(&ids, ' ');
         }
         if (!slice_equal(buf_slice(&ids), slice_text(findings[i].ids)))
-            fail_msg("%s: found '%.*s', not '%s'", findings[i].where, SLICE_ARG(buf_slice(&ids)), findings[i].ids);
+            fail_msg("%s: found '%.*s', not '%s'", findings[i].where, SLICE_ARG(buf_slice(&ids)),
+                     findings[i].ids);
         buf_release(&ids);
         assert_int_equal(bench_count(b, table, partition, findings[i].where), r.count);
     }
@@ -315,7 +319,8 @@ static void registrations_are_found_by_status_and_group(void **state)
     r.status = STATUS_ASSIGNING;
     assert_ok(bench_put(b, STORE_REGISTRATION, "s", "g2", &r, STORE_IF_ABSENT, 0));
     assert_findings(b, STORE_REGISTRATION, "s", FINDINGS(findings));
-    static const struct finding everywhere[] = {{"status = 'assigning'", "g2 "}, {"status = 'assigned'", "Alpha g1 gamma "}};
+    static const struct finding everywhere[] = {{"status = 'assigning'", "g2 "},
+                                                {"status = 'assigned'", "Alpha g1 gamma "}};
     assert_findings(b, STORE_REGISTRATION, "", FINDINGS(everywhere));
 }
 
@@ -330,7 +335,10 @@ static void devices_are_found_by_tags_and_properties(void **state)
         {"deviceId > 'd1'", "d2 "},
         {"capabilities.iotEdge = true", "d2 "},
     };
-    struct device d1 = {.id = SLICE("d1"), .tags = SLICE("{\"site\":\"north\"}"), .desired = SLICE("{\"rate\":5}"), .etag = 1};
+    struct device d1 = {.id = SLICE("d1"),
+                        .tags = SLICE("{\"site\":\"north\"}"),
+                        .desired = SLICE("{\"rate\":5}"),
+                        .etag = 1};
     struct device d2 = {.id = SLICE("d2"),
                         .status = DEVICE_DISABLED,
                         .iot_edge = SWITCH_ON,
@@ -370,10 +378,11 @@ static void a_field_that_does_not_exist_is_named_with_those_that_do(void **state
 
 static void secrets_and_internals_cannot_be_asked_for(void **state)
 {
-    static const char *const paths[] = {"primary_key",   "primaryKey",   "attestation.symmetricKey.primaryKey",
-                                        "document",      "etag",         "webhook_url",
-                                        "operation_id",  "registration", "attestation",
-                                        "initialTwinX.y"};
+    static const char *const paths[] = {
+        "primary_key",   "primaryKey",   "attestation.symmetricKey.primaryKey",
+        "document",      "etag",         "webhook_url",
+        "operation_id",  "registration", "attestation",
+        "initialTwinX.y"};
     (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         for (unsigned table = 0; table < STORE_TABLES; table++)

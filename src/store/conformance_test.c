@@ -1,5 +1,5 @@
 // The bench that the conformance tests stand on, and the list of them.
-#include "store/conformance.h"
+#include "store/conformance_test.h"
 
 #include <stdlib.h>
 
@@ -51,8 +51,8 @@ struct err bench_do(struct bench *b, struct store_request *request)
     return request->result;
 }
 
-struct err bench_put(struct bench *b, enum store_table table, const char *partition, const char *key, const void *record,
-                     enum store_condition condition, uint64_t match)
+struct err bench_put(struct bench *b, enum store_table table, const char *partition, const char *key,
+                     const void *record, enum store_condition condition, uint64_t match)
 {
     struct store_request r = {.verb = STORE_PUT,
                               .table = table,
@@ -105,15 +105,18 @@ const struct query_node *bench_where(struct bench *b, const char *where)
 
 size_t bench_count(struct bench *b, enum store_table table, const char *partition, const char *where)
 {
-    struct store_request r = {
-        .verb = STORE_COUNT, .table = table, .partition = slice_text(partition), .where = bench_where(b, where)};
+    struct store_request r = {.verb = STORE_COUNT,
+                              .table = table,
+                              .partition = slice_text(partition),
+                              .where = bench_where(b, where)};
     assert_ok(bench_do(b, &r));
     return r.count;
 }
 
 struct enrollment bench_enrollment(enum enrollment_kind kind, const char *id, uint64_t seed)
 {
-    struct enrollment e = {.kind = kind, .id = slice_text(id), .created_us = 1, .updated_us = 2, .etag = seed};
+    struct enrollment e = {
+        .kind = kind, .id = slice_text(id), .created_us = 1, .updated_us = 2, .etag = seed};
     e.attestation.type = ATTESTATION_SYMMETRIC_KEY;
     e.attestation.primary_key.len = e.attestation.secondary_key.len = 64;
     for (size_t i = 0; i < 64; i++) {
@@ -142,13 +145,15 @@ static struct conformance_factory *current_factory;
 
 static int set_up(void **state)
 {
-    struct bench *b = calloc(1, sizeof *b);
     struct store *store;
-    if (b == NULL || failed(current_factory->open(current_factory, 0, &store)))
+    if (failed(current_factory->open(current_factory, 0, &store)))
+        return -1;
+    struct bench *b = calloc(1, sizeof *b);
+    *state = b;
+    if (b == NULL)
         return -1;
     b->factory = current_factory;
     bench_join(b, store);
-    *state = b;
     return 0;
 }
 

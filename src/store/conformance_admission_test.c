@@ -1,9 +1,10 @@
 // What a device's registration needs to know, in one request.
-#include "store/conformance.h"
+#include "store/conformance_test.h"
 
 static struct store_admission admission_of(struct bench *b, const char *partition, const char *key)
 {
-    struct store_request r = {.verb = STORE_ADMISSION, .partition = slice_text(partition), .key = slice_text(key)};
+    struct store_request r = {
+        .verb = STORE_ADMISSION, .partition = slice_text(partition), .key = slice_text(key)};
     assert_ok(bench_do(b, &r));
     return r.admission;
 }
@@ -136,6 +137,28 @@ static void services_with_groups_do_not_get_in_each_others_way(void **state)
     }
 }
 
+// What a request was given stays as it was until its memory is released, whatever happens to the groups
+// meanwhile.
+static void groups_in_use_do_not_change_under_a_request(void **state)
+{
+    struct bench *b = *state;
+    struct arena arena = arena_capped(1 << 20);
+    put_group(b, "s", "fleet", 1, ATTESTATION_SYMMETRIC_KEY);
+    struct store_request r = {
+        .verb = STORE_ADMISSION, .partition = SLICE("s"), .key = SLICE("dev"), .arena = &arena};
+    assert_ok(bench_do(b, &r));
+    put_group(b, "s", "fleet", 2, ATTESTATION_SYMMETRIC_KEY);
+    assert_int_equal(admission_of(b, "s", "dev").groups[0]->etag, 2);
+    assert_ok(bench_delete(b, STORE_GROUP, "s", "fleet", STORE_ALWAYS, 0));
+    assert_int_equal(admission_of(b, "s", "dev").group_count, 0);
+    struct enrollment expected = bench_enrollment(ENROLLMENT_GROUP, "fleet", 1);
+    assert_int_equal(r.admission.groups[0]->etag, 1);
+    assert_text(r.admission.groups[0]->id, "fleet");
+    assert_true(
+        secret_equal(&r.admission.groups[0]->attestation.primary_key, &expected.attestation.primary_key));
+    arena_release(&arena);
+}
+
 const struct CMUnitTest conformance_admission_tests[] = {
     cmocka_unit_test(an_unknown_device_of_an_empty_service_has_nothing),
     cmocka_unit_test(an_individual_enrollment_goes_before_the_groups),
@@ -143,6 +166,7 @@ const struct CMUnitTest conformance_admission_tests[] = {
     cmocka_unit_test(the_group_that_admitted_the_device_before_comes_first),
     cmocka_unit_test(a_changed_group_counts_from_the_answer_on),
     cmocka_unit_test(groups_changed_by_another_client_count_too),
+    cmocka_unit_test(groups_in_use_do_not_change_under_a_request),
     cmocka_unit_test(services_with_groups_do_not_get_in_each_others_way),
 };
 CONFORMANCE_TESTS(admission);

@@ -1,5 +1,5 @@
 // Many clients at once: who wins, what they see, and that nothing is answered twice or never.
-#include "store/conformance.h"
+#include "store/conformance_test.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -134,7 +134,8 @@ static void a_read_after_the_answer_sees_the_write(void **state)
         struct store_request a = {.verb = STORE_ADMISSION, .partition = SLICE("s"), .key = SLICE("dev")};
         assert_ok(bench_do(&other, &a));
         assert_int_equal(a.admission.registration->etag, i);
-        struct store_request q = {.verb = STORE_QUERY, .table = STORE_REGISTRATION, .partition = SLICE("s"), .limit = 1};
+        struct store_request q = {
+            .verb = STORE_QUERY, .table = STORE_REGISTRATION, .partition = SLICE("s"), .limit = 1};
         assert_ok(bench_do(&other, &q));
         assert_int_equal(((struct registration *)q.rows[0])->etag, i);
     }

@@ -1,0 +1,25 @@
+// The connector to Azure IoT hubs, and to anything that speaks their REST API: device identities and twins
+// over HTTPS, by libcurl on the loop (service-api H.1 to H.3). Behind ports/hub.h; only the server that wires
+// it includes this.
+#pragma once
+
+#include "base/log.h"
+#include "ports/clock.h"
+#include "ports/hub.h"
+#include "ports/poller.h"
+#include "ports/random.h"
+
+// All but ca_pem must outlive the connector.
+struct hub_azure_settings {
+    struct poller *poller;   // of the loop that submits
+    struct mailbox *replies; // of the same loop: `done` is called from there
+    const struct clock *clock;
+    struct random *random;
+    const struct log *log; // NULL: no lines
+    struct slice ca_pem;   // PEM of the CAs to trust, copied; empty: the system's
+};
+
+// Certificates are always verified and proxies of the environment never used: there is no setting for either.
+// ERR_CONFIG with why when ca_pem holds no certificate, ERR_NO_MEMORY, ERR_SYSTEM.
+struct err hub_azure_new(const struct hub_azure_settings *settings, struct hub_connector **out,
+                         struct why *why);

@@ -1,0 +1,252 @@
+// Assigning a device is one conditional put of a fresh record; only a device that is there already is read
+// and changed.
+#include "hub/embedded/hub_embedded.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "domain/identifier.h"
+#include "domain/twin.h"
+#include "hub/embedded/device_update.h"
+
+struct hub_embedded {
+    struct hub_connector connector;
+    struct store_client *store;
+    struct random *random;
+    struct mailbox *replies;
+    struct map known; // hub names that are in the store; the value is the connector itself
+};
+
+// One request under way.
+struct assignment {
+    struct hub_embedded *hub;
+    struct hub_request *request;
+    struct slice host; // lower case
+    struct json_doc twin;
+    struct twin_parts parts;
+    struct store_request store; // of the hub's record, and HUB_REMOVE
+    struct device fresh;
+    struct device_update update;
+};
+
+static void finish(struct assignment *a, struct err result)
+{
+    struct hub_request *request = a->request;
+    enum err_class class = err_info(result)->class;
+    if (failed(result) && result.code != ERR_HUB_REFUSED)
+        result = FAIL(class == ERR_CLASS_INPUT ? ERR_HUB_REFUSED : ERR_HUB_UNAVAILABLE);
+    request->result = result;
+    json_doc_release(&a->twin);
+    device_update_release(&a->update);
+    bytes_wipe(a, sizeof *a);
+    free(a);
+    request->done(request);
+}
+
+static void later(struct mail *mail)
+{
+    struct hub_request *request = CONTAINER_OF(mail, struct hub_request, mail);
+    finish(request->connector, request->result);
+}
+
+// From within submit, where done may not be called.
+static void finish_later(struct assignment *a, struct err result)
+{
+    a->request->result = result;
+    a->request->mail.deliver = later;
+    mailbox_post(a->hub->replies, &a->request->mail);
+}
+
+static bool identity_same(const struct device *d, const struct hub_identity *i)
+{
+    return d->authentication == i->authentication && secret_equal(&d->primary_key, &i->primary_key) &&
+           secret_equal(&d->secondary_key, &i->secondary_key) &&
+           slice_equal(d->primary_thumbprint, i->primary_thumbprint) &&
+           slice_equal(d->secondary_thumbprint, i->secondary_thumbprint) &&
+           (i->iot_edge == SWITCH_UNSET || i->iot_edge == d->iot_edge);
+}
+
+static void identity_set(struct device *d, const struct hub_identity *i)
+{
+    d->authentication = i->authentication;
+    d->primary_key = i->primary_key;
+    d->secondary_key = i->secondary_key;
+    d->primary_thumbprint = i->primary_thumbprint;
+    d->secondary_thumbprint = i->secondary_thumbprint;
+    if (i->iot_edge != SWITCH_UNSET)
+        d->iot_edge = i->iot_edge;
+}
+
+// The device is there: credentials and capabilities are refreshed, what the operator or the device wrote
+// stays.
+static struct err refresh(struct device_update *update, struct device *device)
+{
+    struct assignment *a = update->context;
+    const struct hub_request *request = a->request;
+    update->unchanged = identity_same(device, &request->identity) && !request->set_twin;
+    if (update->unchanged)
+        return OK;
+    if (!identity_same(device, &request->identity))
+        device->identity_version++;
+    identity_set(device, &request->identity);
+    device->updated_us = request->now_us;
+    if (!request->set_twin)
+        return OK;
+    return twin_apply(&update->arena, device, TWIN_REPLACE, true, &a->parts, request->now_us, &update->why);
+}
+
+static void updated(struct device_update *update)
+{
+    struct assignment *a = update->context;
+    if (failed(update->result))
+        a->request->why = update->why;
+    finish(a, update->result);
+}
+
+static struct err twin_read(struct assignment *a)
+{
+    struct hub_request *request = a->request;
+    if (!request->set_twin || slice_empty(request->twin))
+        return OK;
+    TRY(json_read(request->twin, JSON_LIMITS_DEFAULT, &a->twin, &request->why));
+    return twin_parts_read(json_root(&a->twin), &a->parts, &request->why);
+}
+
+static struct err fresh_device(struct assignment *a)
+{
+    struct hub_request *request = a->request;
+    struct arena *arena = &a->update.arena;
+    TRY(device_id_check(request->identity.device_id, "deviceId", &request->why));
+    TRY(twin_read(a));
+    TRY(device_fresh(arena, request->identity.device_id, request->now_us, random_etag(a->hub->random),
+                     &a->fresh));
+    identity_set(&a->fresh, &request->identity);
+    if (a->parts.tags == NULL && a->parts.desired == NULL)
+        return OK;
+    TRY(twin_apply(arena, &a->fresh, TWIN_REPLACE, false, &a->parts, request->now_us, &request->why));
+    a->fresh.desired_version = a->fresh.twin_version =
+        1; // what a device is created with is the first version
+    return OK;
+}
+
+static void removed(struct store_request *store)
+{
+    struct assignment *a = store->context;
+    a->request->why = store->why;
+    finish(a, store->result.code == ERR_ABSENT ? OK : store->result);
+}
+
+// Leads to a store request whose answer ends the assignment; an error means that nothing was submitted.
+static struct err carry_out(struct assignment *a)
+{
+    if (a->request->verb == HUB_REMOVE) {
+        a->store = (struct store_request){
+            .verb = STORE_DELETE,
+            .table = STORE_DEVICE,
+            .partition = a->host,
+            .key = a->request->identity.device_id,
+            .arena = a->request->arena,
+            .done = removed,
+            .context = a,
+        };
+        store_submit(a->hub->store, &a->store);
+        return OK;
+    }
+    a->update = (struct device_update){
+        .store = a->hub->store,
+        .random = a->hub->random,
+        .hub = a->host,
+        .id = a->request->identity.device_id,
+        .change = refresh,
+        .done = updated,
+        .context = a,
+        .arena = {.cap = DEVICE_UPDATE_ARENA_CAP, .wipe = true},
+    };
+    TRY(fresh_device(a));
+    device_update_create(&a->update, &a->fresh);
+    return OK;
+}
+
+static void hub_looked_up(struct store_request *store)
+{
+    struct assignment *a = store->context;
+    struct err e = store->result;
+    if (e.code == ERR_ABSENT)
+        e = why_fail(&a->request->why, ERR_HUB_REFUSED, "there is no embedded hub of that name");
+    else if (!failed(e)) // without memory the name is only looked up again
+        (void)map_put(&a->hub->known, a->host, a->hub, NULL).code;
+    if (!failed(e))
+        e = carry_out(a);
+    if (failed(e))
+        finish(a, e);
+}
+
+static void look_up_hub(struct assignment *a)
+{
+    a->store = (struct store_request){
+        .verb = STORE_GET,
+        .table = STORE_HUB,
+        .key = a->host,
+        .arena = a->request->arena,
+        .done = hub_looked_up,
+        .context = a,
+    };
+    store_submit(a->hub->store, &a->store);
+}
+
+static void no_memory(struct mail *mail)
+{
+    struct hub_request *request = CONTAINER_OF(mail, struct hub_request, mail);
+    request->result = FAIL(ERR_HUB_UNAVAILABLE);
+    request->done(request);
+}
+
+static void submit(struct hub_connector *connector, struct hub_request *request)
+{
+    struct hub_embedded *hub = CONTAINER_OF(connector, struct hub_embedded, connector);
+    struct assignment *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        request->mail.deliver = no_memory;
+        mailbox_post(hub->replies, &request->mail);
+        return;
+    }
+    a->hub = hub;
+    a->request = request;
+    request->connector = a;
+    struct err e = arena_lower(request->arena, request->hub->host, &a->host);
+    if (!failed(e) && map_get(&hub->known, a->host) == NULL)
+        look_up_hub(a);
+    else if (!failed(e))
+        e = carry_out(a);
+    if (failed(e))
+        finish_later(a, e);
+}
+
+static void connector_free(struct hub_connector *connector)
+{
+    struct hub_embedded *hub = CONTAINER_OF(connector, struct hub_embedded, connector);
+    map_release(&hub->known);
+    free(hub);
+}
+
+static const struct hub_methods methods = {.submit = submit, .free = connector_free};
+
+struct hub_connector *hub_embedded_new(struct store_client *store, struct random *random,
+                                       struct mailbox *replies)
+{
+    struct hub_embedded *hub = calloc(1, sizeof *hub);
+    if (hub == NULL)
+        return NULL;
+    *hub = (struct hub_embedded){
+        .connector.methods = &methods, .store = store, .random = random, .replies = replies};
+    map_init(&hub->known, random_etag(random));
+    return &hub->connector;
+}
+
+void hub_embedded_forget(struct hub_connector *connector)
+{
+    struct hub_embedded *hub = CONTAINER_OF(connector, struct hub_embedded, connector);
+    map_release(&hub->known);
+    map_init(&hub->known, random_etag(hub->random));
+}

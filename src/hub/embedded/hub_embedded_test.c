@@ -1,0 +1,299 @@
+// Assigning devices to the embedded hub, against the memory store.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "hub/embedded/hub_embedded.h"
+#include "hub/embedded/hub_settings.h"
+#include "store/memory/memory.h"
+
+#define T0 (INT64_C(1700000000) * 1000000)
+
+struct counting_random {
+    struct random port;
+    uint8_t next;
+};
+
+static void fill(struct random *random, void *at, size_t len)
+{
+    struct counting_random *counting = (struct counting_random *)random;
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)at)[i] = counting->next++;
+}
+
+struct world {
+    struct counting_random random;
+    struct mailbox replies;
+    struct store *store;
+    struct store_client *client;
+    struct hub_connector *connector;
+    struct arena arena;
+    unsigned answers;
+};
+
+static void deliver_until(struct world *w, unsigned answers)
+{
+    while (w->answers < answers) {
+        struct mail *mail = mailbox_wait(&w->replies, 5000);
+        assert_non_null(mail);
+        for (struct mail *next; mail != NULL; mail = next) {
+            next = mail->next;
+            mail->deliver(mail);
+        }
+    }
+}
+
+static void stored(struct store_request *request)
+{
+    ((struct world *)request->context)->answers++;
+}
+
+static void store_do(struct world *w, struct store_request *request)
+{
+    request->arena = &w->arena;
+    request->done = stored;
+    request->context = w;
+    unsigned before = w->answers;
+    store_submit(w->client, request);
+    deliver_until(w, before + 1);
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    *w = (struct world){.random.port.fill = fill, .arena = arena_capped(8 << 20)};
+    mailbox_init(&w->replies, NULL, NULL);
+    assert_false(failed(store_memory_new(&(struct store_memory_options){0}, &w->store, NULL)));
+    assert_false(failed(store_client_new(w->store, &w->replies, &w->client)));
+    w->connector = hub_embedded_new(w->client, &w->random.port, &w->replies);
+    struct hub_record hub = {.host = SLICE("hub.local:8884"), .document = SLICE("{}"), .etag = 1};
+    struct store_request put = {.verb = STORE_PUT, .table = STORE_HUB, .key = hub.host, .record = &hub};
+    store_do(w, &put);
+    assert_false(failed(put.result));
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    hub_connector_free(w->connector);
+    store_client_free(w->client);
+    store_free(w->store);
+    mailbox_release(&w->replies);
+    arena_release(&w->arena);
+    free(w);
+    return 0;
+}
+
+static void answered(struct hub_request *request)
+{
+    ((struct world *)request->context)->answers++;
+}
+
+static struct hub_request assign(struct world *w, struct slice host, struct slice key, const char *twin)
+{
+    struct linked_hub hub = {.host = host, .kind = HUB_KIND_EMBEDDED};
+    struct hub_request request = {
+        .verb = HUB_ASSIGN,
+        .hub = &hub,
+        .identity = {.device_id = SLICE("Dev1"), .iot_edge = SWITCH_ON},
+        .set_twin = twin != NULL,
+        .twin = slice_text(twin),
+        .now_us = T0,
+        .arena = &w->arena,
+        .done = answered,
+        .context = w,
+    };
+    assert_true(secret_set(&request.identity.primary_key, key));
+    assert_true(secret_set(&request.identity.secondary_key, key));
+    unsigned before = w->answers;
+    hub_submit(w->connector, &request);
+    assert_int_equal(w->answers, before); // never from within submit
+    deliver_until(w, before + 1);
+    return request;
+}
+
+static const struct device *stored_device(struct world *w)
+{
+    struct store_request get = {
+        .verb = STORE_GET, .table = STORE_DEVICE, .partition = SLICE("hub.local:8884"), .key = SLICE("Dev1")};
+    store_do(w, &get);
+    return failed(get.result) ? NULL : get.found;
+}
+
+static void assert_text(struct slice got, const char *want)
+{
+    if (!slice_equal(got, slice_text(want)))
+        fail_msg("%.*s is not %s", SLICE_ARG(got), want);
+}
+
+static void a_new_device_gets_its_identity_and_first_twin(void **state)
+{
+    struct world *w = *state;
+    struct hub_request r = assign(w, SLICE("Hub.Local:8884"), SLICE("0123456789abcdef"),
+                                  "{\"tags\":{\"t\":1},\"properties\":{\"desired\":{\"d\":2}}}");
+    assert_int_equal(r.result.code, ERR_NONE);
+    const struct device *d = stored_device(w);
+    assert_non_null(d);
+    assert_text(d->id, "Dev1");
+    assert_true(bytes_equal_ct(secret_slice(&d->primary_key), SLICE("0123456789abcdef")));
+    assert_text(d->tags, "{\"t\":1}");
+    assert_text(d->desired, "{\"d\":2}");
+    assert_int_equal(d->desired_version, 1);
+    assert_int_equal(d->iot_edge, SWITCH_ON);
+    assert_int_equal(d->status, DEVICE_ENABLED);
+}
+
+static void assigning_again_refreshes_the_keys_and_leaves_the_rest(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(assign(w, SLICE("hub.local:8884"), SLICE("0123456789abcdef"),
+                            "{\"properties\":{\"desired\":{\"d\":2}}}")
+                         .result.code,
+                     ERR_NONE);
+    struct device changed = *stored_device(w);
+    changed.status = DEVICE_DISABLED;
+    changed.reported = SLICE("{\"r\":1}");
+    changed.etag = 77;
+    struct store_request put = {.verb = STORE_PUT,
+                                .table = STORE_DEVICE,
+                                .partition = SLICE("hub.local:8884"),
+                                .key = SLICE("Dev1"),
+                                .record = &changed};
+    store_do(w, &put);
+    assert_int_equal(assign(w, SLICE("hub.local:8884"), SLICE("fedcba9876543210"), NULL).result.code,
+                     ERR_NONE);
+    const struct device *d = stored_device(w);
+    assert_true(bytes_equal_ct(secret_slice(&d->primary_key), SLICE("fedcba9876543210")));
+    assert_int_equal(d->status, DEVICE_DISABLED);
+    assert_text(d->reported, "{\"r\":1}");
+    assert_text(d->desired, "{\"d\":2}");
+    assert_int_equal(d->identity_version, changed.identity_version + 1);
+}
+
+static void assigning_the_same_again_changes_nothing(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(assign(w, SLICE("hub.local:8884"), SLICE("0123456789abcdef"), NULL).result.code,
+                     ERR_NONE);
+    uint64_t etag = stored_device(w)->etag;
+    assert_int_equal(assign(w, SLICE("hub.local:8884"), SLICE("0123456789abcdef"), NULL).result.code,
+                     ERR_NONE);
+    assert_int_equal(stored_device(w)->etag, etag);
+}
+
+static void set_twin_replaces_tags_and_desired_of_a_device_that_is_there(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(assign(w, SLICE("hub.local:8884"), SLICE("0123456789abcdef"),
+                            "{\"tags\":{\"t\":1},\"properties\":{\"desired\":{\"d\":2}}}")
+                         .result.code,
+                     ERR_NONE);
+    assert_int_equal(assign(w, SLICE("hub.local:8884"), SLICE("0123456789abcdef"),
+                            "{\"properties\":{\"desired\":{\"e\":3}}}")
+                         .result.code,
+                     ERR_NONE);
+    const struct device *d = stored_device(w);
+    assert_text(d->tags, "{}");
+    assert_text(d->desired, "{\"e\":3}");
+    assert_int_equal(d->desired_version, 2);
+}
+
+static void what_the_hub_cannot_take_is_refused_with_a_reason(void **state)
+{
+    struct world *w = *state;
+    struct hub_request r = assign(w, SLICE("other.local"), SLICE("0123456789abcdef"), NULL);
+    assert_int_equal(r.result.code, ERR_HUB_REFUSED);
+    assert_non_null(strstr(r.why.text, "no embedded hub"));
+    for (int known = 0; known < 2; known++) { // looked up, then remembered
+        r = assign(w, SLICE("hub.local:8884"), SLICE("0123456789abcdef"), "{\"tags\":{\"a.b\":1}}");
+        assert_int_equal(r.result.code, ERR_HUB_REFUSED);
+        assert_non_null(strstr(r.why.text, "a.b"));
+    }
+    assert_null(stored_device(w));
+}
+
+static void capabilities_that_are_not_said_stay(void **state)
+{
+    struct world *w = *state;
+    struct linked_hub hub = {.host = SLICE("hub.local:8884"), .kind = HUB_KIND_EMBEDDED};
+    assert_int_equal(assign(w, hub.host, SLICE("0123456789abcdef"), NULL).result.code, ERR_NONE);
+    struct hub_request r = {.verb = HUB_ASSIGN,
+                            .hub = &hub,
+                            .identity = {.device_id = SLICE("Dev1"), .iot_edge = SWITCH_UNSET},
+                            .now_us = T0,
+                            .arena = &w->arena,
+                            .done = answered,
+                            .context = w};
+    assert_true(secret_set(&r.identity.primary_key, SLICE("fedcba9876543210")));
+    unsigned before = w->answers;
+    hub_submit(w->connector, &r);
+    deliver_until(w, before + 1);
+    assert_int_equal(r.result.code, ERR_NONE);
+    assert_int_equal(stored_device(w)->iot_edge, SWITCH_ON);
+}
+
+static void removing_a_device_twice_is_no_error(void **state)
+{
+    struct world *w = *state;
+    struct linked_hub hub = {.host = SLICE("hub.local:8884"), .kind = HUB_KIND_EMBEDDED};
+    assert_int_equal(assign(w, hub.host, SLICE("0123456789abcdef"), NULL).result.code, ERR_NONE);
+    for (int i = 0; i < 2; i++) {
+        struct hub_request r = {.verb = HUB_REMOVE,
+                                .hub = &hub,
+                                .identity.device_id = SLICE("Dev1"),
+                                .now_us = T0,
+                                .arena = &w->arena,
+                                .done = answered,
+                                .context = w};
+        unsigned before = w->answers;
+        hub_submit(w->connector, &r);
+        deliver_until(w, before + 1);
+        assert_int_equal(r.result.code, ERR_NONE);
+        assert_null(stored_device(w));
+    }
+}
+
+static void a_hub_keeps_its_policies_in_its_document(void **state)
+{
+    struct world *w = *state;
+    struct hub_settings made;
+    struct hub_settings read;
+    struct buf text = buf_capped(8192);
+    assert_false(failed(hub_settings_default(&w->arena, &w->random.port, &made)));
+    assert_false(failed(hub_settings_write(&made, &text)));
+    assert_false(failed(hub_settings_read(&w->arena, buf_slice(&text), &read, NULL)));
+    assert_int_equal(read.policy_count, 5);
+    const struct policy *p = hub_settings_policy(&read, SLICE("RegistryReadWrite"));
+    assert_non_null(p);
+    assert_int_equal(p->rights, HUB_REGISTRY_READ | HUB_REGISTRY_WRITE);
+    assert_true(secret_equal(&p->primary, &made.policies[4].primary));
+    assert_false(secret_equal(&p->primary, &p->secondary));
+    assert_null(hub_settings_policy(&read, SLICE("nobody")));
+    assert_int_equal(
+        hub_settings_read(&w->arena, SLICE("{\"policies\":[{\"name\":\"x\"}]}"), &read, NULL).code,
+        ERR_INTERNAL);
+    buf_release(&text);
+}
+
+#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_WORLD(a_new_device_gets_its_identity_and_first_twin),
+        WITH_WORLD(assigning_again_refreshes_the_keys_and_leaves_the_rest),
+        WITH_WORLD(assigning_the_same_again_changes_nothing),
+        WITH_WORLD(set_twin_replaces_tags_and_desired_of_a_device_that_is_there),
+        WITH_WORLD(what_the_hub_cannot_take_is_refused_with_a_reason),
+        WITH_WORLD(capabilities_that_are_not_said_stay),
+        WITH_WORLD(removing_a_device_twice_is_no_error),
+        WITH_WORLD(a_hub_keeps_its_policies_in_its_document),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

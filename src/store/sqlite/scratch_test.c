@@ -1,0 +1,95 @@
+// Scratch databases.
+#include "store/sqlite/scratch_test.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "crypto/random.h"
+
+static void fill(struct random *random, void *at, size_t len)
+{
+    (void)random;
+    random_fill(at, len);
+}
+
+struct random scratch_random = {fill};
+
+static int64_t scratch_now(const struct clock *clock)
+{
+    struct scratch *s = (struct scratch *)((char *)(uintptr_t)clock - offsetof(struct scratch, clock));
+    return s->now_us += s->step_us;
+}
+
+static void on_fatal(void *context, const struct why *why)
+{
+    struct scratch *s = context;
+    (void)why;
+    s->fatal_calls++;
+}
+
+void scratch_seal_with(struct scratch *s, uint8_t key)
+{
+    uint8_t master[SEAL_MASTER_SIZE];
+    memset(master, key, sizeof master);
+    sealer_release(&s->sealer);
+    assert_ok(sealer_init(&s->sealer, slice_of(master, sizeof master), NULL));
+}
+
+void scratch_init(struct scratch *s)
+{
+    *s = (struct scratch){.folder = "/tmp/usher-store-XXXXXX"};
+    assert_non_null(mkdtemp(s->folder));
+    (void)snprintf(s->path, sizeof s->path, "%s/usher.db", s->folder);
+    scratch_seal_with(s, 7);
+    s->clock = (struct clock){scratch_now, scratch_now};
+    s->options = (struct store_sqlite_options){.path = s->path,
+                                               .sealer = &s->sealer,
+                                               .random = &scratch_random,
+                                               .clock = &s->clock,
+                                               .on_fatal = on_fatal,
+                                               .context = s};
+}
+
+void scratch_release(struct scratch *s)
+{
+    scratch_close(s);
+    DIR *folder = opendir(s->folder);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char path[512];
+        (void)snprintf(path, sizeof path, "%s/%s", s->folder, entry->d_name);
+        (void)unlink(path);
+    }
+    closedir(folder);
+    (void)rmdir(s->folder);
+    sealer_release(&s->sealer);
+}
+
+struct err scratch_try_open(struct scratch *s, struct why *why)
+{
+    struct store *store;
+    TRY(store_sqlite_open(&s->options, &store, why));
+    bench_join(&s->bench, store);
+    s->open = true;
+    return OK;
+}
+
+void scratch_open(struct scratch *s)
+{
+    struct why why = {0};
+    if (failed(scratch_try_open(s, &why)))
+        fail_msg("%s", why.text);
+}
+
+void scratch_close(struct scratch *s)
+{
+    if (!s->open)
+        return;
+    struct store *store = s->bench.store;
+    bench_leave(&s->bench);
+    store_free(store);
+    s->open = false;
+}
