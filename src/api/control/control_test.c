@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "api/fake_front.h"
+#include "api/fake_front_test.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "domain/enrollment.h"

@@ -1,7 +1,7 @@
 // Who may do what: every path, every method and every kind of caller, against a table written from
 // service-api A.1 and not from the code (threats D7); tokens that count and tokens that do not (service-api
 // A.3).
-#include "api/fake_front.h"
+#include "api/fake_front_test.h"
 
 #include "api/service/service.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 // Exchanges for tests: made from request text by the real decoder, answered into memory.
-#include "api/fake_front.h"
+#include "api/fake_front_test.h"
 
 #include <stdio.h>
 
