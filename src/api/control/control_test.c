@@ -59,8 +59,12 @@ static int start(void **state)
     bench_put_service(&bench, "two", "0neBBBBBBBB", NULL, 0);
     struct hub_record hub = {.host = SLICE("bench.test"), .document = SLICE("the document"), .etag = 5};
     bench_put(&bench, STORE_HUB, "", "bench.test", &hub);
-    struct device device = {.id = SLICE("d1"), .etag = 6};
+    struct device device = {.id = SLICE("d1"), .status = DEVICE_ENABLED, .etag = 6};
     bench_put(&bench, STORE_DEVICE, "bench.test", "d1", &device);
+    bench_put(&bench, STORE_DEVICE, "bench.test", "d2", &device);
+    device.status = DEVICE_DISABLED;
+    bench_put(&bench, STORE_DEVICE, "bench.test", "d3", &device);
+    bench_put(&bench, STORE_DEVICE, "other.test", "d4", &device);
     bench_reload(&bench);
     struct control_api_settings settings = {.store = bench.client,
                                             .directory = bench.directory,
@@ -376,7 +380,8 @@ static void the_status_and_the_embedded_hubs_are_shown(void **state)
     assert_true(reply_number(&reply, "services") >= 2);
     assert_true(reply_number(&reply, "uptimeSeconds") >= 0);
     reply_release(&reply);
-    const char *hub = "{\"name\":\"bench.test\",\"totalDeviceCount\":1,\"connectedDeviceCount\":2,"
+    const char *hub = "{\"name\":\"bench.test\",\"totalDeviceCount\":3,\"enabledDeviceCount\":2,"
+                      "\"disabledDeviceCount\":1,\"connectedDeviceCount\":2,"
                       "\"telemetryMessageCount\":40}";
     char list[256];
     (void)snprintf(list, sizeof list, "{\"value\":[%s]}", hub);
