@@ -57,11 +57,13 @@ static void refuse(struct exchange *x, struct err e, const struct why *why, bool
 {
     struct log_line line;
     struct slice id = slice_of(x->tracking_id, GUID_TEXT);
-    log_begin(&line, exchange_log(x), err_info(e)->level, "request.refused");
-    log_text(&line, LOG_path, x->request.path);
-    log_text(&line, LOG_policy, x->caller);
-    log_failure(&line, e, why);
-    log_end(&line);
+    if (!x->logged) {
+        log_begin(&line, exchange_log(x), err_info(e)->level, "request.refused");
+        log_text(&line, LOG_path, x->request.path);
+        log_text(&line, LOG_policy, x->caller);
+        log_failure(&line, e, why);
+        log_end(&line);
+    }
     buf_clear(&x->body);
     x->header_count = 0;
     if (as_hub)
