@@ -61,6 +61,7 @@ struct call {
     // private
     size_t step;
     bool waiting;
+    bool admitted;
 };
 
 // Handles an exchange by the area's table.
