@@ -80,3 +80,7 @@ struct err shot_run(struct shot *shot); // fire, wait, the result
 
 #define assert_result(shot, want)                                                                            \
     assert_string_equal(err_info((shot)->request.result)->name, err_info(FAIL(want))->name)
+static inline bool shot_says(const struct shot *shot, const char *part)
+{
+    return slice_find(slice_text(shot->request.why.text), slice_text(part)) < strlen(shot->request.why.text);
+}
