@@ -91,13 +91,12 @@ void methods_offline(struct embedded *e, const struct note *invoked)
 
 void methods_fail_all(struct embedded *e, struct err error)
 {
-    while (!list_empty(&e->methods))
-        fail(CONTAINER_OF(e->methods.next, struct method_call, links), error, NULL);
+    LIST_EACH (at, &e->methods) {
+        fail(CONTAINER_OF(at, struct method_call, links), error, NULL);
+    }
 }
 
-// ---- the call
-// ----------------------------------------------------------------------------------------------------
-
+// ---- the call -----------------------------------------------------------------------------------
 struct invocation {
     struct slice name;
     int64_t timeout_s;
@@ -157,7 +156,7 @@ static struct err wait_for_answer(struct call *call, int64_t timeout_s, struct m
 static struct err invoke(struct call *call, const struct invocation *invocation, struct why *why)
 {
     struct embedded *e = call->embedded;
-    struct method_call *m;
+    struct method_call *m = NULL;
     const struct presence *presence = presence_find(e, call->hub->host, call->id);
     if (presence == NULL)
         return FAIL(ERR_HUB_DEVICE_OFFLINE);

@@ -1,5 +1,5 @@
 // What happens when the disk is full, when it fails, when the process is killed, when a query takes too long.
-#include "store/sqlite/scratch.h"
+#include "store/sqlite/scratch_test.h"
 
 #include <signal.h>
 #include <spawn.h>
@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 // --- a disk that fails on demand: the usual file system of SQLite with two of its calls replaced
 
@@ -185,11 +183,11 @@ static void the_log_stays_small_under_load(void **state)
     enum { RECORDS = 600, SIZE = 100000 };
     char *text = malloc(SIZE);
     assert_non_null(text);
-    memset(text, 'x', SIZE);
     off_t largest = 0;
     char wal[128];
     (void)snprintf(wal, sizeof wal, "%s-wal", s->path);
     for (uint64_t i = 1; i <= RECORDS; i++) { // 60 MB in all
+        memset(text, 'a' + (int)(i % 26), SIZE);
         struct device d = {.id = SLICE("d"), .reported = slice_of(text, SIZE), .etag = i};
         assert_ok(bench_put(&s->bench, STORE_DEVICE, "h", "d", &d, STORE_ALWAYS, 0));
         struct stat st;
@@ -210,6 +208,7 @@ static int write_until_killed(const char *path, unsigned from)
 {
     struct scratch s = {0};
     scratch_init(&s);
+    (void)rmdir(s.folder); // it uses the database of the test that started it
     s.options.path = path;
     scratch_open(&s);
     for (unsigned i = from;; i++) {

@@ -145,13 +145,15 @@ static struct conformance_factory *current_factory;
 
 static int set_up(void **state)
 {
-    struct bench *b = calloc(1, sizeof *b);
     struct store *store;
-    if (b == NULL || failed(current_factory->open(current_factory, 0, &store)))
+    if (failed(current_factory->open(current_factory, 0, &store)))
+        return -1;
+    struct bench *b = calloc(1, sizeof *b);
+    *state = b;
+    if (b == NULL)
         return -1;
     b->factory = current_factory;
     bench_join(b, store);
-    *state = b;
     return 0;
 }
 
