@@ -6,7 +6,7 @@
 #include "base/list.h"
 #include "base/testing.h"
 #include "hub/azure/azure.h"
-#include "net/testing.h"
+#include "net/bench_test.h"
 
 enum fake_manner {
     FAKE_ANSWER,
