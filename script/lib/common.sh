@@ -6,6 +6,7 @@ set -euo pipefail
 caller=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
+export PYTHONDONTWRITEBYTECODE=1
 jobs=${USHER_JOBS:-$(nproc)}
 
 die() { # MESSAGE...: one clear line, exit 1

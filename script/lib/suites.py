@@ -86,7 +86,7 @@ def environment(build, logs, suite, scratch):
     reports = logs / f"{suite}.sanitizer"
     common = f"log_path={reports}:exitcode=99:halt_on_error=1"
     return dict(os.environ, USHER_BUILD=str(build), TMPDIR=scratch, CMOCKA_MESSAGE_OUTPUT="TAP",
-                ASAN_OPTIONS=f"{common}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
+                ASAN_OPTIONS=f"{common}:detect_leaks=1:detect_stack_use_after_return=1",
                 UBSAN_OPTIONS=f"{common}:print_stacktrace=1")
 
 

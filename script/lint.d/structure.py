@@ -1,6 +1,7 @@
 """Checks the house, not the code's behaviour: arrows between folders, sizes, banned names, folder READMEs,
 files that no build names, and text that ties the tree to one machine. Prints `file:line: what`, one finding a line.
 """
+import fnmatch
 import re
 import subprocess
 import sys
@@ -15,7 +16,6 @@ STRINGS_AND_COMMENTS = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/
 NOT_OURS = [(re.compile(r"regi[s]try\.(npmjs|yarnpkg)|files\.python[h]osted|deb\.node[s]ource|proxy\.golan[g]\.org"),
              "names a package registry's host"),
             (re.compile(r"(?<![\w.<{-])/(home|Users)/\w+|[A-Z]:\\Users\\"), "names a path of somebody's machine")]
-FOR_TESTS = re.compile(r"(^|/|_)(test|testing|conformance)\.[ch]$")
 findings = []
 
 
@@ -46,6 +46,10 @@ def within(path, name):
     return path == name or path.startswith(name + "/") or re.sub(r"\.[ch]$", "", path) == name
 
 
+def for_tests(path, layers):
+    return any(fnmatch.fnmatch(path, pattern) for pattern in layers["tests"])
+
+
 def row_of(path, rows):
     return max((name for name in rows if within(path, name)), key=len, default=None)
 
@@ -57,7 +61,7 @@ def check_includes(path, name, lines, layers):
         return report(path, 1, "its folder has no row in script/layers")
     for number, line in enumerate(lines, 1):
         if own := OWN.match(line):
-            if FOR_TESTS.search(own[1]):
+            if for_tests(own[1], layers):
                 report(path, number, f"includes {own[1]}, which is for tests only")
             if not any(within(own[1], allowed) for allowed in [row, *everyone, *rows[row]]):
                 report(path, number, f"{row} may not include {own[1]} (script/layers)")
@@ -152,7 +156,7 @@ def main():
         code = blank(text)
         check_shape(path, text, code)
         name = str(path.relative_to(ROOT)).removeprefix("src/")
-        if path.is_relative_to(ROOT / "src") and not FOR_TESTS.search(name):
+        if path.is_relative_to(ROOT / "src") and not for_tests(name, layers):
             check_includes(path, name, text.splitlines(), layers)
             check_names(path, name, code, layers)
     check_readmes()

@@ -11,13 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from structure import ROOT, for_tests, read_layers
+
 FINDING = re.compile(r"^([^:\s]+):(\d+):\d+: (?:warning|error): (.*)$", re.M)
 
 # A variable that starts with a value which every branch then replaces is a habit, and a safe one.
 HABITS = re.compile(r"^Value stored to '\w+' during its initialization is never read")
-# In code for tests, a failed assertion ends the test by a jump that the analyzer does not see; the sanitizers watch it.
-FOR_TESTS = re.compile(r"(^|/|_)(test|testing|conformance\w*)\.c$|^tests/")
 
 
 def dependencies(build):
@@ -34,7 +33,8 @@ def dependencies(build):
 
 def tidy(build, source, mark):
     command = ["clang-tidy-14", "--quiet", "-p", str(build), str(source)]
-    if FOR_TESTS.search(str(source.relative_to(ROOT))):
+    # A failed assertion ends a test by a jump that the analyzer does not see; the sanitizers watch that code.
+    if not source.is_relative_to(ROOT / "src") or for_tests(str(source.relative_to(ROOT / "src")), read_layers()):
         command.append("--checks=-clang-analyzer-*")
     done = subprocess.run(command, capture_output=True, text=True)
     # Paths are absolute or seen from the build folder.
@@ -65,6 +65,9 @@ def main():
         newest = max(path.stat().st_mtime for path in inputs if path.exists())
         if not mark.exists() or mark.stat().st_mtime < newest:
             work[source] = mark
+    if not recorded:
+        print(f"{build.name}:1: nothing was compiled there, so nothing can be looked at")
+        return 1
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         findings = set().union(*pool.map(lambda item: tidy(build, *item), work.items()))
     for finding in sorted(findings):

@@ -3,7 +3,8 @@
 
 #include "domain/identifier.h"
 
-static bool path_fits(const struct call_route *route, const struct exchange *x, struct slice names[CALL_NAMES_MAX])
+static bool path_fits(const struct call_route *route, const struct exchange *x,
+                      struct slice names[CALL_NAMES_MAX])
 {
     struct slice path = slice_text(route->path);
     struct slice part;

@@ -1,14 +1,14 @@
-// One call of an operator as a list of steps, so that a handler reads from top to bottom although it waits for the store
-// in between. An area has one table of routes; what is not in the table is refused.
+// One call of an operator as a list of steps, so that a handler reads from top to bottom although it waits
+// for the store in between. An area has one table of routes; what is not in the table is refused.
 #pragma once
 
 #include "api/exchange.h"
 #include "flow/directory.h"
-#include "json/json.h"
-#include "json/write.h"
 #include "ports/clock.h"
 #include "ports/random.h"
 #include "ports/store.h"
+#include "json/json.h"
+#include "json/write.h"
 
 struct call;
 
@@ -25,8 +25,8 @@ struct call_route {
     const char *path;   // segments compare without case; {} stands for any that is not empty
     uint32_t right;     // enum right; 0: nobody but over the control socket
     enum call_body body;
-    // In order. A step that asks or pauses is followed by the next one when the answer is there; after the last, x->body
-    // is answered with call->status. A step that fails ends the call.
+    // In order. A step that asks or pauses is followed by the next one when the answer is there; after the
+    // last, x->body is answered with call->status. A step that fails ends the call.
     struct err (*steps[CALL_STEPS_MAX])(struct call *call);
 };
 
@@ -52,7 +52,7 @@ struct call {
     struct directory_snapshot *held;    // until the end of the call
     const struct service *service;      // may be NULL when admit says so
     struct json_doc body;
-    struct arena scratch;         // results of the store; a step may release it when nothing in it is needed any more
+    struct arena scratch; // results of the store; a step may release it when nothing in it is needed any more
     struct store_request request; // the last one; its result is for the next step to judge
     struct why why;
     unsigned status; // 200
@@ -65,7 +65,8 @@ struct call {
 
 // Handles an exchange by the area's table.
 void call_begin(const struct call_area *area, struct exchange *x);
-// Returned by a step: hand a request to the store and go on when it is answered. arena, done and context are filled in.
+// Returned by a step: hand a request to the store and go on when it is answered. arena, done and context are
+// filled in.
 struct err call_ask(struct call *call, struct store_request request);
 // Returned by a step that waits for something else, which calls call_resume later, not from within.
 struct err call_pause(struct call *call);

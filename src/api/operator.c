@@ -9,7 +9,8 @@ struct err operator_service(const struct exchange *x, const struct directory_sna
                             const struct service **out, struct why *why)
 {
     struct slice name = http_header(&x->request, SLICE("x-usher-service"));
-    *out = x->local && name.len > 0 ? directory_by_name(services, name) : directory_by_host(services, x->request.host);
+    *out = x->local && name.len > 0 ? directory_by_name(services, name)
+                                    : directory_by_host(services, x->request.host);
     if (*out != NULL)
         return OK;
     return why_fail(why, ERR_SERVICE_NOT_FOUND, "no service is called %.*s",
@@ -17,8 +18,8 @@ struct err operator_service(const struct exchange *x, const struct directory_sna
 }
 
 // The audience is the service's host name, or what the caller knows the service by.
-static struct err check_resource(struct exchange *x, const struct service *service, const struct sas_token *token,
-                                 struct why *why)
+static struct err check_resource(struct exchange *x, const struct service *service,
+                                 const struct sas_token *token, struct why *why)
 {
     struct slice path = {0};
     TRY(percent_decode(&x->arena, x->request.path, &path));
@@ -28,8 +29,8 @@ static struct err check_resource(struct exchange *x, const struct service *servi
     return sas_resource_covers(token, &x->arena, x->request.host, path, why);
 }
 
-static struct err check_token(struct exchange *x, const struct service *service, int64_t now_us, uint32_t *rights,
-                              struct why *why)
+static struct err check_token(struct exchange *x, const struct service *service, int64_t now_us,
+                              uint32_t *rights, struct why *why)
 {
     struct sas_token token = {0};
     struct slice name = {0};
@@ -42,7 +43,8 @@ static struct err check_token(struct exchange *x, const struct service *service,
     if (policy != NULL)
         TRY(arena_copy(&x->arena, policy->name, &x->caller));
     // an unknown policy takes as long as a known one (threats B6)
-    struct err e = sas_verify(&token, policy != NULL ? &policy->primary : NULL, policy != NULL ? &policy->secondary : NULL);
+    struct err e = sas_verify(&token, policy != NULL ? &policy->primary : NULL,
+                              policy != NULL ? &policy->secondary : NULL);
     if (policy == NULL)
         return why_fail(why, ERR_POLICY_UNKNOWN, "no access policy \"%.*s\"", SLICE_ARG(slice_to(name, 64)));
     TRY(e);
@@ -68,6 +70,7 @@ struct err operator_check(struct exchange *x, const struct service *service, uin
     if (rights & RIGHT_REGISTRATION_WRITE)
         rights |= RIGHT_REGISTRATION_READ;
     if (right == 0 || (rights & right) != right)
-        return why_fail(why, ERR_RIGHT_MISSING, right == 0 ? "only over the control socket" : "the policy lacks the right");
+        return why_fail(why, ERR_RIGHT_MISSING,
+                        right == 0 ? "only over the control socket" : "the policy lacks the right");
     return OK;
 }

@@ -9,7 +9,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *const key_names[LOG_KEY_COUNT] = {LOG_KEYS(LOG_AS_NAME)};
 #undef LOG_AS_NAME
 
-enum { VALUE_MAX = 256, TAIL = 2 };
+enum { VALUE_MAX = 512, TAIL = 2 };
 
 void log_begin(struct log_line *line, const struct log *log, enum err_level level, const char *event)
 {

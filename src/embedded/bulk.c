@@ -47,9 +47,7 @@ static void item_failed(struct call *call, struct slice id, struct err e, const 
     json_object_close(&bulk->w);
 }
 
-// ---- one item
-// ----------------------------------------------------------------------------------------------------
-
+// ---- one item -----------------------------------------------------------------------------------
 static struct err item_match(struct call *call, const struct device *device)
 {
     struct bulk *bulk = call->bulk;
@@ -162,9 +160,7 @@ static struct err item_start(struct call *call, struct slice *id, struct why *wh
     return OK;
 }
 
-// ---- all of them
-// -------------------------------------------------------------------------------------------------
-
+// ---- all of them --------------------------------------------------------------------------------
 static void finish(struct call *call)
 {
     struct bulk *bulk = call->bulk;

@@ -41,9 +41,7 @@ static struct err match_identity(struct call *call, const struct device *device)
     return call_match(call, buf_slice(&etag));
 }
 
-// ---- PUT
-// ---------------------------------------------------------------------------------------------------------
-
+// ---- PUT ----------------------------------------------------------------------------------------
 static struct err replace(struct device_update *u, struct device *device)
 {
     struct call *call = u->context;
@@ -95,9 +93,7 @@ void device_put(struct call *call)
         call_refuse(call, e, &why);
 }
 
-// ---- DELETE
-// ------------------------------------------------------------------------------------------------------
-
+// ---- DELETE -------------------------------------------------------------------------------------
 static struct err remove_device(struct device_update *u, struct device *device)
 {
     u->remove = true;

@@ -68,17 +68,18 @@ static void refuse(struct session *s, struct err e, const struct why *why)
     mqtt_link_refuse_quietly(s->link, ours ? e : FAIL(ERR_HUB_CALLER));
 }
 
-// ---- the token
-// ---------------------------------------------------------------------------------------------------
-
+// ---- the token ----------------------------------------------------------------------------------
 // A policy's token that names a device is for that device only, and device IDs tell capital letters apart.
 static struct err token_names_device(struct session *s, struct arena *scratch, struct why *why)
 {
     struct slice resource;
-    struct slice part;
+    struct slice part = {0};
     TRY(percent_decode(scratch, s->token.resource, &resource));
-    if (!slice_cut(&resource, '/', &part) || !slice_cut(&resource, '/', &part) ||
-        !slice_cut(&resource, '/', &part) || slice_empty(part) || slice_equal(part, s->id))
+    for (int i = 0; i < 3; i++) { // {host}, "devices", {id}
+        if (!slice_cut(&resource, '/', &part) || slice_empty(part))
+            return OK;
+    }
+    if (slice_equal(part, s->id))
         return OK;
     return why_fail(why, ERR_SAS_RESOURCE, "sr names another device");
 }
@@ -167,9 +168,7 @@ static void device_read_for_connect(struct store_request *request)
     session_let_go(s);
 }
 
-// ---- CONNECT
-// -----------------------------------------------------------------------------------------------------
-
+// ---- CONNECT ------------------------------------------------------------------------------------
 static struct err look_up(struct session *s)
 {
     struct lookup *lookup = calloc(1, sizeof *lookup);

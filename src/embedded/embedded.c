@@ -80,9 +80,7 @@ void embedded_stop(struct embedded *e, void (*idle)(void *context), void *contex
     tell_idle(e);
 }
 
-// ---- hubs
-// --------------------------------------------------------------------------------------------------------
-
+// ---- hubs ---------------------------------------------------------------------------------------
 static void ask_hubs(struct embedded *e);
 
 static void reload_ended(struct embedded *e, struct err result)
@@ -153,9 +151,7 @@ void embedded_reload(struct embedded *e, struct embedded_wait *wait)
         ask_hubs(e);
 }
 
-// ---- counts
-// ------------------------------------------------------------------------------------------------------
-
+// ---- counts -------------------------------------------------------------------------------------
 // FNV-1a over the name in lower case; never 0.
 static uint64_t hash_of(struct slice host)
 {

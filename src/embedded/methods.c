@@ -91,13 +91,12 @@ void methods_offline(struct embedded *e, const struct note *invoked)
 
 void methods_fail_all(struct embedded *e, struct err error)
 {
-    while (!list_empty(&e->methods))
-        fail(CONTAINER_OF(e->methods.next, struct method_call, links), error, NULL);
+    LIST_EACH (at, &e->methods) {
+        fail(CONTAINER_OF(at, struct method_call, links), error, NULL);
+    }
 }
 
-// ---- the call
-// ----------------------------------------------------------------------------------------------------
-
+// ---- the call -----------------------------------------------------------------------------------
 struct invocation {
     struct slice name;
     int64_t timeout_s;

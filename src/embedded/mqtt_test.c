@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "embedded/fake_front.h"
+#include "embedded/fake_front_test.h"
 
 #define RESULTS "$iothub/twin/res/#"
 #define DESIRED "$iothub/twin/PATCH/properties/desired/#"
@@ -56,9 +56,7 @@ static void assert_holds(const char *text, const char *part)
         fail_msg("%s is not in %s", part, text);
 }
 
-// ---- getting in
-// --------------------------------------------------------------------------------------------------
-
+// ---- getting in ---------------------------------------------------------------------------------
 static void user_names_of_other_doors_are_not_claimed(void **state)
 {
     struct world *w = *state;
@@ -165,9 +163,7 @@ static void a_link_ends_with_its_token(void **state)
     assert_int_equal(link->expires_us, (1 + 3600) * INT64_C(1000000));
 }
 
-// ---- one connection for each device
-// ------------------------------------------------------------------------------
-
+// ---- one connection for each device -------------------------------------------------------------
 static void the_new_connection_displaces_the_old_one(void **state)
 {
     struct world *w = *state;
@@ -232,9 +228,7 @@ static void deleting_or_disabling_a_device_closes_its_connection(void **state)
     assert_int_equal(second->closed_for, ERR_HUB_CALLER);
 }
 
-// ---- topics
-// ------------------------------------------------------------------------------------------------------
-
+// ---- topics -------------------------------------------------------------------------------------
 static void topics_of_nobody_or_of_another_device_are_not_taken(void **state)
 {
     struct world *w = *state;
@@ -318,7 +312,7 @@ static void too_many_twin_requests_at_once_are_throttled(void **state)
     struct world *w = *state;
     struct mqtt_link *link = connected(w, 0, "dev1");
     assert_int_equal(link_subscribe(link, RESULTS), 1);
-    for (int i = 0; i < 17; i++)
+    for (int i = 0; i < 18; i++) // one under way, 16 that wait, one too many
         assert_true(link_publish(link, "$iothub/twin/GET/?$rid=1", ""));
     assert_int_equal(link->published, 1); // at once, before the store has answered the others
     assert_string_equal(link->out[0].topic, "$iothub/twin/res/429/?$rid=1");
@@ -357,9 +351,7 @@ static void changes_of_desired_properties_reach_the_device_that_subscribed(void 
     }
 }
 
-// ---- methods
-// -----------------------------------------------------------------------------------------------------
-
+// ---- methods ------------------------------------------------------------------------------------
 static struct answer *invoke(struct world *w, size_t loop, const char *body)
 {
     return world_ask(
@@ -450,6 +442,23 @@ static void only_the_device_that_was_asked_can_answer(void **state)
     assert_string_equal(a->text, "{\"status\":200,\"payload\":{}}");
 }
 
+static void answers_find_their_calls_in_any_order(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = connected(w, 1, "dev1");
+    assert_int_equal(link_subscribe(link, METHODS), 1);
+    struct answer *first = invoke(w, 0, "{\"methodName\":\"m1\"}");
+    link_wait(link, 1);
+    struct answer *second = invoke(w, 1, "{\"methodName\":\"m2\"}");
+    link_wait(link, 2);
+    respond(link, 1, "200", "2");
+    respond(link, 0, "200", "1");
+    world_pump(w, &first->done);
+    world_pump(w, &second->done);
+    assert_string_equal(first->text, "{\"status\":200,\"payload\":1}");
+    assert_string_equal(second->text, "{\"status\":200,\"payload\":2}");
+}
+
 static void methods_towards_one_device_are_capped(void **state)
 {
     struct world *w = *state;
@@ -500,6 +509,7 @@ int main(void)
         WITH_WORLD(a_method_is_answered_by_the_device),
         WITH_WORLD(a_method_fails_as_what_went_wrong),
         WITH_WORLD(only_the_device_that_was_asked_can_answer),
+        WITH_WORLD(answers_find_their_calls_in_any_order),
         WITH_WORLD(methods_towards_one_device_are_capped),
         WITH_WORLD(stopping_answers_those_that_wait_for_a_device),
     };

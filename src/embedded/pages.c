@@ -107,9 +107,7 @@ void devices_list(struct call *call)
         ask_page(call);
 }
 
-// ---- POST /devices/query
-// -----------------------------------------------------------------------------------------
-
+// ---- POST /devices/query ------------------------------------------------------------------------
 static struct err query_read(struct call *call, struct why *why)
 {
     struct slice text = {0};
@@ -154,9 +152,7 @@ void devices_query(struct call *call)
         ask_page(call);
 }
 
-// ---- statistics
-// --------------------------------------------------------------------------------------------------
-
+// ---- statistics ---------------------------------------------------------------------------------
 static const struct query_value enabled_word = {.kind = QUERY_TEXT, .text = {(const uint8_t *)"enabled", 7}};
 static const struct query_node is_enabled = {
     .op = QUERY_EQ, .path = {(const uint8_t *)"status", 6}, .values = &enabled_word, .count = 1};

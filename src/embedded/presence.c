@@ -9,9 +9,7 @@
 
 enum { KEY_MAX = HUB_HOST_MAX + 1 + DEVICE_ID_MAX };
 
-// ---- notes
-// -------------------------------------------------------------------------------------------------------
-
+// ---- notes --------------------------------------------------------------------------------------
 struct note_mail {
     struct mail mail;
     struct embedded_peer *to;
@@ -70,9 +68,7 @@ static void note_to_others(struct embedded *e, const struct note *note)
     }
 }
 
-// ---- the directory
-// -----------------------------------------------------------------------------------------------
-
+// ---- the directory ------------------------------------------------------------------------------
 static struct slice key_of(uint8_t room[KEY_MAX], struct slice hub, struct slice device)
 {
     INVARIANT(hub.len + 1 + device.len <= KEY_MAX);

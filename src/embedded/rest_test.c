@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "embedded/fake_front.h"
+#include "embedded/fake_front_test.h"
 
 static int setup(void **state)
 {
@@ -283,6 +283,31 @@ static void twins_are_patched_and_replaced_under_their_etag(void **state)
                      ERR_HUB_DEVICE_NOT_FOUND);
 }
 
+static void changes_at_the_same_time_are_all_kept(void **state)
+{
+    struct world *w = *state;
+    struct answer *answers[6];
+    char part[64];
+    make(w, "d");
+    for (size_t i = 0; i < 6; i++) {
+        char body[64];
+        (void)snprintf(body, sizeof body, "{\"tags\":{\"t%zu\":%zu}}", i, i);
+        answers[i] = world_ask(
+            w, (struct ask){
+                   .loop = i % LOOPS, .method = "PATCH", .path = "/twins/d", .body = body, .no_wait = true});
+    }
+    for (size_t i = 0; i < 6; i++) {
+        world_pump(w, &answers[i]->done);
+        assert_int_equal(answers[i]->status, 200);
+    }
+    struct answer *a = world_ask(w, (struct ask){.method = "GET", .path = "/twins/d"});
+    for (size_t i = 0; i < 6; i++) {
+        (void)snprintf(part, sizeof part, "\"t%zu\":%zu", i, i);
+        assert_holds(a, part);
+    }
+    assert_holds(a, "\"etag\":\"AAAAAAAAAAc=\"");
+}
+
 static void queries_come_in_pages_that_end(void **state)
 {
     struct world *w = *state;
@@ -444,6 +469,7 @@ int main(void)
         WITH_WORLD(what_is_not_in_the_table_is_refused),
         WITH_WORLD(bodies_that_are_wrong_are_refused_with_a_reason),
         WITH_WORLD(twins_are_patched_and_replaced_under_their_etag),
+        WITH_WORLD(changes_at_the_same_time_are_all_kept),
         WITH_WORLD(queries_come_in_pages_that_end),
         WITH_WORLD(queries_have_conditions_on_tags_and_status),
         WITH_WORLD(statistics_count_devices_by_status),

@@ -64,9 +64,7 @@ static struct err route_find(const struct exchange *x, const struct route **out,
     return why_fail(why, ERR_ROUTE, "the hub serves nothing at this path");
 }
 
-// ---- who may pass
-// ------------------------------------------------------------------------------------------------
-
+// ---- who may pass -------------------------------------------------------------------------------
 // The hub by the Host field; the only one there is, whatever that says.
 static const struct hub *hub_for(const struct hubs *hubs, const struct exchange *x)
 {
@@ -108,9 +106,7 @@ static struct err authorize(struct call *call, uint32_t rights, struct why *why)
     return authorize_token(call, &token, rights, why);
 }
 
-// ---- the request
-// -------------------------------------------------------------------------------------------------
-
+// ---- the request --------------------------------------------------------------------------------
 static struct err body_read(struct call *call, struct why *why)
 {
     const struct http_request *request = &call->x->request;

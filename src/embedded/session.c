@@ -48,9 +48,7 @@ void session_drop(struct session *s, struct slice reason)
     close_for(s, ERR_HUB_CALLER, reason);
 }
 
-// ---- subscriptions
-// -----------------------------------------------------------------------------------------------
-
+// ---- subscriptions ------------------------------------------------------------------------------
 // 0 when it is none of those that a device has.
 static unsigned subscription_of(const struct session *s, struct slice filter)
 {
@@ -83,9 +81,7 @@ void session_unsubscribe(void *session, struct slice filter)
     s->subscriptions &= ~subscription_of(s, filter);
 }
 
-// ---- publishing
-// --------------------------------------------------------------------------------------------------
-
+// ---- publishing ---------------------------------------------------------------------------------
 // devices/{id}/messages/events[/{properties}]
 static bool telemetry(struct session *s, const struct mqtt_publish *publish)
 {

@@ -25,9 +25,10 @@ struct session {
     int64_t stamp;  // 0 until admitted
     unsigned holds; // the link, and store calls under way: freed when there is none
     unsigned subscriptions;
-    struct list twin_requests; // in the order they came; the first is under way
-    size_t twin_count;
-    struct list methods; // struct outstanding: invoked, not answered yet
+    bool twin_busy;            // a twin request is under way
+    struct list twin_requests; // those that wait, in the order they came
+    size_t twin_count;         // how many these are
+    struct list methods;       // struct outstanding: invoked, not answered yet
     size_t method_count;
 };
 

@@ -19,7 +19,7 @@ struct twin_request {
     uint8_t bytes[]; // of rid and body
 };
 
-static void start_first(struct session *s);
+static void start_next(struct session *s);
 
 static void request_free(struct twin_request *r)
 {
@@ -89,18 +89,20 @@ static void request_done(struct device_update *u)
             respond(s, 200, r->rid, 0, buf_slice(&body));
         buf_release(&body);
     }
-    list_remove(&r->links);
-    s->twin_count--;
     request_free(r);
-    start_first(s);
+    s->twin_busy = false;
+    start_next(s);
     session_let_go(s);
 }
 
-static void start_first(struct session *s)
+static void start_next(struct session *s)
 {
-    if (list_empty(&s->twin_requests) || s->link == NULL)
+    struct list *next = s->twin_busy ? NULL : list_take_first(&s->twin_requests);
+    if (next == NULL)
         return;
-    struct twin_request *r = CONTAINER_OF(s->twin_requests.next, struct twin_request, links);
+    struct twin_request *r = CONTAINER_OF(next, struct twin_request, links);
+    s->twin_busy = true;
+    s->twin_count--;
     s->holds++;
     r->update = (struct device_update){
         .store = s->embedded->settings.store,
@@ -144,8 +146,8 @@ static void add(struct session *s, bool patch, struct slice rid, struct slice pa
         return;
     }
     list_append(&s->twin_requests, &r->links);
-    if (++s->twin_count == 1)
-        start_first(s);
+    s->twin_count++;
+    start_next(s);
 }
 
 bool session_twin_publish(struct session *s, const struct mqtt_publish *publish)
@@ -162,12 +164,9 @@ bool session_twin_publish(struct session *s, const struct mqtt_publish *publish)
     return true;
 }
 
-// The one under way, the first, is freed when its store call ends; nobody is answered any more.
+// The one under way is freed when its store call ends; nobody is answered any more.
 void session_twin_forget(struct session *s)
 {
-    struct list *first = list_take_first(&s->twin_requests);
     for (struct list *at; (at = list_take_first(&s->twin_requests)) != NULL; s->twin_count--)
         request_free(CONTAINER_OF(at, struct twin_request, links));
-    if (first != NULL)
-        list_append(&s->twin_requests, first);
 }

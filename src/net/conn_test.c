@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/testing.h"
+#include "net/bench_test.h"
 
 static const struct loop_settings usual;
 

@@ -116,7 +116,7 @@ struct err listener_new(struct loop *loop, const struct listener_settings *setti
     listener->settings = *settings;
     listener->settings.tls = NULL;
     int fd = -1;
-    struct err result = OK;
+    struct err result;
     if (settings->unix_path != NULL) {
         listener->unix_path = strdup(settings->unix_path);
         result = listener->unix_path != NULL ? address_listen_unix(settings->unix_path, &fd, why)

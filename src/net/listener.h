@@ -22,8 +22,8 @@ struct listener_settings {
 };
 
 // ERR_CONFIG with why for an address that cannot be one, or is in use.
-struct err listener_new(struct loop *loop, const struct listener_settings *settings,
-                        struct listener **listener, struct why *why);
+struct err listener_new(struct loop *loop, const struct listener_settings *settings, struct listener **out,
+                        struct why *why);
 // Stops listening; its connections stay. loop_stop and loop_free do this too, so afterwards the pointer is
 // dead.
 void listener_free(struct listener *listener);

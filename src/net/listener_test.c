@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "net/testing.h"
+#include "net/bench_test.h"
 
 static const struct loop_settings usual;
 
@@ -248,7 +248,7 @@ static void accepted_sockets_do_not_wait_for_more(void **state)
     bench_start(&b, &usual);
     int client = client_connect(listener_port(bench_listen(&b, false)));
     bench_await(&b, &b.opened, 1);
-    struct sockaddr_in wanted;
+    struct sockaddr_in wanted = {0};
     socklen_t len = sizeof wanted;
     assert_int_equal(getsockname(client, (struct sockaddr *)&wanted, &len), 0);
     int found = 0;

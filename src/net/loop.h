@@ -17,7 +17,7 @@ struct loop_settings {
     unsigned noise_per_second; // lines about what anonymous peers do wrong; 0: 10
 };
 
-struct err loop_new(const struct loop_settings *settings, struct loop **loop, struct why *why);
+struct err loop_new(const struct loop_settings *settings, struct loop **out, struct why *why);
 // Cuts off what is still connected. Not while loop_run runs. Mail that was not delivered is forgotten, and
 // all poll_timer and poll_watch of its poller have been released.
 void loop_free(struct loop *loop);

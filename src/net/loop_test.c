@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "net/testing.h"
+#include "net/bench_test.h"
 
 static struct loop *loop_for_test(void)
 {

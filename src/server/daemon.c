@@ -88,7 +88,7 @@ static struct err read_master_key(struct daemon *d, struct why *why)
         e = sealer_init(&d->sealer, slice_of(key, sizeof key), why);
     uint8_t derived[SHA256_SIZE];
     if (!failed(e))
-        e = hmac_sha256(slice_of(key, sizeof key), SLICE("usher continuation tokens v1"), derived);
+        e = hmac_sha256(slice_of(key, sizeof key), &SLICE("usher continuation tokens v1"), 1, derived);
     if (!failed(e))
         (void)secret_set(&d->continuation_key, slice_of(derived, sizeof derived));
     bytes_wipe(key, sizeof key);
@@ -245,36 +245,37 @@ static struct err ensure_hub(struct daemon *d, struct slice host, struct arena *
 }
 
 struct loading {
-    struct directory_wait wait; // first
+    struct directory_wait services;
+    struct embedded_wait hubs;
     struct err result;
     bool done;
 };
 
-static void directory_loaded(struct directory_wait *wait, struct err result)
+static void services_loaded(struct directory_wait *wait, struct err result)
 {
     struct loading *loading = wait->context;
     loading->result = result;
     loading->done = true;
 }
 
-static void hubs_loaded(void *context, struct err result)
+static void hubs_loaded(struct embedded_wait *wait, struct err result)
 {
-    struct loading *loading = context;
+    struct loading *loading = wait->context;
     loading->result = result;
     loading->done = true;
 }
 
 static struct err load_worker(struct daemon *d, struct worker *w)
 {
-    struct loading services = {.wait = {.loaded = directory_loaded}};
-    struct loading hubs = {0};
-    services.wait.context = &services;
-    directory_reload(w->directory, &services.wait);
-    if (!drive(d, &services.done))
+    struct loading loading = {.services = {.loaded = services_loaded}, .hubs = {.loaded = hubs_loaded}};
+    loading.services.context = loading.hubs.context = &loading;
+    directory_reload(w->directory, &loading.services);
+    if (!drive(d, &loading.done))
         return FAIL(ERR_TIMEOUT);
-    TRY(services.result);
-    embedded_reload(w->embedded, hubs_loaded, &hubs);
-    return drive(d, &hubs.done) ? hubs.result : FAIL(ERR_TIMEOUT);
+    TRY(loading.result);
+    loading.done = false;
+    embedded_reload(w->embedded, &loading.hubs);
+    return drive(d, &loading.done) ? loading.result : FAIL(ERR_TIMEOUT);
 }
 
 struct err daemon_start(struct daemon *d, struct why *why)

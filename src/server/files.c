@@ -13,18 +13,19 @@ static struct err file_fail(struct why *why, const char *path, const char *what)
     return why_fail(why, ERR_CONFIG, "%s: %s: %s", path, what, strerror(errno));
 }
 
+// Up to the buffer's cap.
 static struct err read_all(int fd, const char *path, struct buf *out, struct why *why)
 {
+    uint8_t chunk[4096];
     for (;;) {
-        uint8_t *to = buf_reserve(out, 4096);
-        if (to == NULL)
-            return why_fail(why, ERR_CONFIG, "%s: longer than %d bytes", path, FILE_MAX);
-        ssize_t got = read(fd, to, 4096);
+        ssize_t got = read(fd, chunk, sizeof chunk);
         if (got < 0)
             return file_fail(why, path, "cannot be read");
+        buf_bytes(out, slice_of(chunk, (size_t)got));
+        if (failed(buf_err(out)))
+            return why_fail(why, ERR_CONFIG, "%s: longer than %zu bytes", path, out->cap);
         if (got == 0)
             return OK;
-        buf_added(out, (size_t)got);
     }
 }
 

@@ -145,7 +145,7 @@ static struct err make_fronts(struct worker *w)
         .clock = &d->clock,
         .random = &d->random,
         .log = &d->log,
-        .areas = {control_http_area(w->control), device_http_area(w->device), service_http_area(w->service),
+        .areas = {control_http_area(w->control), service_http_area(w->service), device_http_area(w->device),
                   embedded_area(w->embedded)},
         .area_count = 4,
     };

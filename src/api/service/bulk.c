@@ -1,5 +1,5 @@
-// Up to ten enrollments or groups in one call. Each item is written on its own: what fails is told per item and does not
-// undo the others (service-api A.5, threats D9).
+// Up to ten enrollments or groups in one call. Each item is written on its own: what fails is told per item
+// and does not undo the others (service-api A.5, threats D9).
 #include "api/service/work.h"
 
 #include "api/error_body.h"

@@ -1,4 +1,5 @@
-// Writing one enrollment or group: read, compare, write on condition that it is still what was read (threats D10).
+// Writing one enrollment or group: read, compare, write on condition that it is still what was read (threats
+// D10).
 #include "api/service/work.h"
 
 #include "crypto/keys.h"
@@ -20,8 +21,10 @@ struct err change_load(struct call *call, struct change *change)
                           });
 }
 
-// What the caller expects to find (service-api A.4): without If-Match nothing, with one a record, with an ETag that record.
-static struct err check_expected(const struct work *work, const struct change *change, const struct enrollment *stored)
+// What the caller expects to find (service-api A.4): without If-Match nothing, with one a record, with an
+// ETag that record.
+static struct err check_expected(const struct work *work, const struct change *change,
+                                 const struct enrollment *stored)
 {
     if (stored == NULL)
         return change->condition.given ? FAIL(work_not_found(work)) : OK;
@@ -47,8 +50,8 @@ static struct err make_record(struct call *call, struct change *change, const st
     bool in_path = work->bulk.items == NULL;
     if (record == NULL)
         return FAIL(ERR_NO_MEMORY);
-    TRY(enrollment_read(&call->scratch, change->body, work->kind, in_path ? change->id : (struct slice){0}, stored, record,
-                        &call->why));
+    TRY(enrollment_read(&call->scratch, change->body, work->kind, in_path ? change->id : (struct slice){0},
+                        stored, record, &call->why));
     TRY(enrollment_check_hubs(call->service, record, &call->why));
     if (enrollment_needs_keys(record)) {
         generate_key(call->area->random, &record->attestation.primary_key);

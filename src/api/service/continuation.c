@@ -14,9 +14,17 @@ static struct err sign(const struct call *call, struct slice after, uint8_t mac[
     const char *tables[STORE_TABLES] = {
         [STORE_ENROLLMENT] = "enrollments", [STORE_GROUP] = "groups", [STORE_REGISTRATION] = "registrations"};
     // no part but the last can hold a NUL
-    const struct slice parts[] = {SLICE("usher continuation 1"), nul, slice_text(tables[work->table]), nul,
-                                  call->service->id_scope,       nul, work->key,                       nul, after};
-    return hmac_sha256(secret_slice(&work->api->continuation_key), parts, sizeof parts / sizeof parts[0], mac);
+    const struct slice parts[] = {SLICE("usher continuation 1"),
+                                  nul,
+                                  slice_text(tables[work->table]),
+                                  nul,
+                                  call->service->id_scope,
+                                  nul,
+                                  work->key,
+                                  nul,
+                                  after};
+    return hmac_sha256(secret_slice(&work->api->continuation_key), parts, sizeof parts / sizeof parts[0],
+                       mac);
 }
 
 struct err continuation_write(struct call *call, struct slice after, struct slice *token)
@@ -40,7 +48,8 @@ struct err continuation_read(struct call *call, struct slice token, struct slice
 {
     uint8_t mac[SHA256_SIZE];
     struct slice raw = {0};
-    struct err bad = why_fail(&call->why, ERR_INVALID, "x-ms-continuation is not one that this list was answered with");
+    struct err bad =
+        why_fail(&call->why, ERR_INVALID, "x-ms-continuation is not one that this list was answered with");
     struct err e = token.len > TOKEN_MAX * 2 ? bad : b64_decode_arena(&call->x->arena, token, &raw);
     if (e.code == ERR_NO_MEMORY)
         return e;

@@ -1,5 +1,5 @@
-// Queries: pages of enrollments, groups or registrations. A page is read from the store in smaller pieces, so that no page
-// takes more memory than its text.
+// Queries: pages of enrollments, groups or registrations. A page is read from the store in smaller pieces, so
+// that no page takes more memory than its text.
 #include "api/service/work.h"
 
 #include "domain/identifier.h"
@@ -15,7 +15,8 @@ static struct err read_page_size(struct call *call, size_t *size)
     struct slice text = http_header(&call->x->request, SLICE("x-ms-max-item-count"));
     uint64_t count = PAGE_DEFAULT;
     if (text.at != NULL && (!slice_to_u64(text, &count) || count == 0 || count > PAGE_MAX))
-        return why_fail(&call->why, ERR_INVALID, "x-ms-max-item-count must be a number from 1 to %d", PAGE_MAX);
+        return why_fail(&call->why, ERR_INVALID, "x-ms-max-item-count must be a number from 1 to %d",
+                        PAGE_MAX);
     *size = (size_t)count;
     return OK;
 }
@@ -39,7 +40,8 @@ static struct err within_group(struct arena *arena, struct slice group, const st
     if (nodes == NULL || value == NULL)
         return FAIL(ERR_NO_MEMORY);
     *value = (struct query_value){.kind = QUERY_TEXT, .text = group};
-    nodes[0] = (struct query_node){.op = QUERY_EQ, .path = SLICE("enrollmentGroupId"), .values = value, .count = 1};
+    nodes[0] =
+        (struct query_node){.op = QUERY_EQ, .path = SLICE("enrollmentGroupId"), .values = value, .count = 1};
     nodes[1] = (struct query_node){.op = QUERY_AND, .left = &nodes[0], .right = *where};
     *where = *where == NULL ? &nodes[0] : &nodes[1];
     return OK;
@@ -116,7 +118,8 @@ static struct err finish(struct call *call)
                                                     [STORE_REGISTRATION] = "DeviceRegistration"};
     struct listing *listing = &work_of(call)->listing;
     json_array_close(&listing->writer);
-    // in lower case, as .NET looks for them; the last page has no continuation, not an empty one (service-api A.4)
+    // in lower case, as .NET looks for them; the last page has no continuation, not an empty one (service-api
+    // A.4)
     exchange_header(call->x, "x-ms-item-type", slice_text(types[work_of(call)->table]));
     exchange_header(call->x, "X-Content-Type-Options", SLICE("nosniff"));
     if (listing->more) {

@@ -1,4 +1,5 @@
-// Reading, listing and deleting the records of devices that registered. Deleting one never touches a hub (service-api A.10).
+// Reading, listing and deleting the records of devices that registered. Deleting one never touches a hub
+// (service-api A.10).
 #include "api/service/work.h"
 
 #include "domain/identifier.h"

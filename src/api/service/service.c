@@ -14,16 +14,25 @@
 #define FORGET RIGHT_REGISTRATION_WRITE
 
 // Reading keys needs the right to write them (service-api A.3).
-#define ENROLLMENT_ROUTES(path)                                                                                \
-    {"GET", path "/{}", READ, CALL_BODY_IGNORED, {enrollment_load, enrollment_load_state, enrollment_show}},   \
-        {"PUT", path "/{}", WRITE, CALL_BODY_NEEDED,                                                           \
-         {enrollment_begin_put, enrollment_reload, enrollment_put, enrollment_show_written}},                  \
-        {"DELETE", path "/{}", WRITE, CALL_BODY_IGNORED, {enrollment_delete, enrollment_deleted}},             \
-        {"POST", path "/query", READ, CALL_BODY_OPTIONAL, {listing_begin, listing_ask, listing_write}},        \
-        {"POST", path "/{}/attestationmechanism", WRITE, CALL_BODY_IGNORED,                                    \
-         {enrollment_load, enrollment_show_attestation}},                                                      \
-    {                                                                                                          \
-        "POST", path, WRITE, CALL_BODY_NEEDED, {bulk_begin, bulk_load, bulk_apply, bulk_note}                  \
+#define ENROLLMENT_ROUTES(path)                                                                              \
+    {"GET", path "/{}", READ, CALL_BODY_IGNORED, {enrollment_load, enrollment_load_state, enrollment_show}}, \
+        {"PUT",                                                                                              \
+         path "/{}",                                                                                         \
+         WRITE,                                                                                              \
+         CALL_BODY_NEEDED,                                                                                   \
+         {enrollment_begin_put, enrollment_reload, enrollment_put, enrollment_show_written}},                \
+        {"DELETE", path "/{}", WRITE, CALL_BODY_IGNORED, {enrollment_delete, enrollment_deleted}},           \
+        {"POST", path "/query", READ, CALL_BODY_OPTIONAL, {listing_begin, listing_ask, listing_write}},      \
+        {"POST",                                                                                             \
+         path "/{}/attestationmechanism",                                                                    \
+         WRITE,                                                                                              \
+         CALL_BODY_IGNORED,                                                                                  \
+         {enrollment_load, enrollment_show_attestation}},                                                    \
+    {                                                                                                        \
+        "POST", path, WRITE, CALL_BODY_NEEDED,                                                               \
+        {                                                                                                    \
+            bulk_begin, bulk_load, bulk_apply, bulk_note                                                     \
+        }                                                                                                    \
     }
 
 static const struct call_route routes[] = {
@@ -31,7 +40,11 @@ static const struct call_route routes[] = {
     ENROLLMENT_ROUTES("enrollmentGroups"),
     {"GET", "registrations/{}", STATES, CALL_BODY_IGNORED, {registration_load, registration_show}},
     {"DELETE", "registrations/{}", FORGET, CALL_BODY_IGNORED, {registration_delete, registration_deleted}},
-    {"POST", "registrations/{}/query", STATES, CALL_BODY_OPTIONAL, {registration_list, listing_ask, listing_write}},
+    {"POST",
+     "registrations/{}/query",
+     STATES,
+     CALL_BODY_OPTIONAL,
+     {registration_list, listing_ask, listing_write}},
     {"", "registrations", 0, CALL_BODY_IGNORED, {NULL}}, // 405: the ID is missing
 };
 

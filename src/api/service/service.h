@@ -1,5 +1,5 @@
-// The REST API of a service for its operators: enrollments, enrollment groups and registrations (service-api section A).
-// Settings of the service itself are in api/control.
+// The REST API of a service for its operators: enrollments, enrollment groups and registrations (service-api
+// section A). Settings of the service itself are in api/control.
 #pragma once
 
 #include "api/exchange.h"
@@ -24,6 +24,6 @@ struct service_api_settings {
 struct err service_api_new(const struct service_api_settings *settings, struct service_api **out);
 void service_api_free(struct service_api *api); // no exchange is under way
 
-// Claims paths that begin with enrollments, enrollmentGroups or registrations. Must be asked before the device API, which
-// would take an enrollment called "registrations" for one of its own paths.
+// Claims paths that begin with enrollments, enrollmentGroups or registrations. Must be asked before the
+// device API, which would take an enrollment called "registrations" for one of its own paths.
 struct http_area service_http_area(struct service_api *api);

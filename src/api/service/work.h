@@ -55,7 +55,8 @@ struct service_api {
 
 enum err_code work_not_found(const struct work *work);
 enum log_key work_log_key(const struct work *work);
-// The canonical key of the first name in the path. ERR_ENROLLMENT_NOT_FOUND and its like when no record can have it.
+// The canonical key of the first name in the path. ERR_ENROLLMENT_NOT_FOUND and its like when no record can
+// have it.
 struct err work_key(struct call *call, struct slice *key);
 
 // change.c. In this order; each that asks is followed by the next when the answer is there.
@@ -92,7 +93,8 @@ struct err registration_list(struct call *call);
 struct err listing_begin(struct call *call);
 struct err listing_ask(struct call *call);
 struct err listing_write(struct call *call);
-// Reads the query and the paging headers; `of_group`, canonical, is the group whose registrations are listed, or empty.
+// Reads the query and the paging headers; `of_group`, canonical, is the group whose registrations are listed,
+// or empty.
 struct err listing_read(struct call *call, struct slice of_group);
 
 // continuation.c: a place in a list as a text that only this service accepts.

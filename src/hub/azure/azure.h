@@ -1,5 +1,6 @@
-// The connector to Azure IoT hubs, and to anything that speaks their REST API: device identities and twins over HTTPS,
-// by libcurl on the loop (service-api H.1 to H.3). Behind ports/hub.h; only the server that wires it includes this.
+// The connector to Azure IoT hubs, and to anything that speaks their REST API: device identities and twins
+// over HTTPS, by libcurl on the loop (service-api H.1 to H.3). Behind ports/hub.h; only the server that wires
+// it includes this.
 #pragma once
 
 #include "base/log.h"
@@ -20,4 +21,5 @@ struct hub_azure_settings {
 
 // Certificates are always verified and proxies of the environment never used: there is no setting for either.
 // ERR_CONFIG with why when ca_pem holds no certificate, ERR_NO_MEMORY, ERR_SYSTEM.
-struct err hub_azure_new(const struct hub_azure_settings *settings, struct hub_connector **out, struct why *why);
+struct err hub_azure_new(const struct hub_azure_settings *settings, struct hub_connector **out,
+                         struct why *why);

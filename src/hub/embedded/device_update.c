@@ -46,24 +46,31 @@ static void revise(struct device_update *u, const struct device *found)
     submit(u, u->remove ? STORE_DELETE : STORE_PUT, STORE_IF_MATCH, found->etag);
 }
 
+// Another write came first. What is there now came with the refusal, or is read.
+static void try_again(struct device_update *u, const struct device *found)
+{
+    if (++u->tries >= DEVICE_UPDATE_TRIES)
+        finish(u, why_fail(&u->why, ERR_OVERLOADED, "the device was changed by others %u times meanwhile",
+                           u->tries));
+    else if (found != NULL)
+        revise(u, found);
+    else
+        submit(u, STORE_GET, STORE_ALWAYS, 0);
+}
+
 static void answered(struct store_request *request)
 {
     struct device_update *u = request->context;
     struct err e = request->result;
     bool raced = request->verb != STORE_GET && (e.code == ERR_CONFLICT || e.code == ERR_ETAG);
-    if (!failed(e) && request->verb == STORE_GET) {
+    if (raced && u->change != NULL) {
+        try_again(u, request->found);
+    } else if (!failed(e) && request->verb == STORE_GET) {
         revise(u, request->found);
-    } else if (!raced || u->change == NULL) {
+    } else {
         if (failed(e))
             u->why = request->why;
         finish(u, e);
-    } else if (++u->tries >= DEVICE_UPDATE_TRIES) {
-        finish(u, why_fail(&u->why, ERR_OVERLOADED, "the device was changed by others %u times meanwhile",
-                           u->tries));
-    } else if (request->found != NULL) {
-        revise(u, request->found);
-    } else {
-        submit(u, STORE_GET, STORE_ALWAYS, 0);
     }
 }
 

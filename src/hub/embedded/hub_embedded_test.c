@@ -218,6 +218,26 @@ static void what_the_hub_cannot_take_is_refused_with_a_reason(void **state)
     assert_null(stored_device(w));
 }
 
+static void capabilities_that_are_not_said_stay(void **state)
+{
+    struct world *w = *state;
+    struct linked_hub hub = {.host = SLICE("hub.local:8884"), .kind = HUB_KIND_EMBEDDED};
+    assert_int_equal(assign(w, hub.host, SLICE("0123456789abcdef"), NULL).result.code, ERR_NONE);
+    struct hub_request r = {.verb = HUB_ASSIGN,
+                            .hub = &hub,
+                            .identity = {.device_id = SLICE("Dev1"), .iot_edge = SWITCH_UNSET},
+                            .now_us = T0,
+                            .arena = &w->arena,
+                            .done = answered,
+                            .context = w};
+    assert_true(secret_set(&r.identity.primary_key, SLICE("fedcba9876543210")));
+    unsigned before = w->answers;
+    hub_submit(w->connector, &r);
+    deliver_until(w, before + 1);
+    assert_int_equal(r.result.code, ERR_NONE);
+    assert_int_equal(stored_device(w)->iot_edge, SWITCH_ON);
+}
+
 static void removing_a_device_twice_is_no_error(void **state)
 {
     struct world *w = *state;
@@ -271,6 +291,7 @@ int main(void)
         WITH_WORLD(assigning_the_same_again_changes_nothing),
         WITH_WORLD(set_twin_replaces_tags_and_desired_of_a_device_that_is_there),
         WITH_WORLD(what_the_hub_cannot_take_is_refused_with_a_reason),
+        WITH_WORLD(capabilities_that_are_not_said_stay),
         WITH_WORLD(removing_a_device_twice_is_no_error),
         WITH_WORLD(a_hub_keeps_its_policies_in_its_document),
     };

@@ -185,11 +185,11 @@ static void the_log_stays_small_under_load(void **state)
     enum { RECORDS = 600, SIZE = 100000 };
     char *text = malloc(SIZE);
     assert_non_null(text);
-    memset(text, 'x', SIZE);
     off_t largest = 0;
     char wal[128];
     (void)snprintf(wal, sizeof wal, "%s-wal", s->path);
     for (uint64_t i = 1; i <= RECORDS; i++) { // 60 MB in all
+        memset(text, 'a' + (int)(i % 26), SIZE);
         struct device d = {.id = SLICE("d"), .reported = slice_of(text, SIZE), .etag = i};
         assert_ok(bench_put(&s->bench, STORE_DEVICE, "h", "d", &d, STORE_ALWAYS, 0));
         struct stat st;
@@ -210,6 +210,7 @@ static int write_until_killed(const char *path, unsigned from)
 {
     struct scratch s = {0};
     scratch_init(&s);
+    (void)rmdir(s.folder); // it uses the database of the test that started it
     s.options.path = path;
     scratch_open(&s);
     for (unsigned i = from;; i++) {

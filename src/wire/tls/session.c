@@ -151,22 +151,28 @@ static struct err sniff(struct tls_session *session)
     return fail(session, ERR_PROTOCOL);
 }
 
+static struct err advance(struct tls_session *session, struct buf *plain)
+{
+    if (!slice_empty(session->in))
+        TRY(sniff(session));
+    if (session->state == TLS_HANDSHAKING)
+        TRY(handshake(session));
+    return session->state == TLS_OPEN ? decrypt(session, plain) : OK;
+}
+
 struct err tls_feed(struct tls_session *session, struct slice *in, struct buf *plain)
 {
+    struct err result = session->state == TLS_FAILED ? FAIL(session->failure) : OK;
     if (session->state == TLS_OPEN || session->state == TLS_HANDSHAKING) {
         ERR_clear_error();
         session->in = *in;
-        struct err result = !slice_empty(*in) ? sniff(session) : OK;
-        if (!failed(result) && session->state == TLS_HANDSHAKING)
-            result = handshake(session);
-        if (!failed(result) && session->state == TLS_OPEN)
-            result = decrypt(session, plain);
+        result = advance(session, plain);
         *in = session->in;
         session->in = (struct slice){0};
     }
     if (session->state == TLS_CLOSED || session->state == TLS_FAILED)
         *in = slice_from(*in, in->len);
-    return session->state == TLS_FAILED ? FAIL(session->failure) : OK;
+    return result;
 }
 
 struct err tls_write(struct tls_session *session, struct slice plain)

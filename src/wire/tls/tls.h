@@ -28,8 +28,7 @@ struct tls_settings {
 };
 
 // ERR_CONFIG with why when certificate or key cannot be used. The settings are not kept.
-struct err tls_context_new(const struct tls_settings *settings, struct tls_context **context,
-                           struct why *why);
+struct err tls_context_new(const struct tls_settings *settings, struct tls_context **out, struct why *why);
 // One more owner of the same context; any thread.
 struct tls_context *tls_context_share(struct tls_context *context);
 // Gives up one ownership; any thread; NULL is fine. Sessions own a share themselves.
@@ -56,8 +55,7 @@ struct tls_session;
 // A client's first flight is in the output at once. server_name: client only, what the certificate must be
 // for, a host name (sent as SNI too) or an IP address. ERR_NO_MEMORY, or ERR_INVALID for a name that cannot
 // be one.
-struct err tls_session_new(struct tls_context *context, const char *server_name,
-                           struct tls_session **session);
+struct err tls_session_new(struct tls_context *context, const char *server_name, struct tls_session **out);
 void tls_session_free(struct tls_session *session);
 enum tls_state tls_session_state(const struct tls_session *session);
 

@@ -24,7 +24,7 @@ struct embedded_peer *world_peers(struct world *w);
 void world_pump(struct world *w, const bool *done);
 const struct policy *world_policy(struct world *w, const char *name);
 
-// ---- REST
+// ---- REST ---------------------------------------------------------------------------------------
 struct answer {
     bool done;
     unsigned status;
@@ -55,7 +55,7 @@ struct answer *world_ask(struct world *w, struct ask ask);
 const char *world_token(struct world *w, const char *resource, int64_t expiry_s, const struct secret *key,
                         const char *policy);
 
-// ---- MQTT
+// ---- MQTT ---------------------------------------------------------------------------------------
 struct mqtt_link {
     struct world *world;
     void *session;

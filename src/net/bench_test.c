@@ -1,5 +1,5 @@
 // The bench: everything that is shared with the loop's thread is under one lock, and waits have an end.
-#include "net/testing.h"
+#include "net/bench_test.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

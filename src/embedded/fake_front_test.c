@@ -1,5 +1,5 @@
 // The world of this folder's tests.
-#include "embedded/fake_front.h"
+#include "embedded/fake_front_test.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,9 +52,7 @@ struct world {
     struct embedded_wait waits[LOOPS];
 };
 
-// ---- ports
-// -------------------------------------------------------------------------------------------------------
-
+// ---- ports --------------------------------------------------------------------------------------
 static int64_t wall_us(const struct clock *clock)
 {
     return WALL_0 + CONTAINER_OF(clock, struct world, clock)->elapsed_us;
@@ -148,9 +146,7 @@ void world_pump(struct world *w, const bool *done)
         continue;
 }
 
-// ---- making
-// ------------------------------------------------------------------------------------------------------
-
+// ---- making -------------------------------------------------------------------------------------
 static void stored(struct store_request *request)
 {
     assert_int_equal(request->result.code, ERR_NONE);
@@ -275,9 +271,7 @@ const char *world_token(struct world *w, const char *resource, int64_t expiry_s,
     return kept;
 }
 
-// ---- exchanges
-// ---------------------------------------------------------------------------------------------------
-
+// ---- exchanges ----------------------------------------------------------------------------------
 static void copy_text(char *to, size_t room, struct slice from)
 {
     (void)snprintf(to, room, "%.*s", (int)from.len, from.len > 0 ? (const char *)from.at : "");
@@ -384,9 +378,7 @@ struct answer *world_ask(struct world *w, struct ask ask)
     return &fake->answer;
 }
 
-// ---- links
-// -------------------------------------------------------------------------------------------------------
-
+// ---- links --------------------------------------------------------------------------------------
 void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet)
 {
     assert_false(link->settled);

@@ -1,0 +1,59 @@
+// The control API: the services' own settings, over the control socket and, for a policy with ServiceConfig,
+// over HTTPS. Shapes are those of service-api B.2 to B.4 without the wrapping in `properties`; lists are
+// {"value":[…]}.
+//
+//   GET    /control/status                                        control socket only
+//   GET    /control/services                                      control socket only
+//   GET    /control/services/{name}
+//   PUT    /control/services/{name}       allocationPolicy, serviceOperationsHostName; creating: control
+//   socket only.
+//                                         Hubs and policies have their own paths and are left as they are
+//   DELETE /control/services/{name}       control socket only; refused while it has enrollments or
+//   registrations GET    /control/services/{name}/linkedHubs            GET PUT DELETE …/linkedHubs/{host}
+//   GET    /control/services/{name}/policies              GET PUT DELETE …/policies/{policy}
+//   POST   /control/services/{name}/listkeys              POST …/policies/{policy}/listkeys
+//   GET    /control/hubs                                          control socket only, as what follows
+//   GET    /control/hubs/{host}           counts of an embedded hub
+//   POST   /control/hubs/{host}/listkeys  its policies with keys
+//
+// PUT creates or updates, and answers 200 with what is there afterwards. If-Match is optional: an etag is
+// that of the whole service. `If-None-Match: *` makes PUT create only. Answers to changes come after all
+// loops use them.
+#pragma once
+
+#include "api/exchange.h"
+#include "flow/directory.h"
+#include "ports/clock.h"
+#include "ports/random.h"
+#include "ports/store.h"
+#include "json/write.h"
+
+struct control_api;
+
+// All pointers outlive the API; everything on one loop.
+struct control_api_settings {
+    struct store_client *store;
+    struct directory *directory; // this loop's
+    const struct clock *clock;
+    struct random *random;
+    const struct log *log;
+    const char *version;
+    void *context; // of the functions below
+    // Makes all loops read their directories again, then calls done->loaded, later; done is the API's storage
+    // till then.
+    void (*settings_changed)(void *context, struct directory_wait *done);
+    // Writes the array of listeners: [{"protocol","address","port"},…].
+    void (*status)(void *context, struct json_writer *w);
+    // What an embedded hub counted since start, over all loops.
+    void (*hub_counts)(void *context, struct slice host, int64_t *telemetry, int64_t *connected);
+    // Writes the policies that the document of an embedded hub (struct hub_record) holds, with keys, as an
+    // array:
+    // [{"keyName","primaryKey","secondaryKey","rights"},…].
+    struct err (*hub_policies)(void *context, struct slice document, struct json_writer *w, struct why *why);
+};
+
+struct err control_api_new(const struct control_api_settings *settings, struct control_api **out);
+void control_api_free(struct control_api *api); // no exchange is under way
+
+// Claims paths that begin with control.
+struct http_area control_http_area(struct control_api *api);

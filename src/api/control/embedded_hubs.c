@@ -1,0 +1,112 @@
+// The embedded hubs of this daemon: how many devices, how much telemetry, which keys. What they do is in
+// embedded/.
+#include "api/control/work.h"
+
+enum { HUBS_MAX = 100 };
+
+static struct err count_devices(struct call *call, const struct hub_record *hub)
+{
+    struct slice partition = {0};
+    TRY(arena_lower(&call->x->arena, hub->host, &partition));
+    return call_ask(
+        call, (struct store_request){.verb = STORE_COUNT, .table = STORE_DEVICE, .partition = partition});
+}
+
+static void write_hub(struct call *call, struct json_writer *w, const struct hub_record *hub)
+{
+    const struct control_api_settings *settings = &work_of(call)->api->settings;
+    int64_t telemetry = 0;
+    int64_t connected = 0;
+    settings->hub_counts(settings->context, hub->host, &telemetry, &connected);
+    json_object_open(w);
+    json_field_text(w, "name", hub->host);
+    json_field_number(w, "totalDeviceCount", (int64_t)call->request.count);
+    json_field_number(w, "connectedDeviceCount", connected);
+    json_field_number(w, "telemetryMessageCount", telemetry);
+    json_object_close(w);
+}
+
+// ---- all of them
+
+struct err embedded_hub_list(struct call *call)
+{
+    return call_ask(call, (struct store_request){.verb = STORE_QUERY, .table = STORE_HUB, .limit = HUBS_MAX});
+}
+
+struct err embedded_hub_listed(struct call *call)
+{
+    struct work *work = work_of(call);
+    TRY(call_asked(call, ERR_ABSENT));
+    work->hubs = (struct hub_record **)call->request.rows;
+    work->hub_count = call->request.count;
+    json_begin(&work->writer, &call->x->body);
+    json_object_open(&work->writer);
+    json_key(&work->writer, "value");
+    json_array_open(&work->writer);
+    return OK;
+}
+
+struct err embedded_hub_next(struct call *call)
+{
+    struct work *work = work_of(call);
+    if (work->hub_at < work->hub_count)
+        return count_devices(call, work->hubs[work->hub_at]);
+    json_array_close(&work->writer);
+    json_object_close(&work->writer);
+    call->step = CALL_STEPS_MAX;
+    return buf_err(&call->x->body);
+}
+
+struct err embedded_hub_counted(struct call *call)
+{
+    struct work *work = work_of(call);
+    TRY(call_asked(call, ERR_ABSENT));
+    write_hub(call, &work->writer, work->hubs[work->hub_at++]);
+    call_go_to(call, embedded_hub_next);
+    return OK;
+}
+
+// ---- one
+
+struct err embedded_hub_load(struct call *call)
+{
+    struct slice key = {0};
+    if (call->names[0].len > 260)
+        return FAIL(ERR_SETTING_NOT_FOUND);
+    TRY(arena_lower(&call->x->arena, call->names[0], &key));
+    return call_ask(call, (struct store_request){.verb = STORE_GET, .table = STORE_HUB, .key = key});
+}
+
+struct err embedded_hub_count(struct call *call)
+{
+    struct work *work = work_of(call);
+    TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
+    work->hubs = (struct hub_record **)arena_take(&call->scratch, sizeof *work->hubs);
+    if (work->hubs == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    work->hubs[0] = call->request.found;
+    return count_devices(call, work->hubs[0]);
+}
+
+struct err embedded_hub_show(struct call *call)
+{
+    struct json_writer w;
+    TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
+    json_begin(&w, &call->x->body);
+    write_hub(call, &w, work_of(call)->hubs[0]);
+    return buf_err(&call->x->body);
+}
+
+struct err embedded_hub_show_keys(struct call *call)
+{
+    const struct control_api_settings *settings = &work_of(call)->api->settings;
+    const struct hub_record *hub = call->request.found;
+    struct json_writer w;
+    TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
+    json_begin(&w, &call->x->body);
+    json_object_open(&w);
+    json_key(&w, "value");
+    TRY(settings->hub_policies(settings->context, hub->document, &w, &call->why));
+    json_object_close(&w);
+    return buf_err(&call->x->body);
+}

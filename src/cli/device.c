@@ -1,0 +1,161 @@
+// usher device …: plays a device, to see with one command that provisioning works. Asks usherd nothing.
+#include "client/device.h"
+
+#include "base/secret.h"
+#include "cli/cli.h"
+#include "crypto/keys.h"
+
+enum { MQTT_PORT = 8883, HTTPS_PORT = 443 };
+
+static const char *text_of(struct cli *cli, struct slice text)
+{
+    return text.at != NULL ? arena_cstr(&cli->arena, text) : NULL;
+}
+
+static struct err read_transport(const struct cli_args *args, enum device_transport *transport,
+                                 struct why *why)
+{
+    struct slice word = args_value(args, "transport");
+    if (word.at == NULL || slice_equal(word, SLICE("mqtt")))
+        *transport = DEVICE_MQTT;
+    else if (slice_equal(word, SLICE("http")) || slice_equal(word, SLICE("https")))
+        *transport = DEVICE_HTTP;
+    else
+        return why_fail(why, ERR_INVALID, "--transport is mqtt or http, not '%.*s'", SLICE_ARG(word));
+    return OK;
+}
+
+static struct err read_payload(const struct cli_args *args, struct slice *payload, struct why *why)
+{
+    struct json_doc doc = {0};
+    struct why what;
+    *payload = args_value(args, "payload");
+    if (payload->at == NULL)
+        return OK;
+    if (failed(json_read(*payload, JSON_LIMITS_DEFAULT, &doc, &what)))
+        return why_fail(why, ERR_INVALID, "--payload: %s", what.text);
+    json_doc_release(&doc);
+    return OK;
+}
+
+static struct err read_settings(struct cli *cli, const struct cli_args *args,
+                                struct device_settings *settings, struct why *why)
+{
+    struct why what;
+    uint64_t port, hub_port = 0;
+    if (args_value(args, "key").at == NULL || slice_empty(args_value(args, "scope")))
+        return why_fail(why, ERR_INVALID, "device register: --key and --scope are needed");
+    TRY(read_transport(args, &settings->transport, why));
+    port = settings->transport == DEVICE_MQTT ? MQTT_PORT : HTTPS_PORT;
+    TRY(args_number(args, "port", 1, 65535, &port, why));
+    TRY(args_number(args, "hub-port", 1, 65535, &hub_port, why));
+    TRY(read_payload(args, &settings->payload, why));
+    struct err e = key_read_b64(args_value(args, "key"), &settings->key, &what);
+    if (failed(e))
+        return why_fail(why, e.code, "--key: %s", what.text);
+    settings->registration_id = args_word(args, 0);
+    settings->scope = args_value(args, "scope");
+    settings->host = args_has(args, "host") ? text_of(cli, args_value(args, "host")) : "localhost";
+    settings->ca_file = text_of(cli, args_value(args, "ca"));
+    settings->port = (uint16_t)port;
+    settings->hub_port = (uint16_t)hub_port;
+    return settings->host != NULL ? OK : FAIL(ERR_NO_MEMORY);
+}
+
+static void say(void *context, const char *line)
+{
+    struct cli *cli = context;
+    struct why unused;
+    if (cli->json)
+        return;
+    print_text(&cli->out, slice_text(line));
+    buf_u8(&cli->out, '\n');
+    (void)cli_flush(cli, &unused); // shown as it happens; a broken stdout is noticed at the end
+}
+
+static void print_json(struct cli *cli, const struct device_settings *settings,
+                       const struct device_result *result, bool visited)
+{
+    struct json_writer w;
+    json_begin(&w, &cli->out);
+    json_object_open(&w);
+    json_field_text(&w, "registrationId", settings->registration_id);
+    json_field_text_if(&w, "status", result->status);
+    json_field_text_if(&w, "substatus", result->substatus);
+    json_field_text_if(&w, "assignedHub", result->assigned_hub);
+    json_field_text_if(&w, "deviceId", result->device_id);
+    json_field_text_if(&w, "operationId", result->operation_id);
+    json_key(&w, "timeToAssignedMs");
+    json_decimal(&w, (double)result->assigned_us / 1000);
+    if (visited) {
+        json_key(&w, "hub");
+        json_object_open(&w);
+        json_field_bool(&w, "connected", result->connected);
+        json_field_bool(&w, "telemetrySent", result->telemetry_sent);
+        if (!slice_empty(result->twin))
+            json_field_raw(&w, "twin", result->twin);
+        json_object_close(&w);
+    }
+    json_object_close(&w);
+    buf_u8(&cli->out, '\n');
+}
+
+static struct err print_fields(struct cli *cli, const struct device_result *result)
+{
+    struct slice milliseconds;
+    struct table table = {.arena = &cli->arena, .columns = 2};
+    TRY(arena_printf(&cli->arena, &milliseconds, "%.1f ms", (double)result->assigned_us / 1000));
+    const struct slice rows[][2] = {
+        {SLICE("assigned hub"), result->assigned_hub}, {SLICE("device ID"), result->device_id},
+        {SLICE("substatus"), result->substatus},       {SLICE("operation"), result->operation_id},
+        {SLICE("time to assigned"), milliseconds},     {SLICE("twin"), result->twin},
+    };
+    for (size_t i = 0; i < CLI_COUNT(rows); i++) {
+        if (!slice_empty(rows[i][1]))
+            TRY(table_add(&table, rows[i]));
+    }
+    table_print(&table, &cli->out);
+    return OK;
+}
+
+static struct err register_device(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct device_settings settings = {.step = say, .context = cli};
+    struct device_result result = {0};
+    bool visits = !args_has(args, "no-connect");
+    TRY(read_settings(cli, args, &settings, why));
+    struct err e = device_register(&settings, &cli->arena, &result, why);
+    bool assigned = !failed(e);
+    if (assigned && visits)
+        e = device_visit_hub(&settings, &cli->arena, &result, why);
+    secret_wipe(&settings.key);
+    // What is known is told even when the hub was not reached.
+    if (cli->json && assigned)
+        print_json(cli, &settings, &result, visits);
+    else if (assigned) {
+        struct err printed = print_fields(cli, &result);
+        e = failed(e) ? e : printed;
+    }
+    return e;
+}
+
+static const struct cli_option options[] = {
+    {.name = "key", .value = "B64", .help = "the enrollment's key, or the one derived for this device"},
+    {.name = "scope", .value = "S", .help = "the ID scope of the service"},
+    {.name = "host", .value = "H", .help = "of the provisioning service; localhost unless said"},
+    {.name = "port", .value = "N", .help = "8883 for MQTT, 443 for HTTPS unless said"},
+    {.name = "transport", .value = "mqtt|http", .help = "to register by; mqtt unless said"},
+    {.name = "ca", .value = "FILE", .help = "PEM of the CA to trust; those of the system unless said"},
+    {.name = "payload", .value = "JSON", .help = "the device's own data for the register call"},
+    {.name = "hub-port", .value = "N", .help = "of the hub's MQTT, where its name does not tell"},
+    {.name = "no-connect", .help = "stop when assigned, without visiting the hub"},
+    {0},
+};
+static const struct cli_verb verbs[] = {
+    {.name = "device register",
+     .arguments = "ID",
+     .help = "play a device: register, connect to the hub, read the twin, send a message",
+     .options = options,
+     .run = register_device},
+};
+const struct cli_verb_list cli_device_verbs = CLI_VERBS(verbs);

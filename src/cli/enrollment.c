@@ -1,0 +1,232 @@
+// usher enrollment … and usher group …: the records that admit one device, or a fleet.
+#include "cli/enrollment.h"
+
+#include "base/secret.h"
+#include "json/merge.h"
+
+static const struct enrollment_kind individual = {
+    .path = "enrollments", .id_member = "registrationId", .word = "enrollment", .individual = true};
+static const struct enrollment_kind group = {
+    .path = "enrollmentGroups", .id_member = "enrollmentGroupId", .word = "enrollment group"};
+
+static const struct cli_column fields[] = {
+    {"registration ID", "registrationId"},
+    {"group", "enrollmentGroupId"},
+    {"device ID", "deviceId"},
+    {"attestation", "attestation.type"},
+    {"primary key", "attestation.symmetricKey.primaryKey"},
+    {"secondary key", "attestation.symmetricKey.secondaryKey"},
+    {"provisioning", "provisioningStatus"},
+    {"allocation", "allocationPolicy"},
+    {"hubs", "iotHubs"},
+    {"IoT Edge", "capabilities.iotEdge"},
+    {"tags", "initialTwin.tags"},
+    {"desired", "initialTwin.properties.desired"},
+    {"registration", "registrationState.status"},
+    {"assigned hub", "registrationState.assignedHub"},
+    {"created", "createdDateTimeUtc"},
+    {"updated", "lastUpdatedDateTimeUtc"},
+    {"etag", "etag"},
+};
+static const struct cli_column individual_columns[] = {
+    {"REGISTRATION ID", "registrationId"}, {"DEVICE ID", "deviceId"},
+    {"ATTESTATION", "attestation.type"},   {"PROVISIONING", "provisioningStatus"},
+    {"ALLOCATION", "allocationPolicy"},    {"UPDATED", "lastUpdatedDateTimeUtc"},
+};
+static const struct cli_column group_columns[] = {
+    {"GROUP", "enrollmentGroupId"},         {"ATTESTATION", "attestation.type"},
+    {"PROVISIONING", "provisioningStatus"}, {"ALLOCATION", "allocationPolicy"},
+    {"UPDATED", "lastUpdatedDateTimeUtc"},
+};
+
+static const struct enrollment_kind *kind_of(const struct cli_args *args)
+{
+    return args->verb->subject;
+}
+
+static struct err print_reply(struct cli *cli, struct reply *reply)
+{
+    struct err e = OK;
+    if (cli->json)
+        cli_raw(cli, reply->body);
+    else
+        e = cli_fields(cli, json_root(&reply->doc), fields, CLI_COUNT(fields));
+    reply_release(reply);
+    return e;
+}
+
+static struct err create(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct slice target;
+    TRY(enrollment_options_check(args, why));
+    TRY(cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL));
+    struct buf body = buf_capped(256 * 1024);
+    enrollment_write_new(&body, kind_of(args), args);
+    struct reply reply;
+    TRY(cli_put(cli, target, &body, (struct slice){0}, &reply, why));
+    return print_reply(cli, &reply);
+}
+
+// The record, and its attestation with the keys.
+static struct err fetch(struct cli *cli, const struct cli_args *args, struct reply *record,
+                        struct reply *mechanism, struct why *why)
+{
+    struct slice target;
+    TRY(cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL));
+    TRY(cli_get(cli, target, record, why));
+    struct err e = cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), "/attestationmechanism");
+    if (!failed(e))
+        e = cli_post(cli, target, mechanism, why);
+    if (failed(e))
+        reply_release(record);
+    return e;
+}
+
+static bool has_keys(const struct reply *mechanism)
+{
+    return slice_equal(json_as_string(json_get(json_root(&mechanism->doc), "type")), SLICE("symmetricKey"));
+}
+
+static struct err change(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct reply record, mechanism, reply;
+    struct slice target, etag;
+    TRY(enrollment_options_check(args, why));
+    TRY(fetch(cli, args, &record, &mechanism, why));
+    struct buf body = buf_capped(256 * 1024);
+    bool symmetric = has_keys(&mechanism);
+    struct err e = arena_copy(&cli->arena, json_as_string(json_get(json_root(&record.doc), "etag")), &etag);
+    if (!failed(e) && slice_empty(etag))
+        e = why_fail(why, ERR_PROTOCOL, "usherd's answer lacks the etag");
+    if (!failed(e) && !symmetric && (args_has(args, "primary-key") || args_has(args, "secondary-key")))
+        e = why_fail(why, ERR_CONFLICT, "this %s does not attest by symmetric key", kind_of(args)->word);
+    if (!failed(e))
+        e = enrollment_write_changed(&record.doc, symmetric ? json_root(&mechanism.doc) : NULL, args, &body,
+                                     why);
+    reply_release(&record);
+    reply_release(&mechanism);
+    if (!failed(e))
+        e = cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL);
+    if (failed(e)) {
+        bytes_wipe(body.at, body.room);
+        buf_release(&body);
+        return e;
+    }
+    TRY(cli_put(cli, target, &body, etag, &reply, why));
+    return print_reply(cli, &reply);
+}
+
+static struct err show_with_keys(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct reply record, mechanism;
+    TRY(fetch(cli, args, &record, &mechanism, why));
+    struct buf patch = buf_capped(256 * 1024), body = buf_capped(CONTROL_ANSWER_MAX);
+    const struct json_limits limits = {.bytes = CONTROL_ANSWER_MAX, .depth = JSON_DEPTH_MAX};
+    struct json_writer w;
+    json_begin(&w, &patch);
+    json_object_open(&w);
+    json_field_node(&w, "attestation", json_root(&mechanism.doc));
+    json_object_close(&w);
+    struct err e = buf_err(&patch);
+    if (!failed(e))
+        e = json_merge(record.body, buf_slice(&patch), limits, &body, why);
+    if (!failed(e))
+        e = arena_copy(&cli->arena, buf_slice(&body), &record.body);
+    reply_release(&record);
+    reply_release(&mechanism);
+    if (!failed(e))
+        e = json_read(record.body, limits, &record.doc, why);
+    if (!failed(e))
+        e = print_reply(cli, &record);
+    bytes_wipe(patch.at, patch.room);
+    bytes_wipe(body.at, body.room);
+    buf_release(&patch);
+    buf_release(&body);
+    return e;
+}
+
+static struct err show(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct reply reply;
+    struct slice target;
+    if (args_has(args, "keys"))
+        return show_with_keys(cli, args, why);
+    TRY(cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL));
+    TRY(cli_get(cli, target, &reply, why));
+    return print_reply(cli, &reply);
+}
+
+static struct err list(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct slice target;
+    uint64_t top = 0;
+    TRY(args_number(args, "top", 1, 1000000, &top, why));
+    TRY(cli_path(cli, &target, kind_of(args)->path, (struct slice){0}, "/query"));
+    bool one = kind_of(args)->individual;
+    return cli_query(cli, target, args_value(args, "query"), (size_t)top,
+                     one ? individual_columns : group_columns,
+                     one ? CLI_COUNT(individual_columns) : CLI_COUNT(group_columns), why);
+}
+
+static struct err remove_one(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct slice target;
+    TRY(cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL));
+    return cli_delete(cli, target, why);
+}
+
+// clang-format off
+#define KEY_OPTIONS \
+    {.name = "primary-key", .value = "B64", .help = "16 to 64 bytes; generated for a new record when left out"}, \
+    {.name = "secondary-key", .value = "B64", .help = "the second key, valid beside the first; generated likewise"}
+#define SETTING_OPTIONS \
+    {.name = "allocation", .value = "POLICY", .help = "hashed, static, geoLatency or custom; else the service's"}, \
+    {.name = "hub", .value = "HOST", .help = "assign to this linked hub only", .repeat = true}, \
+    {.name = "tags", .value = "JSON", .help = "tags of the initial twin"}, \
+    {.name = "desired", .value = "JSON", .help = "desired properties of the initial twin"}, \
+    {.name = "disabled", .help = "admit no device by this record"}, \
+    {.name = "edge", .help = "the devices are IoT Edge devices"}
+#define DEVICE_ID_OPTION \
+    {.name = "device-id", .value = "ID", .help = "the device's name in the hub; else its registration ID"}
+#define CHANGE_OPTIONS \
+    {.name = "enabled", .help = "admit devices again"}, \
+    {.name = "no-edge", .help = "the devices are no IoT Edge devices"}
+
+static const struct cli_option create_options[] = {KEY_OPTIONS, DEVICE_ID_OPTION, SETTING_OPTIONS, {0}};
+static const struct cli_option group_create_options[] = {KEY_OPTIONS, SETTING_OPTIONS, {0}};
+static const struct cli_option change_options[] = {KEY_OPTIONS, DEVICE_ID_OPTION, SETTING_OPTIONS, CHANGE_OPTIONS, {0}};
+static const struct cli_option group_change_options[] = {KEY_OPTIONS, SETTING_OPTIONS, CHANGE_OPTIONS, {0}};
+static const struct cli_option show_options[] = {{.name = "keys", .help = "with the keys"}, {0}};
+static const struct cli_option list_options[] = {
+    {.name = "query", .value = "TEXT", .help = "SELECT * FROM enrollments WHERE ..."},
+    {.name = "top", .value = "N", .help = "at most so many"},
+    {0},
+};
+
+static const struct cli_verb individual_verbs[] = {
+    {.name = "enrollment create", .arguments = "ID", .help = "admit one device by symmetric key, and print its keys",
+     .options = create_options, .run = create, .subject = &individual},
+    {.name = "enrollment show", .arguments = "ID", .help = "show an enrollment and where its device is",
+     .options = show_options, .run = show, .subject = &individual},
+    {.name = "enrollment list", .arguments = "", .help = "list individual enrollments",
+     .options = list_options, .run = list, .subject = &individual},
+    {.name = "enrollment update", .arguments = "ID", .help = "change what is given, leave the rest",
+     .options = change_options, .run = change, .subject = &individual},
+    {.name = "enrollment delete", .arguments = "ID", .help = "delete an enrollment",
+     .run = remove_one, .subject = &individual},
+};
+static const struct cli_verb group_verbs[] = {
+    {.name = "group create", .arguments = "ID", .help = "admit a fleet by derived keys, and print the group's keys",
+     .options = group_create_options, .run = create, .subject = &group},
+    {.name = "group show", .arguments = "ID", .help = "show an enrollment group",
+     .options = show_options, .run = show, .subject = &group},
+    {.name = "group list", .arguments = "", .help = "list enrollment groups",
+     .options = list_options, .run = list, .subject = &group},
+    {.name = "group update", .arguments = "ID", .help = "change what is given, leave the rest",
+     .options = group_change_options, .run = change, .subject = &group},
+    {.name = "group delete", .arguments = "ID", .help = "delete an enrollment group",
+     .run = remove_one, .subject = &group},
+};
+// clang-format on
+const struct cli_verb_list cli_enrollment_verbs = CLI_VERBS(individual_verbs);
+const struct cli_verb_list cli_group_verbs = CLI_VERBS(group_verbs);

@@ -1,0 +1,122 @@
+// usher service …: the services (tenants) of one usherd.
+#include "cli/cli.h"
+
+static const struct cli_column service_fields[] = {
+    {"name", "name"},
+    {"ID scope", "idScope"},
+    {"host", "serviceOperationsHostName"},
+    {"device host", "deviceProvisioningHostName"},
+    {"allocation", "allocationPolicy"},
+    {"created", "createdDateTimeUtc"},
+};
+static const struct cli_column hub_columns[] = {{"LINKED HUB", "name"},
+                                                {"WEIGHT", "allocationWeight"},
+                                                {"ALLOCATE", "applyAllocationPolicy"},
+                                                {"EMBEDDED", "embedded"}};
+static const struct cli_column list_columns[] = {{"NAME", "name"},
+                                                 {"ID SCOPE", "idScope"},
+                                                 {"HOST", "serviceOperationsHostName"},
+                                                 {"ALLOCATION", "allocationPolicy"}};
+
+static struct err print_service(struct cli *cli, const struct reply *reply)
+{
+    if (cli->json) {
+        cli_raw(cli, reply->body);
+        return OK;
+    }
+    const struct json *root = json_root(&reply->doc);
+    TRY(cli_fields(cli, root, service_fields, CLI_COUNT(service_fields)));
+    const struct json *hubs = json_get(root, "iotHubs");
+    if (json_count(hubs) == 0)
+        return OK;
+    buf_u8(&cli->out, '\n');
+    return cli_table(cli, hubs, hub_columns, CLI_COUNT(hub_columns));
+}
+
+static struct err show(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct reply reply;
+    struct slice name, target;
+    TRY(cli_service_name(cli, args_word(args, 0), &name, why));
+    TRY(cli_path(cli, &target, "control/services", name, NULL));
+    TRY(cli_get(cli, target, &reply, why));
+    struct err e = print_service(cli, &reply);
+    reply_release(&reply);
+    return e;
+}
+
+static struct err list(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    (void)args;
+    struct reply reply;
+    struct slice target;
+    TRY(cli_path(cli, &target, "control/services", (struct slice){0}, NULL));
+    TRY(cli_get(cli, target, &reply, why));
+    struct err e = cli_list_print(cli, &reply, list_columns, CLI_COUNT(list_columns));
+    reply_release(&reply);
+    return e;
+}
+
+// The word that the service uses for what was asked; NULL when --allocation was not given.
+static struct err allocation_of(const struct cli_args *args, const char **word, struct why *why)
+{
+    struct slice asked = args_value(args, "allocation");
+    *word = NULL;
+    if (slice_equal_nocase(asked, SLICE("hashed")))
+        *word = "Hashed";
+    else if (slice_equal_nocase(asked, SLICE("static")))
+        *word = "Static";
+    else if (asked.at != NULL)
+        return why_fail(why, ERR_INVALID, "--allocation is hashed or static, not '%.*s'", SLICE_ARG(asked));
+    return OK;
+}
+
+static struct err create(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    const char *allocation;
+    struct slice target;
+    TRY(allocation_of(args, &allocation, why));
+    TRY(cli_path(cli, &target, "control/services", args_word(args, 0), NULL));
+    struct buf body = buf_capped(64 * 1024);
+    struct json_writer w;
+    json_begin(&w, &body);
+    json_object_open(&w);
+    json_field_text(&w, "name", args_word(args, 0));
+    json_field_text_if(&w, "serviceOperationsHostName", args_value(args, "host"));
+    json_field_text_if(&w, "allocationPolicy", slice_text(allocation));
+    json_object_close(&w);
+    struct reply reply;
+    TRY(cli_put(cli, target, &body, (struct slice){0}, &reply, why));
+    struct err e = print_service(cli, &reply);
+    reply_release(&reply);
+    return e;
+}
+
+static struct err remove_service(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct slice target;
+    TRY(cli_path(cli, &target, "control/services", args_word(args, 0), NULL));
+    return cli_delete(cli, target, why);
+}
+
+static const struct cli_option create_options[] = {
+    {.name = "host", .value = "HOST", .help = "the host name by which operators and devices reach it"},
+    {.name = "allocation",
+     .value = "POLICY",
+     .help = "hashed (the default) or static, for enrollments that do not say"},
+    {0},
+};
+static const struct cli_verb verbs[] = {
+    {.name = "service create",
+     .arguments = "NAME",
+     .help = "make a service: a tenant with an ID scope of its own",
+     .options = create_options,
+     .run = create},
+    {.name = "service show",
+     .arguments = "[NAME]",
+     .help = "show a service and its linked hubs",
+     .run = show},
+    {.name = "service list", .arguments = "", .help = "list the services", .run = list},
+    {.name = "service delete", .arguments = "NAME", .help = "delete a service", .run = remove_service},
+};
+const struct cli_verb_list cli_service_verbs = CLI_VERBS(verbs);

@@ -1,0 +1,262 @@
+// Writes identities and twins, reads answers.
+#include "hub/azure/message.h"
+
+#include "base/text.h"
+#include "json/json.h"
+#include "json/write.h"
+
+static const struct json_limits answer_limits = {.bytes = 256 * 1024, .depth = JSON_DEPTH_MAX};
+enum { KEY_TEXT_MAX = 92, ETAG_LONGEST = 128 };
+
+// --- writing
+// -----------------------------------------------------------------------------------------------------------
+
+static void write_key(struct json_writer *w, const char *name, const struct secret *key)
+{
+    uint8_t room[KEY_TEXT_MAX];
+    struct buf text = {.at = room, .room = sizeof room, .cap = sizeof room};
+    b64_encode(&text, secret_slice(key));
+    json_field_text(w, name, buf_slice(&text));
+    bytes_wipe(room, sizeof room);
+}
+
+static void write_authentication(struct json_writer *w, const struct hub_identity *identity)
+{
+    json_key(w, "authentication");
+    json_object_open(w);
+    json_field_text(w, "type", name_of(&hub_authentication_names, identity->authentication));
+    if (identity->authentication == HUB_AUTH_SAS) {
+        json_key(w, "symmetricKey");
+        json_object_open(w);
+        write_key(w, "primaryKey", &identity->primary_key);
+        write_key(w, "secondaryKey", &identity->secondary_key);
+        json_object_close(w);
+    }
+    if (identity->authentication == HUB_AUTH_SELF_SIGNED) {
+        json_key(w, "x509Thumbprint");
+        json_object_open(w);
+        json_field_text(w, "primaryThumbprint", identity->primary_thumbprint);
+        json_field_text(w, "secondaryThumbprint", identity->secondary_thumbprint);
+        json_object_close(w);
+    }
+    json_object_close(w);
+}
+
+// What the hub had (NULL: nothing) with iotEdge as the enrollment has it, if it says anything.
+static void write_capabilities(struct json_writer *w, const struct json *had,
+                               const struct hub_identity *identity)
+{
+    json_key(w, "capabilities");
+    json_object_open(w);
+    bool said = had == NULL || identity->iot_edge != SWITCH_UNSET;
+    for (struct json_each m = json_each(had); json_next(&m);) {
+        if (said && slice_equal(m.key, SLICE("iotEdge")))
+            continue;
+        json_key_slice(w, m.key);
+        json_node(w, m.value);
+    }
+    if (said)
+        json_field_bool(w, "iotEdge", identity->iot_edge == SWITCH_ON);
+    json_object_close(w);
+}
+
+struct err azure_identity_create(struct buf *out, const struct hub_identity *identity)
+{
+    struct json_writer w;
+    json_begin(&w, out);
+    json_object_open(&w);
+    json_field_text(&w, "deviceId", identity->device_id);
+    json_field_text(&w, "status", SLICE("enabled"));
+    write_authentication(&w, identity);
+    write_capabilities(&w, NULL, identity);
+    json_object_close(&w);
+    return buf_err(out);
+}
+
+// --- reading
+// -----------------------------------------------------------------------------------------------------------
+
+// The answer as an object that is about this device. On success the caller releases doc.
+static struct err read_answer(struct slice answer, struct slice device_id, struct json_doc *doc,
+                              struct why *why)
+{
+    struct why detail = {0};
+    if (failed(json_read(answer, answer_limits, doc, &detail)))
+        return why_fail(why, ERR_HUB_UNAVAILABLE, "the hub's answer makes no sense: %.160s", detail.text);
+    struct err e = OK;
+    struct slice named = json_as_string(json_get(json_root(doc), "deviceId"));
+    if (json_kind(json_root(doc)) != JSON_KIND_OBJECT || named.len == 0)
+        e = why_fail(why, ERR_HUB_UNAVAILABLE, "the hub's answer names no device");
+    else if (!slice_equal(named, device_id))
+        e = why_fail(why, ERR_HUB_REFUSED,
+                     "the hub answered for device '%.*s', not for the one it was asked for",
+                     named.len > 128 ? 128 : (int)named.len, (const char *)named.at);
+    if (failed(e))
+        json_doc_release(doc);
+    return e;
+}
+
+// An empty key was left to the hub to make.
+static bool key_echoed(const struct json *keys, const char *name, const struct secret *key)
+{
+    uint8_t bytes[SECRET_MAX];
+    size_t len = 0;
+    if (key->len == 0)
+        return true;
+    bool same = b64_decode(json_as_string(json_get(keys, name)), bytes, sizeof bytes, &len) &&
+                bytes_equal_ct(slice_of(bytes, len), secret_slice(key));
+    bytes_wipe(bytes, sizeof bytes);
+    return same;
+}
+
+static bool thumbprint_echoed(const struct json *thumbprints, const char *name, struct slice thumbprint)
+{
+    return slice_equal_nocase(json_as_string(json_get(thumbprints, name)), thumbprint);
+}
+
+static bool credentials_echoed(const struct json *authentication, const struct hub_identity *identity)
+{
+    struct slice type = json_as_string(json_get(authentication, "type"));
+    if (!slice_equal_nocase(type, name_of(&hub_authentication_names, identity->authentication)))
+        return false;
+    const struct json *keys = json_get(authentication, "symmetricKey");
+    const struct json *thumbprints = json_get(authentication, "x509Thumbprint");
+    if (identity->authentication == HUB_AUTH_SAS)
+        return key_echoed(keys, "primaryKey", &identity->primary_key) &&
+               key_echoed(keys, "secondaryKey", &identity->secondary_key);
+    if (identity->authentication == HUB_AUTH_SELF_SIGNED)
+        return thumbprint_echoed(thumbprints, "primaryThumbprint", identity->primary_thumbprint) &&
+               thumbprint_echoed(thumbprints, "secondaryThumbprint", identity->secondary_thumbprint);
+    return true;
+}
+
+struct err azure_identity_check(struct slice answer, const struct hub_identity *identity, struct why *why)
+{
+    struct json_doc doc = {0};
+    TRY(read_answer(answer, identity->device_id, &doc, why));
+    struct err e = OK;
+    if (!credentials_echoed(json_get(json_root(&doc), "authentication"), identity))
+        e = why_fail(why, ERR_HUB_REFUSED, "the hub did not keep the credentials that it was given");
+    json_doc_release(&doc);
+    return e;
+}
+
+struct err azure_twin_check(struct slice answer, struct slice device_id, struct why *why)
+{
+    struct json_doc doc = {0};
+    TRY(read_answer(answer, device_id, &doc, why));
+    json_doc_release(&doc);
+    return OK;
+}
+
+// --- adopting
+// ----------------------------------------------------------------------------------------------------------
+
+// It goes into a header: only what an entity tag may hold (RFC 9110 8.8.3).
+static struct err take_etag(struct slice text, struct buf *etag, struct why *why)
+{
+    bool good = text.len <= ETAG_LONGEST;
+    for (size_t i = 0; i < text.len && good; i++)
+        good = text.at[i] > 0x20 && text.at[i] < 0x7f && text.at[i] != '"';
+    if (!good)
+        return why_fail(why, ERR_HUB_UNAVAILABLE, "the hub's answer makes no sense: its etag is none");
+    buf_bytes(etag, text);
+    return buf_err(etag);
+}
+
+static void write_adopted(struct buf *out, const struct json *had, const struct hub_identity *identity)
+{
+    struct json_writer w;
+    json_begin(&w, out);
+    json_object_open(&w);
+    for (struct json_each m = json_each(had); json_next(&m);) {
+        if (slice_equal(m.key, SLICE("authentication")) || slice_equal(m.key, SLICE("capabilities")))
+            continue;
+        json_key_slice(&w, m.key);
+        json_node(&w, m.value);
+    }
+    write_authentication(&w, identity);
+    write_capabilities(&w, json_get(had, "capabilities"), identity);
+    json_object_close(&w);
+}
+
+struct err azure_identity_adopt(struct slice answer, const struct hub_identity *identity, struct buf *out,
+                                struct buf *etag, struct why *why)
+{
+    struct json_doc doc = {0};
+    TRY(read_answer(answer, identity->device_id, &doc, why));
+    struct err e = take_etag(json_as_string(json_get(json_root(&doc), "etag")), etag, why);
+    if (!failed(e)) {
+        write_adopted(out, json_root(&doc), identity);
+        e = buf_err(out);
+    }
+    json_doc_release(&doc);
+    return e;
+}
+
+// --- twins
+// -------------------------------------------------------------------------------------------------------------
+
+static void write_section(struct json_writer *w, const char *name, const struct json *section)
+{
+    json_key(w, name);
+    if (json_kind(section) == JSON_KIND_OBJECT) {
+        json_node(w, section);
+        return;
+    }
+    json_object_open(w);
+    json_object_close(w);
+}
+
+struct err azure_twin_write(struct buf *out, struct slice device_id, struct slice twin, struct why *why)
+{
+    struct json_doc doc = {0};
+    struct why detail = {0};
+    if (twin.len > 0 && failed(json_read(twin, answer_limits, &doc, &detail)))
+        return why_fail(why, ERR_HUB_REFUSED, "the initial twin cannot be sent: %.160s", detail.text);
+    const struct json *root = json_root(&doc);
+    struct json_writer w;
+    json_begin(&w, out);
+    json_object_open(&w);
+    json_field_text(&w, "deviceId", device_id);
+    write_section(&w, "tags", json_get(root, "tags"));
+    json_key(&w, "properties");
+    json_object_open(&w);
+    write_section(&w, "desired", json_get(json_get(root, "properties"), "desired"));
+    json_object_close(&w);
+    json_object_close(&w);
+    json_doc_release(&doc);
+    return buf_err(out);
+}
+
+// --- errors
+// ------------------------------------------------------------------------------------------------------------
+
+static bool repeats_key(struct slice body, const struct secret *key)
+{
+    uint8_t room[KEY_TEXT_MAX];
+    struct buf text = {.at = room, .room = sizeof room, .cap = sizeof room};
+    b64_encode(&text, secret_slice(key));
+    bool found = text.len > 0 && slice_find(body, buf_slice(&text)) < body.len;
+    bytes_wipe(room, sizeof room);
+    return found;
+}
+
+struct slice azure_error_text(struct slice body, bool whole, const struct hub_request *request,
+                              struct buf *room)
+{
+    struct json_doc doc = {0};
+    body = slice_trim(body);
+    struct slice text = body;
+    if (body.len == 0 || slice_find(body, SLICE("SharedAccessSignature")) < body.len ||
+        repeats_key(body, &request->identity.primary_key) ||
+        repeats_key(body, &request->identity.secondary_key) || repeats_key(body, &request->hub->policy_key))
+        return (struct slice){0};
+    if (!whole && !failed(json_read(body, answer_limits, &doc, NULL))) {
+        struct slice message = json_as_string(json_get(json_root(&doc), "Message"));
+        text = message.len > 0 ? message : body;
+    }
+    buf_bytes(room, slice_to(text, room->cap - room->len));
+    json_doc_release(&doc);
+    return buf_slice(room);
+}
