@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "hub/azure/azure.h"
 #include "hub/embedded/hub_embedded.h"
+#include "hub/embedded/hub_settings.h"
 #include "json/write.h"
 #include "server/daemon.h"
 #include "server/files.h"
@@ -21,7 +23,6 @@ static void write_status(void *context, struct json_writer *w)
         {"https", config->https_address, daemon->https_port},
         {"mqtt", config->mqtt_address, daemon->mqtt_port},
     };
-    json_key(w, "listeners");
     json_array_open(w);
     for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
         json_object_open(w);
@@ -31,14 +32,50 @@ static void write_status(void *context, struct json_writer *w)
         json_object_close(w);
     }
     json_array_close(w);
-    json_field_number(w, "uptimeSeconds",
-                      (clock_monotonic_us(&daemon->clock) - daemon->started_us) / 1000000);
 }
 
-static void count_hub(void *context, struct slice host, uint64_t *telemetry, uint64_t *connected)
+static void count_hub(void *context, struct slice host, int64_t *telemetry, int64_t *connected)
 {
     const struct daemon *daemon = ((struct worker *)context)->daemon;
-    embedded_counts(daemon->peers, daemon->worker_count, host, telemetry, connected);
+    uint64_t messages = 0;
+    uint64_t devices = 0;
+    embedded_counts(daemon->peers, daemon->worker_count, host, &messages, &devices);
+    *telemetry = (int64_t)messages;
+    *connected = (int64_t)devices;
+}
+
+static void write_key(struct json_writer *w, const char *name, const struct secret *key)
+{
+    char text[2 * SECRET_MAX];
+    struct buf out = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};
+    b64_encode(&out, secret_slice(key));
+    json_field_text(w, name, buf_slice(&out));
+    bytes_wipe(text, sizeof text);
+}
+
+static struct err write_hub_policies(void *context, struct slice document, struct json_writer *w, struct why *why)
+{
+    (void)context;
+    struct arena arena = arena_capped(1 << 20);
+    struct hub_settings settings = {0};
+    arena.wipe = true;
+    struct err e = hub_settings_read(&arena, document, &settings, why);
+    json_array_open(w);
+    for (size_t i = 0; i < settings.policy_count && !failed(e); i++) {
+        const struct policy *policy = &settings.policies[i];
+        struct buf rights = buf_capped(256);
+        hub_rights_write(&rights, policy->rights);
+        json_object_open(w);
+        json_field_text(w, "keyName", policy->name);
+        write_key(w, "primaryKey", &policy->primary);
+        write_key(w, "secondaryKey", &policy->secondary);
+        json_field_text(w, "rights", buf_slice(&rights));
+        json_object_close(w);
+        buf_release(&rights);
+    }
+    json_array_close(w);
+    arena_release(&arena);
+    return e;
 }
 
 static void settings_changed(void *context, struct directory_wait *wait)
@@ -129,6 +166,8 @@ static struct err make_apis(struct worker *w)
         .settings_changed = settings_changed,
         .status = write_status,
         .hub_counts = count_hub,
+        .hub_policies = write_hub_policies,
+        .version = USHER_VERSION,
         .context = w,
     };
     return control_api_new(&control, &w->control);
