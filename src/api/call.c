@@ -1,6 +1,7 @@
 // Routes, admits and steps through operators' calls.
 #include "api/call.h"
 
+#include "api/media.h"
 #include "domain/identifier.h"
 
 static bool path_fits(const struct call_route *route, const struct exchange *x,
@@ -40,17 +41,6 @@ static struct err find_route(const struct call_area *area, struct call *call)
     return e;
 }
 
-static struct err check_media(const struct http_request *request, struct why *why)
-{
-    struct slice coding = http_header(request, SLICE("Content-Encoding"));
-    struct slice type = http_header(request, SLICE("Content-Type"));
-    if (coding.len > 0 && !slice_equal_nocase(coding, SLICE("identity")))
-        return why_fail(why, ERR_MEDIA_TYPE, "send the body without Content-Encoding");
-    if (type.len > 0 && !slice_starts_with_nocase(type, SLICE("application/json")))
-        return why_fail(why, ERR_MEDIA_TYPE, "send the body as Content-Type: application/json");
-    return OK;
-}
-
 static struct err read_body(struct call *call)
 {
     const struct http_request *request = &call->x->request;
@@ -61,8 +51,7 @@ static struct err read_body(struct call *call)
         return FAIL(ERR_LENGTH_REQUIRED);
     if (body == CALL_BODY_IGNORED || (body == CALL_BODY_OPTIONAL && slice_empty(slice_trim(request->body))))
         return OK;
-    if (request->body.len > 0)
-        TRY(check_media(request, &call->why));
+    TRY(media_check(request, &call->why));
     return json_read(request->body, JSON_LIMITS_DEFAULT, &call->body, &call->why);
 }
 
@@ -74,9 +63,6 @@ static void end(struct call *call, struct err e)
     json_doc_release(&call->body);
     arena_release(&call->scratch);
     directory_release(call->held);
-    // who may look and finds nothing has been refused nothing: no line for it
-    x->logged = x->logged || (call->admitted && err_info(e)->class == ERR_CLASS_ABSENT &&
-                              x->request.method == HTTP_METHOD_GET);
     if (failed(e))
         exchange_refuse(x, e, &why);
     else
@@ -117,8 +103,7 @@ void call_begin(const struct call_area *area, struct exchange *x)
     struct err e = find_route(area, call);
     if (!failed(e))
         e = area->admit(call);
-    call->admitted = !failed(e);
-    if (call->admitted)
+    if (!failed(e))
         e = read_body(call);
     if (failed(e))
         end(call, e);

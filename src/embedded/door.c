@@ -62,7 +62,8 @@ static void log_decision(const struct session *s, const char *event, struct err 
 
 static void refuse(struct session *s, struct err e, const struct why *why)
 {
-    log_decision(s, "hub.connect_refused", e, why);
+    if (mqtt_link_may_log(s->link))
+        log_decision(s, "hub.connect_refused", e, why);
     enum err_class class = err_info(e)->class;
     bool ours = class == ERR_CLASS_BUSY || class == ERR_CLASS_FAULT;
     mqtt_link_refuse_quietly(s->link, ours ? e : FAIL(ERR_HUB_CALLER));

@@ -89,6 +89,11 @@ static void refuse_late(struct poll_timer *timer)
     run_free(run);
 }
 
+static bool may_log_stranger(const struct flow *flow)
+{
+    return flow->ports.may_log == NULL || flow->ports.may_log(flow->ports.may_log_context);
+}
+
 enum step_result run_refuse(struct run *run, struct err e)
 {
     if (run->submitting) {
@@ -98,7 +103,9 @@ enum step_result run_refuse(struct run *run, struct err e)
             return STEP_WAITS;
     }
     struct flow_outcome outcome = {.result = e, .why = run->why};
-    run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
+    bool proven = run->decision.enrollment != NULL; // an enrollment speaks for the device only then
+    if (proven || run->resumed || may_log_stranger(run->flow))
+        run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
     answer(run, &outcome);
     return STEP_ENDS;
 }

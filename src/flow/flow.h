@@ -76,6 +76,10 @@ struct flow_ports {
     const struct log *log;
     struct directory *directory;
     struct poller *poller;
+    // Asked before a line about a device that has not proved who it is: false when there were enough this second
+    // (threats A10). NULL: all are written.
+    bool (*may_log)(void *context);
+    void *may_log_context;
 };
 
 // The ports outlive the flow.

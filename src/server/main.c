@@ -1,6 +1,7 @@
 // usherd: reads its arguments, runs the daemon until it is told to stop.
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,10 +149,14 @@ static int read_options(struct options *o, int argc, char **argv)
     return 1 + EXIT_USAGE;
 }
 
-// Keys must not end up in a core file, and each connection needs a descriptor.
-static void harden(const struct config *config)
+// Keys must not end up in a core file, and each connection needs a descriptor. Each connection also takes and gives back
+// some 30 KB, so the heap keeps a little more room than it is born to, instead of asking the kernel each time.
+static void prepare_process(const struct config *config)
 {
+    enum { HEAP_KEEP = 4 << 20, HEAP_STEP = 256 << 10 };
     (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEEP);
+    (void)mallopt(M_TOP_PAD, HEAP_STEP);
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         rlim_t wanted = (rlim_t)config->max_connections + 256;
@@ -208,7 +213,7 @@ static int run(struct options *o, struct dev *dev)
             (void)printf("%s is right\n", o->config_file);
         return failed(e) ? EXIT_USAGE : EXIT_SUCCESS;
     }
-    harden(&o->config);
+    prepare_process(&o->config);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

@@ -83,6 +83,11 @@ static void settings_changed(void *context, struct directory_wait *wait)
     daemon_settings_changed(context, wait);
 }
 
+static bool may_log(void *context)
+{
+    return loop_may_log(((struct worker *)context)->loop);
+}
+
 static struct err make_flow(struct worker *w)
 {
     struct daemon *d = w->daemon;
@@ -102,6 +107,8 @@ static struct err make_flow(struct worker *w)
         .log = &d->log,
         .directory = w->directory,
         .poller = loop_poller(w->loop),
+        .may_log = may_log,
+        .may_log_context = w,
     };
     return flow_new(&settings, &ports, &w->flow);
 }
@@ -273,7 +280,9 @@ static void stop_here(struct mail *mail)
     listener_free(w->https_listener);
     listener_free(w->mqtt_listener);
     listener_free(w->control_listener);
-    w->stopping = 2;
+    w->stopping = 4;
+    http_front_stop(w->https, became_idle, w);
+    http_front_stop(w->local, became_idle, w);
     flow_stop(w->flow, became_idle, w);
     embedded_stop(w->embedded, became_idle, w);
 }
