@@ -63,9 +63,6 @@ static void end(struct call *call, struct err e)
     json_doc_release(&call->body);
     arena_release(&call->scratch);
     directory_release(call->held);
-    // who may look and finds nothing has been refused nothing: no line for it
-    x->logged = x->logged || (call->admitted && err_info(e)->class == ERR_CLASS_ABSENT &&
-                              x->request.method == HTTP_METHOD_GET);
     if (failed(e))
         exchange_refuse(x, e, &why);
     else
@@ -106,8 +103,7 @@ void call_begin(const struct call_area *area, struct exchange *x)
     struct err e = find_route(area, call);
     if (!failed(e))
         e = area->admit(call);
-    call->admitted = !failed(e);
-    if (call->admitted)
+    if (!failed(e))
         e = read_body(call);
     if (failed(e))
         end(call, e);

@@ -61,7 +61,6 @@ struct call {
     // private
     size_t step;
     bool waiting;
-    bool admitted;
 };
 
 // Handles an exchange by the area's table.

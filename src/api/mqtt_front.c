@@ -11,6 +11,7 @@ enum {
     DECIDE_MS = 30000,
     KEEP_ALIVE_MAX_S = 1767, // also for clients that ask for none (service-api H.4)
     CLOSE_MS = 2000,
+    OWED_MAX = 4,
 };
 
 struct mqtt_front {
@@ -31,6 +32,8 @@ struct mqtt_link {
     int64_t keep_alive_ms;
     int64_t expires_us; // monotonic; 0: never
     uint16_t next_packet_id;
+    uint16_t owed[OWED_MAX]; // packet IDs whose PUBACK travels with the door's answer
+    size_t owed_count;
 };
 
 // ---- what doors may do -----------------------------------------------------------------------------------------------------------
@@ -161,6 +164,21 @@ void mqtt_link_expires(struct mqtt_link *link, int64_t at_us)
         arm(link);
 }
 
+static void write_owed(struct mqtt_link *link)
+{
+    for (size_t i = 0; i < link->owed_count; i++)
+        mqtt_encode_puback(conn_output(link->conn), link->owed[i]);
+    link->owed_count = 0;
+}
+
+void mqtt_link_acknowledge(struct mqtt_link *link)
+{
+    if (link->state != LINK_OPEN || link->owed_count == 0)
+        return;
+    write_owed(link);
+    conn_flush(link->conn);
+}
+
 bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice payload, uint8_t qos)
 {
     if (link->state != LINK_OPEN)
@@ -171,6 +189,7 @@ bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice 
         publish.packet_id = link->next_packet_id;
     }
     struct buf *out = conn_output(link->conn);
+    write_owed(link);
     mqtt_encode_publish(out, &publish);
     if (failed(buf_err(out))) {
         struct why why = {"the peer does not read what it is sent"};
@@ -227,10 +246,14 @@ static void publish_arrived(struct mqtt_link *link, const struct mqtt_publish *p
         mqtt_link_close(link, why_fail(&why, ERR_PROTOCOL, "QoS 2 is not spoken"), &why);
         return;
     }
-    if (publish->qos == 1) // before whatever the door answers: C# takes nothing else (device-protocol 2.3)
+    // before whatever the door answers: C# takes nothing else (device-protocol 2.3)
+    if (publish->qos == 1 && link->door->answers_publishes && link->owed_count < OWED_MAX)
+        link->owed[link->owed_count++] = publish->packet_id;
+    else if (publish->qos == 1)
         mqtt_encode_puback(out, publish->packet_id);
     if (link->door->publish(link->session, publish))
         return;
+    link->owed_count = 0;
     if (link->state == LINK_OPEN && out->len > before)
         out->len = before; // what is not taken is not acknowledged
     mqtt_link_close(link, why_fail(&why, ERR_PROTOCOL, "nothing listens to the topic \"%.*s\"", SLICE_ARG(publish->topic)),

@@ -90,6 +90,8 @@ enum step_result step_intend(struct run *run)
     struct err e = record_begin(run);
     if (failed(e))
         return run_refuse(run, e);
+    // an earlier operation to the same hub may have got there
+    run->may_be_there |= slice_equal_nocase(run->record.intended_hub, decision->hub->host);
     run->record.status = STATUS_ASSIGNING;
     run->record.intended_hub = decision->hub->host;
     run->record.intended_device_id = decision->device_id;
@@ -102,6 +104,7 @@ enum step_result step_intend(struct run *run)
 static void carried_out(struct hub_request *request)
 {
     struct run *run = request->context;
+    run->may_be_there |= request->left_there || request->result.code == ERR_HUB_UNAVAILABLE;
     if (request->result.code != ERR_HUB_UNAVAILABLE) {
         run->failure = request->result;
         run->why = request->why;
@@ -212,14 +215,13 @@ static void record_failure(struct run *run)
 
 enum step_result step_record(struct run *run)
 {
-    bool unknown_outcome = run->failure.code == ERR_HUB_UNAVAILABLE;
     if (failed(run->failure)) {
         run->record.status = STATUS_FAILED;
         record_failure(run);
     } else {
         record_assigned(run);
     }
-    if (!unknown_outcome)
+    if (!failed(run->failure) || !run->may_be_there)
         record_no_intention(run);
     return put(run, recorded);
 }
@@ -323,6 +325,7 @@ static void intention_loaded(struct store_request *request)
         run->record = *prior;
         run->held = prior->etag;
         run->intended = true;
+        run->may_be_there = true;
         e = decide_resume(&run->admission, &run->request.arena, &run->decision, &run->trace, &run->why);
     }
     if (!failed(e)) {

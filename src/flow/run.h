@@ -22,6 +22,7 @@ struct run {
     bool submitting; // within flow_submit: nobody may be called back yet
     bool sleeping;   // waits for its timer
     bool intended;   // the intent is durable
+    bool may_be_there; // whatever comes of it, the hub may hold the identity: the record must go on naming it
     uint64_t held;   // etag of the registration as the store holds it; 0: it holds none
     int64_t started_us;      // monotonic
     int64_t answer_by_us;    // monotonic: a register call is answered by then; 0 when nobody waits
