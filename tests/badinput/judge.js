@@ -70,4 +70,4 @@ async function noGrowth(server, work) {
   return value;
 }
 
-module.exports = { oneLogLine, GoodDevice, noGrowth, roomFor };
+module.exports = { canary, oneLogLine, GoodDevice, noGrowth, roomFor };

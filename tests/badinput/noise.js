@@ -11,7 +11,7 @@ const usherd = require('../lib/usherd');
 const { API, mustUsher, overHttps } = require('../lib/control');
 const { openTcp } = require('../lib/peer');
 const { inParallel } = require('../lib/pool');
-const { GoodDevice } = require('./judge');
+const { GoodDevice, canary } = require('./judge');
 const { until } = require('../lib/wait');
 
 const LIMIT = 5; // lines a second
@@ -60,6 +60,7 @@ function noises(server, id) {
 
 async function flood(report, server, good, owner) {
   const all = Object.values(noises(server, good.id)).flatMap((noise) => Array.from({ length: EACH }, () => noise));
+  await canary(server, server.log.mark()); // what was logged before has come
   const mark = server.log.mark();
   const ownerToken = sas.policyToken({ host: 'localhost', policy: owner.SharedAccessKeyName, key: owner.SharedAccessKey });
   const known = async () => {
