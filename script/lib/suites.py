@@ -228,7 +228,7 @@ def main():
     if failures:
         print("== failed")
     for text in failures:
-        print(f"not ok {text}")
+        print(f"not ok {text}" if len(text) <= 300 else f"not ok {text[:300]}… (the log has all of it)")
     print(counts(sum(t.passed for t in tallies), len(failures), sum(t.skipped for t in tallies)), flush=True)
     return 1 if failures else 0
 

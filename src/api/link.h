@@ -30,6 +30,9 @@ struct mqtt_door {
     void (*unsubscribe)(void *session, struct slice filter);
     // The link is gone or going: forget it. Called once for each session that connect returned.
     void (*closed)(void *session);
+    // Every publish of the device is answered by one of ours (or by mqtt_link_acknowledge), so its PUBACK travels with
+    // that answer: one record and one write less.
+    bool answers_publishes;
     void *context;
 };
 
@@ -49,10 +52,14 @@ void mqtt_link_refuse_quietly(struct mqtt_link *link, struct err e);
 void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e, const struct why *why);
 // PUBLISH with this QoS (0 or 1). False when the peer reads too slowly: the link is being closed.
 bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice payload, uint8_t qos);
+// The PUBACKs that wait for an answer, when there will be none.
+void mqtt_link_acknowledge(struct mqtt_link *link);
 // Closes after what was written is out, with one log line when e is an error.
 void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why);
 uint64_t mqtt_link_connection(const struct mqtt_link *link); // for logs
 struct slice mqtt_link_peer(const struct mqtt_link *link);   // for logs
 const struct log *mqtt_link_log(const struct mqtt_link *link);
+// To be asked before a line about a link that is not accepted yet: of strangers only so many a second are written.
+bool mqtt_link_may_log(const struct mqtt_link *link);
 // Closes the link at this time (monotonic, microseconds) whatever happens, as an expired token does; 0: never.
 void mqtt_link_expires(struct mqtt_link *link, int64_t at_us);

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "net/conn.h"
+#include "net/loop.h"
 
 enum {
     CONNECT_MS = 5000, // until the CONNECT is whole (threats A2)
     DECIDE_MS = 30000,
     KEEP_ALIVE_MAX_S = 1767, // also for clients that ask for none (service-api H.4)
     CLOSE_MS = 2000,
+    OWED_MAX = 4,
 };
 
 struct mqtt_front {
@@ -30,6 +32,8 @@ struct mqtt_link {
     int64_t keep_alive_ms;
     int64_t expires_us; // monotonic; 0: never
     uint16_t next_packet_id;
+    uint16_t owed[OWED_MAX]; // packet IDs whose PUBACK travels with the door's answer
+    size_t owed_count;
 };
 
 // ---- what doors may do -----------------------------------------------------------------------------------------------------------
@@ -104,10 +108,17 @@ void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet)
     conn_resume(link->conn);
 }
 
+bool mqtt_link_may_log(const struct mqtt_link *link)
+{
+    return link->state == LINK_OPEN || loop_may_log(link->front->settings.loop);
+}
+
 static void log_link(struct mqtt_link *link, const char *event, struct slice registration_id, struct err e,
                      const struct why *why)
 {
     struct log_line line;
+    if (!mqtt_link_may_log(link))
+        return;
     log_begin(&line, link->front->settings.log, err_info(e)->level, event);
     log_text(&line, LOG_registrationId, registration_id);
     log_text(&line, LOG_protocol, SLICE("mqtt"));
@@ -153,6 +164,21 @@ void mqtt_link_expires(struct mqtt_link *link, int64_t at_us)
         arm(link);
 }
 
+static void write_owed(struct mqtt_link *link)
+{
+    for (size_t i = 0; i < link->owed_count; i++)
+        mqtt_encode_puback(conn_output(link->conn), link->owed[i]);
+    link->owed_count = 0;
+}
+
+void mqtt_link_acknowledge(struct mqtt_link *link)
+{
+    if (link->state != LINK_OPEN || link->owed_count == 0)
+        return;
+    write_owed(link);
+    conn_flush(link->conn);
+}
+
 bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice payload, uint8_t qos)
 {
     if (link->state != LINK_OPEN)
@@ -163,6 +189,7 @@ bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice 
         publish.packet_id = link->next_packet_id;
     }
     struct buf *out = conn_output(link->conn);
+    write_owed(link);
     mqtt_encode_publish(out, &publish);
     if (failed(buf_err(out))) {
         struct why why = {"the peer does not read what it is sent"};
@@ -182,6 +209,10 @@ static void connect_arrived(struct mqtt_link *link, const struct mqtt_connect *c
     if (connect->unsupported_level) {
         mqtt_link_refuse(link, why_fail(&why, ERR_PROTOCOL, "MQTT level %u; only 3.1.1 (4) is spoken", connect->level),
                          &why);
+        return;
+    }
+    if (connect->client_id.len == 0 && !connect->clean_session) { // MQTT-3.1.3-8
+        mqtt_link_refuse(link, why_fail(&why, ERR_INVALID, "a session to keep needs a client ID"), &why);
         return;
     }
     for (size_t i = 0; i < front->door_count && link->door == NULL; i++) {
@@ -215,10 +246,14 @@ static void publish_arrived(struct mqtt_link *link, const struct mqtt_publish *p
         mqtt_link_close(link, why_fail(&why, ERR_PROTOCOL, "QoS 2 is not spoken"), &why);
         return;
     }
-    if (publish->qos == 1) // before whatever the door answers: C# takes nothing else (device-protocol 2.3)
+    // before whatever the door answers: C# takes nothing else (device-protocol 2.3)
+    if (publish->qos == 1 && link->door->answers_publishes && link->owed_count < OWED_MAX)
+        link->owed[link->owed_count++] = publish->packet_id;
+    else if (publish->qos == 1)
         mqtt_encode_puback(out, publish->packet_id);
     if (link->door->publish(link->session, publish))
         return;
+    link->owed_count = 0;
     if (link->state == LINK_OPEN && out->len > before)
         out->len = before; // what is not taken is not acknowledged
     mqtt_link_close(link, why_fail(&why, ERR_PROTOCOL, "nothing listens to the topic \"%.*s\"", SLICE_ARG(publish->topic)),

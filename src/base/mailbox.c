@@ -31,11 +31,14 @@ void mailbox_post(struct mailbox *box, struct mail *mail)
         box->last->next = mail;
     box->last = mail;
     box->count++;
-    if (first && box->wake == NULL)
+    // once the lock is open the owner may take the mail and destroy the box
+    void (*wake)(void *context) = first ? box->wake : NULL;
+    void *context = box->context;
+    if (first && wake == NULL)
         pthread_cond_signal(&box->arrived);
     pthread_mutex_unlock(&box->lock);
-    if (first && box->wake != NULL)
-        box->wake(box->context);
+    if (wake != NULL)
+        wake(context);
 }
 
 static struct mail *take_locked(struct mailbox *box)

@@ -73,18 +73,15 @@ struct err cli_delete(struct cli *cli, struct slice target, struct why *why)
     return OK;
 }
 
-struct err cli_put(struct cli *cli, struct slice target, struct buf *body, struct slice if_match,
-                   struct reply *reply, struct why *why)
+struct err cli_put(struct cli *cli, const struct control_request *how, struct buf *body, struct reply *reply,
+                   struct why *why)
 {
+    struct control_request request = *how;
+    request.method = SLICE("PUT");
+    request.body = buf_slice(body);
     struct err e = buf_err(body);
     if (!failed(e))
-        e = cli_ask(cli,
-                    &(struct control_request){.method = SLICE("PUT"),
-                                              .target = target,
-                                              .if_match = if_match,
-                                              .create_only = slice_empty(if_match),
-                                              .body = buf_slice(body)},
-                    reply, why);
+        e = cli_ask(cli, &request, reply, why);
     bytes_wipe(body->at, body->room);
     buf_release(body);
     return e;

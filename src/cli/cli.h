@@ -53,10 +53,10 @@ struct err cli_ask(struct cli *cli, const struct control_request *request, struc
 struct err cli_get(struct cli *cli, struct slice target, struct reply *reply, struct why *why);
 struct err cli_post(struct cli *cli, struct slice target, struct reply *reply, struct why *why);
 struct err cli_delete(struct cli *cli, struct slice target, struct why *why);
-// PUT of a JSON body, which is wiped and released here, whatever happens. if_match: the ETag that the record
-// must have, or "*"; empty when it must not be there yet.
-struct err cli_put(struct cli *cli, struct slice target, struct buf *body, struct slice if_match,
-                   struct reply *reply, struct why *why);
+// PUT of a JSON body, which is wiped and released here, whatever happens. `how` says where and on which
+// condition; its method and body are set here.
+struct err cli_put(struct cli *cli, const struct control_request *how, struct buf *body, struct reply *reply,
+                   struct why *why);
 
 // A path from literal and variable segments, made in the arena: "enrollments", id becomes
 // /enrollments/{id percent-encoded}. `tail` (may be NULL) follows as it is.
@@ -81,7 +81,8 @@ void cli_raw(struct cli *cli, struct slice body);
 // --json one array.
 struct cli_column {
     const char *heading;
-    const char *path; // into the record, for cli_text
+    const char *path;   // into the record, for cli_text
+    const char *absent; // shown when the record does not say; NULL: nothing
 };
 struct err cli_query(struct cli *cli, struct slice target, struct slice query, size_t top,
                      const struct cli_column *columns, size_t column_count, struct why *why);
@@ -119,5 +120,5 @@ extern const struct cli_option cli_common_options[];
 
 // The program without its process: reads the command line, runs the verb, leaves output in cli->out and one
 // line about what went wrong in `trouble`. Returns the exit code: 0, 1 refused or failed, 2 usage.
-int cli_run(struct cli *cli, int argc, char *const *argv, struct buf *trouble);
+int cli_run(struct cli *cli, int argc, const char *const *argv, struct buf *trouble);
 void cli_release(struct cli *cli);

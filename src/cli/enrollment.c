@@ -10,33 +10,35 @@ static const struct enrollment_kind group = {
     .path = "enrollmentGroups", .id_member = "enrollmentGroupId", .word = "enrollment group"};
 
 static const struct cli_column fields[] = {
-    {"registration ID", "registrationId"},
-    {"group", "enrollmentGroupId"},
-    {"device ID", "deviceId"},
-    {"attestation", "attestation.type"},
-    {"primary key", "attestation.symmetricKey.primaryKey"},
-    {"secondary key", "attestation.symmetricKey.secondaryKey"},
-    {"provisioning", "provisioningStatus"},
-    {"allocation", "allocationPolicy"},
-    {"hubs", "iotHubs"},
-    {"IoT Edge", "capabilities.iotEdge"},
-    {"tags", "initialTwin.tags"},
-    {"desired", "initialTwin.properties.desired"},
-    {"registration", "registrationState.status"},
-    {"assigned hub", "registrationState.assignedHub"},
-    {"created", "createdDateTimeUtc"},
-    {"updated", "lastUpdatedDateTimeUtc"},
-    {"etag", "etag"},
+    {"registration ID", "registrationId", NULL},
+    {"group", "enrollmentGroupId", NULL},
+    {"device ID", "deviceId", NULL},
+    {"attestation", "attestation.type", NULL},
+    {"primary key", "attestation.symmetricKey.primaryKey", NULL},
+    {"secondary key", "attestation.symmetricKey.secondaryKey", NULL},
+    {"provisioning", "provisioningStatus", "enabled"},
+    {"allocation", "allocationPolicy", NULL},
+    {"hubs", "iotHubs", NULL},
+    {"IoT Edge", "capabilities.iotEdge", NULL},
+    {"tags", "initialTwin.tags", NULL},
+    {"desired", "initialTwin.properties.desired", NULL},
+    {"registration", "registrationState.status", NULL},
+    {"assigned hub", "registrationState.assignedHub", NULL},
+    {"created", "createdDateTimeUtc", NULL},
+    {"updated", "lastUpdatedDateTimeUtc", NULL},
+    {"etag", "etag", NULL},
 };
 static const struct cli_column individual_columns[] = {
-    {"REGISTRATION ID", "registrationId"}, {"DEVICE ID", "deviceId"},
-    {"ATTESTATION", "attestation.type"},   {"PROVISIONING", "provisioningStatus"},
-    {"ALLOCATION", "allocationPolicy"},    {"UPDATED", "lastUpdatedDateTimeUtc"},
+    {"REGISTRATION ID", "registrationId", NULL}, {"DEVICE ID", "deviceId", NULL},
+    {"ATTESTATION", "attestation.type", NULL},   {"PROVISIONING", "provisioningStatus", "enabled"},
+    {"ALLOCATION", "allocationPolicy", NULL},    {"UPDATED", "lastUpdatedDateTimeUtc", NULL},
 };
 static const struct cli_column group_columns[] = {
-    {"GROUP", "enrollmentGroupId"},         {"ATTESTATION", "attestation.type"},
-    {"PROVISIONING", "provisioningStatus"}, {"ALLOCATION", "allocationPolicy"},
-    {"UPDATED", "lastUpdatedDateTimeUtc"},
+    {"GROUP", "enrollmentGroupId", NULL},
+    {"ATTESTATION", "attestation.type", NULL},
+    {"PROVISIONING", "provisioningStatus", "enabled"},
+    {"ALLOCATION", "allocationPolicy", NULL},
+    {"UPDATED", "lastUpdatedDateTimeUtc", NULL},
 };
 
 static const struct enrollment_kind *kind_of(const struct cli_args *args)
@@ -63,7 +65,7 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
     struct buf body = buf_capped(256 * 1024);
     enrollment_write_new(&body, kind_of(args), args);
     struct reply reply;
-    TRY(cli_put(cli, target, &body, (struct slice){0}, &reply, why));
+    TRY(cli_put(cli, &(struct control_request){.target = target, .create_only = true}, &body, &reply, why));
     return print_reply(cli, &reply);
 }
 
@@ -112,7 +114,7 @@ static struct err change(struct cli *cli, const struct cli_args *args, struct wh
         buf_release(&body);
         return e;
     }
-    TRY(cli_put(cli, target, &body, etag, &reply, why));
+    TRY(cli_put(cli, &(struct control_request){.target = target, .if_match = etag}, &body, &reply, why));
     return print_reply(cli, &reply);
 }
 

@@ -26,9 +26,11 @@ void help_options(struct buf *out, const struct cli_option *options)
 void help_verb(struct buf *out, const struct cli_verb *verb, const struct cli_option *common)
 {
     help_usage(out, verb);
-    buf_printf(out, "\n%s\n\n", verb->help);
+    buf_printf(out, "\n%s\n", verb->help);
+    if (verb->options != NULL || common != NULL)
+        buf_u8(out, '\n');
     help_options(out, verb->options);
-    if (verb->options != NULL)
+    if (verb->options != NULL && common != NULL)
         buf_text(out, "\nCommon options:\n");
     help_options(out, common);
 }

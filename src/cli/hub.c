@@ -2,34 +2,30 @@
 #include "cli/cli.h"
 
 static const struct cli_column link_columns[] = {
-    {"HUB", "name"},
-    {"WEIGHT", "allocationWeight"},
-    {"ALLOCATE", "applyAllocationPolicy"},
-    {"EMBEDDED", "embedded"},
-    {"CONNECTION STRING", "connectionString"},
+    {"HUB", "name", NULL},
+    {"WEIGHT", "allocationWeight", "1"},
+    {"ALLOCATE", "applyAllocationPolicy", "yes"},
+    {"EMBEDDED", "embedded", NULL},
+    {"CONNECTION STRING", "connectionString", NULL},
 };
 static const struct cli_column link_fields[] = {
-    {"hub", "name"},
-    {"weight", "allocationWeight"},
-    {"allocate", "applyAllocationPolicy"},
-    {"embedded", "embedded"},
-    {"connection string", "connectionString"},
+    {"hub", "name", NULL},
+    {"weight", "allocationWeight", "1"},
+    {"allocate", "applyAllocationPolicy", "yes"},
+    {"embedded", "embedded", NULL},
+    {"connection string", "connectionString", NULL},
 };
 static const struct cli_column count_columns[] = {
-    {"HUB", "name"},
-    {"DEVICES", "totalDeviceCount"},
-    {"ENABLED", "enabledDeviceCount"},
-    {"DISABLED", "disabledDeviceCount"},
-    {"CONNECTED", "connectedDeviceCount"},
-    {"TELEMETRY", "telemetryMessageCount"},
+    {"HUB", "name", NULL},
+    {"DEVICES", "totalDeviceCount", NULL},
+    {"CONNECTED", "connectedDeviceCount", NULL},
+    {"TELEMETRY", "telemetryMessageCount", NULL},
 };
 static const struct cli_column count_fields[] = {
-    {"hub", "name"},
-    {"devices", "totalDeviceCount"},
-    {"enabled", "enabledDeviceCount"},
-    {"disabled", "disabledDeviceCount"},
-    {"connected", "connectedDeviceCount"},
-    {"telemetry messages", "telemetryMessageCount"},
+    {"hub", "name", NULL},
+    {"devices", "totalDeviceCount", NULL},
+    {"connected", "connectedDeviceCount", NULL},
+    {"telemetry messages", "telemetryMessageCount", NULL},
 };
 
 static struct err print_link(struct cli *cli, struct reply *reply)
@@ -67,7 +63,7 @@ static struct err link_hub(struct cli *cli, const struct cli_args *args, struct 
         json_field_number(&w, "allocationWeight", (int64_t)weight);
     json_object_close(&w);
     struct reply reply;
-    TRY(cli_put(cli, target, &body, (struct slice){0}, &reply, why));
+    TRY(cli_put(cli, &(struct control_request){.target = target}, &body, &reply, why));
     return print_link(cli, &reply);
 }
 
@@ -129,7 +125,7 @@ static const struct cli_option link_options[] = {
 static const struct cli_verb verbs[] = {
     {.name = "hub link",
      .arguments = "HOST",
-     .help = "link a hub to the service",
+     .help = "link a hub to the service, or change how it is linked",
      .options = link_options,
      .run = link_hub},
     {.name = "hub show", .arguments = "HOST", .help = "show a linked hub", .run = show},

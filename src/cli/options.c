@@ -56,12 +56,12 @@ static struct err add_value(struct cli_args *args, const struct cli_option *opti
     if (args->value_count == CLI_VALUES_MAX)
         return why_fail(why, ERR_INVALID, "more than %d options", (int)CLI_VALUES_MAX);
     args->values[args->value_count].option = option;
-    args->values[args->value_count++].value = value;
+    args->values[args->value_count++].value = value.len > 0 ? value : SLICE(""); // at tells "given"
     return OK;
 }
 
 // One option at argv[*at], which starts with "--"; *at moves past it and its value.
-static struct err take_option(int argc, char *const *argv, int *at, const struct cli_option *own,
+static struct err take_option(int argc, const char *const *argv, int *at, const struct cli_option *own,
                               const struct cli_option *common, struct cli_args *args, struct why *why)
 {
     struct slice value = slice_from(slice_text(argv[(*at)++]), 2);
@@ -99,7 +99,7 @@ static struct err refuse_short(const char *word, struct why *why)
     return OK;
 }
 
-struct err options_leading(int argc, char *const *argv, const struct cli_option *common,
+struct err options_leading(int argc, const char *const *argv, const struct cli_option *common,
                            struct cli_args *args, int *at, struct why *why)
 {
     while (*at < argc && is_option(argv[*at]))
@@ -119,7 +119,7 @@ static void count_words(const char *arguments, size_t *least, size_t *most)
     }
 }
 
-struct err options_read(int argc, char *const *argv, int at, const struct cli_verb *verb,
+struct err options_read(int argc, const char *const *argv, int at, const struct cli_verb *verb,
                         const struct cli_option *common, struct cli_args *args, struct why *why)
 {
     size_t least, most;

@@ -51,14 +51,14 @@ struct err args_number(const struct cli_args *args, const char *name, uint64_t m
 
 // Takes the words up to the first that is no option (of `common`) off argv: *at is its index, or argc.
 // ERR_INVALID with why.
-struct err options_leading(int argc, char *const *argv, const struct cli_option *common,
+struct err options_leading(int argc, const char *const *argv, const struct cli_option *common,
                            struct cli_args *args, int *at, struct why *why);
 // Reads the rest of the line, from argv[at], for a verb: its options, the common ones, and its arguments;
 // `--name VALUE` and `--name=VALUE`; after `--` everything is an argument. ERR_INVALID with why.
-struct err options_read(int argc, char *const *argv, int at, const struct cli_verb *verb,
+struct err options_read(int argc, const char *const *argv, int at, const struct cli_verb *verb,
                         const struct cli_option *common, struct cli_args *args, struct why *why);
 
-// "usher enrollment create ID [options]" and its help.
+// "usher enrollment create ID [options]", what it does, its options, and the common ones (NULL: without).
 void help_verb(struct buf *out, const struct cli_verb *verb, const struct cli_option *common);
 // One aligned line per option.
 void help_options(struct buf *out, const struct cli_option *options);

@@ -1,8 +1,8 @@
 // usher policy …: the access policies of a service. Their keys are shown by usher connection-string.
 #include "cli/cli.h"
 
-static const struct cli_column policy_columns[] = {{"POLICY", "keyName"}, {"RIGHTS", "rights"}};
-static const struct cli_column policy_fields[] = {{"policy", "keyName"}, {"rights", "rights"}};
+static const struct cli_column policy_columns[] = {{"POLICY", "keyName", NULL}, {"RIGHTS", "rights", NULL}};
+static const struct cli_column policy_fields[] = {{"policy", "keyName", NULL}, {"rights", "rights", NULL}};
 
 static struct err print_policy(struct cli *cli, struct reply *reply)
 {
@@ -48,7 +48,7 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
     json_object_close(&w);
     buf_release(&rights);
     struct reply reply;
-    TRY(cli_put(cli, target, &body, (struct slice){0}, &reply, why));
+    TRY(cli_put(cli, &(struct control_request){.target = target, .create_only = true}, &body, &reply, why));
     return print_policy(cli, &reply);
 }
 

@@ -2,15 +2,22 @@
 #include "cli/cli.h"
 
 static const struct cli_column fields[] = {
-    {"registration ID", "registrationId"}, {"status", "status"},      {"substatus", "substatus"},
-    {"assigned hub", "assignedHub"},       {"device ID", "deviceId"}, {"error", "errorCode"},
-    {"message", "errorMessage"},           {"payload", "payload"},    {"created", "createdDateTimeUtc"},
-    {"updated", "lastUpdatedDateTimeUtc"}, {"etag", "etag"},
+    {"registration ID", "registrationId", NULL},
+    {"status", "status", NULL},
+    {"substatus", "substatus", NULL},
+    {"assigned hub", "assignedHub", NULL},
+    {"device ID", "deviceId", NULL},
+    {"error", "errorCode", NULL},
+    {"message", "errorMessage", NULL},
+    {"payload", "payload", NULL},
+    {"created", "createdDateTimeUtc", NULL},
+    {"updated", "lastUpdatedDateTimeUtc", NULL},
+    {"etag", "etag", NULL},
 };
 static const struct cli_column columns[] = {
-    {"REGISTRATION ID", "registrationId"}, {"STATUS", "status"},
-    {"ASSIGNED HUB", "assignedHub"},       {"DEVICE ID", "deviceId"},
-    {"UPDATED", "lastUpdatedDateTimeUtc"},
+    {"REGISTRATION ID", "registrationId", NULL}, {"STATUS", "status", NULL},
+    {"ASSIGNED HUB", "assignedHub", NULL},       {"DEVICE ID", "deviceId", NULL},
+    {"UPDATED", "lastUpdatedDateTimeUtc", NULL},
 };
 
 static struct err show(struct cli *cli, const struct cli_args *args, struct why *why)

@@ -50,7 +50,7 @@ void cli_release(struct cli *cli)
 }
 
 // How many words of argv name the verb; 0 when they name another.
-static int words_of(const struct cli_verb *verb, int argc, char *const *argv, int at)
+static int words_of(const struct cli_verb *verb, int argc, const char *const *argv, int at)
 {
     int words = 0;
     struct slice rest = slice_text(verb->name), word;
@@ -64,7 +64,7 @@ static int words_of(const struct cli_verb *verb, int argc, char *const *argv, in
 
 // Moves *at past the words that name the verb. NULL when none does; *group is then the group that the first
 // word names, if one does.
-static const struct cli_verb *find_verb(int argc, char *const *argv, int *at, struct slice *group)
+static const struct cli_verb *find_verb(int argc, const char *const *argv, int *at, struct slice *group)
 {
     for (const struct cli_verb_list *const *list = cli_groups; *list != NULL; list++) {
         for (size_t i = 0; i < (*list)->count; i++) {
@@ -110,7 +110,7 @@ static void help_program(struct buf *out, struct slice group)
         "\nusher VERB --help explains one verb. Exit codes: 0 done, 1 refused or failed, 2 wrong use.\n");
 }
 
-static struct err no_verb(struct cli *cli, int argc, char *const *argv, int at, struct slice group,
+static struct err no_verb(struct cli *cli, int argc, const char *const *argv, int at, struct slice group,
                           const struct cli_args *args, struct why *why)
 {
     bool wants_help = args_has(args, "help");
@@ -122,13 +122,17 @@ static struct err no_verb(struct cli *cli, int argc, char *const *argv, int at, 
     }
     if (at == argc)
         return why_fail(why, ERR_INVALID, "say what to do: usher --help lists the verbs");
-    if (group.len > 0)
+    if (group.len > 0 && at + 1 == argc)
         return why_fail(why, ERR_INVALID, "'%s' needs another word: usher %s --help lists them", argv[at],
                         argv[at]);
+    if (group.len > 0)
+        return why_fail(why, ERR_INVALID, "unknown verb '%s %s': usher %s --help lists them", argv[at],
+                        argv[at + 1], argv[at]);
     return why_fail(why, ERR_INVALID, "unknown verb '%s': usher --help lists them", argv[at]);
 }
 
-static struct err run(struct cli *cli, int argc, char *const *argv, struct cli_args *args, struct why *why)
+static struct err run(struct cli *cli, int argc, const char *const *argv, struct cli_args *args,
+                      struct why *why)
 {
     int at = 1;
     struct slice group = {0};
@@ -159,7 +163,7 @@ static struct err run(struct cli *cli, int argc, char *const *argv, struct cli_a
     return verb->run(cli, args, why);
 }
 
-int cli_run(struct cli *cli, int argc, char *const *argv, struct buf *trouble)
+int cli_run(struct cli *cli, int argc, const char *const *argv, struct buf *trouble)
 {
     struct cli_args args = {0};
     struct why why = {0};

@@ -2,21 +2,21 @@
 #include "cli/cli.h"
 
 static const struct cli_column service_fields[] = {
-    {"name", "name"},
-    {"ID scope", "idScope"},
-    {"host", "serviceOperationsHostName"},
-    {"device host", "deviceProvisioningHostName"},
-    {"allocation", "allocationPolicy"},
-    {"created", "createdDateTimeUtc"},
+    {"name", "name", NULL},
+    {"ID scope", "idScope", NULL},
+    {"host", "serviceOperationsHostName", NULL},
+    {"device host", "deviceProvisioningHostName", NULL},
+    {"allocation", "allocationPolicy", NULL},
+    {"created", "createdDateTimeUtc", NULL},
 };
-static const struct cli_column hub_columns[] = {{"LINKED HUB", "name"},
-                                                {"WEIGHT", "allocationWeight"},
-                                                {"ALLOCATE", "applyAllocationPolicy"},
-                                                {"EMBEDDED", "embedded"}};
-static const struct cli_column list_columns[] = {{"NAME", "name"},
-                                                 {"ID SCOPE", "idScope"},
-                                                 {"HOST", "serviceOperationsHostName"},
-                                                 {"ALLOCATION", "allocationPolicy"}};
+static const struct cli_column hub_columns[] = {{"LINKED HUB", "name", NULL},
+                                                {"WEIGHT", "allocationWeight", "1"},
+                                                {"ALLOCATE", "applyAllocationPolicy", "yes"},
+                                                {"EMBEDDED", "embedded", NULL}};
+static const struct cli_column list_columns[] = {{"NAME", "name", NULL},
+                                                 {"ID SCOPE", "idScope", NULL},
+                                                 {"HOST", "serviceOperationsHostName", NULL},
+                                                 {"ALLOCATION", "allocationPolicy", NULL}};
 
 static struct err print_service(struct cli *cli, const struct reply *reply)
 {
@@ -86,7 +86,7 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
     json_field_text_if(&w, "allocationPolicy", slice_text(allocation));
     json_object_close(&w);
     struct reply reply;
-    TRY(cli_put(cli, target, &body, (struct slice){0}, &reply, why));
+    TRY(cli_put(cli, &(struct control_request){.target = target, .create_only = true}, &body, &reply, why));
     struct err e = print_service(cli, &reply);
     reply_release(&reply);
     return e;

@@ -50,6 +50,12 @@ struct slice cli_text(struct cli *cli, const struct json *object, const char *pa
     return as_text(cli, at);
 }
 
+static struct slice cell(struct cli *cli, const struct json *record, const struct cli_column *column)
+{
+    struct slice text = cli_text(cli, record, column->path);
+    return slice_empty(text) ? slice_text(column->absent) : text;
+}
+
 struct err cli_table(struct cli *cli, const struct json *list, const struct cli_column *columns,
                      size_t column_count)
 {
@@ -61,7 +67,7 @@ struct err cli_table(struct cli *cli, const struct json *list, const struct cli_
     TRY(table_add(&table, cells));
     for (size_t row = 0; row < json_count(list); row++) {
         for (size_t i = 0; i < column_count; i++)
-            cells[i] = cli_text(cli, json_at(list, row), columns[i].path);
+            cells[i] = cell(cli, json_at(list, row), &columns[i]);
         TRY(table_add(&table, cells));
     }
     table_print(&table, &cli->out);
@@ -82,7 +88,7 @@ struct err cli_fields(struct cli *cli, const struct json *record, const struct c
 {
     struct table table = {.arena = &cli->arena, .columns = 2};
     for (size_t i = 0; i < column_count; i++) {
-        struct slice value = cli_text(cli, record, columns[i].path);
+        struct slice value = cell(cli, record, &columns[i]);
         if (!slice_empty(value))
             TRY(table_add(&table, (struct slice[]){slice_text(columns[i].heading), value}));
     }

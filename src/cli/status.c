@@ -2,9 +2,9 @@
 #include "cli/cli.h"
 
 static const struct cli_column status_fields[] = {
-    {"version", "version"}, {"uptime (s)", "uptimeSeconds"}, {"services", "services"}};
+    {"version", "version", NULL}, {"uptime (s)", "uptimeSeconds", NULL}, {"services", "services", NULL}};
 static const struct cli_column listener_columns[] = {
-    {"PROTOCOL", "protocol"}, {"ADDRESS", "address"}, {"PORT", "port"}};
+    {"PROTOCOL", "protocol", NULL}, {"ADDRESS", "address", NULL}, {"PORT", "port", NULL}};
 
 static struct err show(struct cli *cli, const struct cli_args *args, struct why *why)
 {

@@ -7,7 +7,7 @@
 
 #include "client/wait.h"
 
-enum { KEEP_ALIVE_S = 60, CONNACK_NONE = -1, PAYLOAD_MAX = 1 << 20, SLICE_US = 100 * 1000 };
+enum { KEEP_ALIVE_S = 60, CONNACK_NONE = -1, CONNACK_NOT_AUTHORISED = 5, PAYLOAD_MAX = 1 << 20, SLICE_US = 100 * 1000 };
 
 struct session {
     struct mosquitto *mosquitto;
@@ -87,6 +87,8 @@ static void on_log(struct mosquitto *mosquitto, void *context, int level, const 
 
 static struct err lost(const struct session *session, int code, struct why *why)
 {
+    if (strstr(session->trouble.text, "certificate verify failed") != NULL)
+        return why_fail(why, ERR_SYSTEM, "the server's certificate is not trusted, or is of another host");
     if (session->trouble.text[0] != '\0')
         return why_fail(why, ERR_SYSTEM, "the connection failed: %s", session->trouble.text);
     if (code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_SUCCESS)
@@ -139,8 +141,11 @@ static struct err connect_and_wait(struct session *session, const struct session
     while (session->connack == CONNACK_NONE)
         TRY(turn(session, deadline_us, why));
     if (session->connack != 0)
-        return why_fail(why, ERR_CREDENTIAL_MISSING, "the server refused the connection: %s (CONNACK %d)",
-                        mosquitto_connack_string(session->connack), session->connack);
+        return why_fail(why, ERR_CREDENTIAL_MISSING, "%s (CONNACK %d)%s", mosquitto_connack_string(session->connack),
+                        session->connack,
+                        session->connack == CONNACK_NOT_AUTHORISED
+                            ? ": the name, ID scope or key is wrong; usherd's log says which"
+                            : "");
     return OK;
 }
 

@@ -156,7 +156,7 @@ static struct err wait_for_answer(struct call *call, int64_t timeout_s, struct m
 static struct err invoke(struct call *call, const struct invocation *invocation, struct why *why)
 {
     struct embedded *e = call->embedded;
-    struct method_call *m;
+    struct method_call *m = NULL;
     const struct presence *presence = presence_find(e, call->hub->host, call->id);
     if (presence == NULL)
         return FAIL(ERR_HUB_DEVICE_OFFLINE);

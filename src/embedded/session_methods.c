@@ -110,7 +110,7 @@ bool session_method_publish(struct session *s, const struct mqtt_publish *publis
 
 void session_methods_end(struct session *s)
 {
-    for (struct list *at; (at = list_take_first(&s->methods)) != NULL;) {
+    LIST_EACH (at, &s->methods) {
         struct outstanding *o = CONTAINER_OF(at, struct outstanding, links);
         tell(s, o, FAIL(ERR_HUB_DEVICE_OFFLINE), 0, (struct slice){0});
         outstanding_end(s, o);

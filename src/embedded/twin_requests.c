@@ -167,6 +167,9 @@ bool session_twin_publish(struct session *s, const struct mqtt_publish *publish)
 // The one under way is freed when its store call ends; nobody is answered any more.
 void session_twin_forget(struct session *s)
 {
-    for (struct list *at; (at = list_take_first(&s->twin_requests)) != NULL; s->twin_count--)
+    LIST_EACH (at, &s->twin_requests) {
+        list_remove(at);
+        s->twin_count--;
         request_free(CONTAINER_OF(at, struct twin_request, links));
+    }
 }

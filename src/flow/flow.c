@@ -14,6 +14,7 @@ static const struct step register_device[] = {
     {"admit", step_admit},         // domain: match, attest
     {"join", step_join},           // wait for another request that registers the same device
     {"plan", step_plan},           // domain: allocate, reprovision, plan
+    {"settle", step_settle},       // a hub in the same store: identity and registration in one transaction, and done
     {"intend", step_intend},       // durable: this operation is taking this device to that hub, by these steps
     {"carry out", step_carry_out}, // each step against the hub connector
     {"record", step_record},       // durable: the registration; then the answer
@@ -88,6 +89,11 @@ static void refuse_late(struct poll_timer *timer)
     run_free(run);
 }
 
+static bool may_log_stranger(const struct flow *flow)
+{
+    return flow->ports.may_log == NULL || flow->ports.may_log(flow->ports.may_log_context);
+}
+
 enum step_result run_refuse(struct run *run, struct err e)
 {
     if (run->submitting) {
@@ -97,7 +103,9 @@ enum step_result run_refuse(struct run *run, struct err e)
             return STEP_WAITS;
     }
     struct flow_outcome outcome = {.result = e, .why = run->why};
-    run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
+    bool proven = run->decision.enrollment != NULL; // an enrollment speaks for the device only then
+    if (proven || run->resumed || may_log_stranger(run->flow))
+        run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
     answer(run, &outcome);
     return STEP_ENDS;
 }

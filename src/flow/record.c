@@ -25,8 +25,8 @@ static struct err operation_id_new(struct run *run, struct slice *out)
     return arena_printf(&run->request.arena, out, "5.%.16s.%.36s", hex, guid);
 }
 
-// Writes run->record over what was loaded, only if that is still so.
-static enum step_result put(struct run *run, void (*done)(struct store_request *request))
+// Writes run->record over what was loaded, only if that is still so; `also` (or NULL) together with it.
+static enum step_result put_with(struct run *run, struct store_request *also, void (*done)(struct store_request *request))
 {
     run->record.etag = random_etag(run->flow->ports.random);
     run->record.updated_us = clock_wall_us(run->flow->ports.clock);
@@ -36,8 +36,14 @@ static enum step_result put(struct run *run, void (*done)(struct store_request *
         .condition = run->held != 0 ? STORE_IF_MATCH : STORE_IF_ABSENT,
         .match = run->held,
         .record = &run->record,
+        .also = also,
     };
     return run_ask_store(run, done);
+}
+
+static enum step_result put(struct run *run, void (*done)(struct store_request *request))
+{
+    return put_with(run, NULL, done);
 }
 
 static bool lost_race(struct err e)
@@ -84,6 +90,8 @@ enum step_result step_intend(struct run *run)
     struct err e = record_begin(run);
     if (failed(e))
         return run_refuse(run, e);
+    // an earlier operation to the same hub may have got there
+    run->may_be_there |= slice_equal_nocase(run->record.intended_hub, decision->hub->host);
     run->record.status = STATUS_ASSIGNING;
     run->record.intended_hub = decision->hub->host;
     run->record.intended_device_id = decision->device_id;
@@ -96,6 +104,7 @@ enum step_result step_intend(struct run *run)
 static void carried_out(struct hub_request *request)
 {
     struct run *run = request->context;
+    run->may_be_there |= request->left_there || request->result.code == ERR_HUB_UNAVAILABLE;
     if (request->result.code != ERR_HUB_UNAVAILABLE) {
         run->failure = request->result;
         run->why = request->why;
@@ -117,10 +126,8 @@ static void carried_out(struct hub_request *request)
         run_end(run);
 }
 
-enum step_result step_carry_out(struct run *run)
+static void hub_request_fill(struct run *run)
 {
-    if (failed(run->store.result))
-        return run_refuse(run, run->store.result);
     const struct decision *decision = &run->decision;
     run->hub = (struct hub_request){
         .verb = HUB_ASSIGN,
@@ -141,7 +148,16 @@ enum step_result step_carry_out(struct run *run)
         .done = carried_out,
         .context = run,
     };
-    hub_submit(run->flow->ports.hubs[decision->hub->kind], &run->hub);
+}
+
+enum step_result step_carry_out(struct run *run)
+{
+    if (failed(run->store.result)) {
+        run->why = run->store.why;
+        return run_refuse(run, run->store.result);
+    }
+    hub_request_fill(run);
+    hub_submit(run->flow->ports.hubs[run->decision.hub->kind], &run->hub);
     return STEP_WAITS;
 }
 
@@ -171,6 +187,21 @@ static void recorded(struct store_request *request)
         run_end(run);
 }
 
+static void record_assigned(struct run *run)
+{
+    run->record.status = STATUS_ASSIGNED;
+    run->record.substatus = run->decision.substatus;
+    run->record.assigned_hub = run->decision.hub->host;
+    run->record.device_id = run->decision.device_id;
+}
+
+static void record_no_intention(struct run *run)
+{
+    run->record.intended_hub = (struct slice){0};
+    run->record.intended_device_id = (struct slice){0};
+    run->record.plan_steps = 0;
+}
+
 // What the device is told of a failure: the number and sentence of the table, and what the hub said.
 static void record_failure(struct run *run)
 {
@@ -184,22 +215,60 @@ static void record_failure(struct run *run)
 
 enum step_result step_record(struct run *run)
 {
-    bool unknown_outcome = run->failure.code == ERR_HUB_UNAVAILABLE;
     if (failed(run->failure)) {
         run->record.status = STATUS_FAILED;
         record_failure(run);
     } else {
-        run->record.status = STATUS_ASSIGNED;
-        run->record.substatus = run->decision.substatus;
-        run->record.assigned_hub = run->decision.hub->host;
-        run->record.device_id = run->decision.device_id;
+        record_assigned(run);
     }
-    if (!unknown_outcome) {
-        run->record.intended_hub = (struct slice){0};
-        run->record.intended_device_id = (struct slice){0};
-        run->record.plan_steps = 0;
-    }
+    if (!failed(run->failure) || !run->may_be_there)
+        record_no_intention(run);
     return put(run, recorded);
+}
+
+// ---- settle ----------------------------------------------------------------------------------------------------------------
+
+static void settled(struct store_request *request)
+{
+    struct run *run = request->context;
+    if (!failed(request->result)) {
+        run->held = run->record.etag;
+        run_log(run, "registration.assigned", OK);
+        run_answer(run, &run->record);
+        run_end(run);
+        return;
+    }
+    if (failed(run->also.result)) { // the hub knows the device: adopt it, step by step
+        run->settle_refused = true;
+        run_advance(run);
+        return;
+    }
+    if (lost_race(request->result)) {
+        run_rewind(run);
+        run_advance(run);
+        return;
+    }
+    run->why = request->why;
+    (void)run_refuse(run, request->result);
+    run_end(run);
+}
+
+// Only for a device that is nowhere yet: what is somewhere, or was being taken somewhere, goes step by step.
+enum step_result step_settle(struct run *run)
+{
+    const struct registration *prior = run->admission.prior;
+    bool nowhere = prior == NULL || (prior->assigned_hub.len == 0 && prior->intended_hub.len == 0);
+    if (!nowhere || run->settle_refused || run->flow->settings.strict_polling)
+        return STEP_DONE;
+    hub_request_fill(run);
+    if (!hub_enlist(run->flow->ports.hubs[run->decision.hub->kind], &run->hub, &run->also))
+        return STEP_DONE;
+    struct err e = record_begin(run);
+    if (failed(e))
+        return run_refuse(run, e);
+    record_assigned(run);
+    record_no_intention(run);
+    return put_with(run, &run->also, settled);
 }
 
 // ---- refusals that leave a record (service-api A.10) -------------------------------------------------------------------------
@@ -256,6 +325,7 @@ static void intention_loaded(struct store_request *request)
         run->record = *prior;
         run->held = prior->etag;
         run->intended = true;
+        run->may_be_there = true;
         e = decide_resume(&run->admission, &run->request.arena, &run->decision, &run->trace, &run->why);
     }
     if (!failed(e)) {

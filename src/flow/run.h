@@ -22,6 +22,7 @@ struct run {
     bool submitting; // within flow_submit: nobody may be called back yet
     bool sleeping;   // waits for its timer
     bool intended;   // the intent is durable
+    bool may_be_there; // whatever comes of it, the hub may hold the identity: the record must go on naming it
     uint64_t held;   // etag of the registration as the store holds it; 0: it holds none
     int64_t started_us;      // monotonic
     int64_t answer_by_us;    // monotonic: a register call is answered by then; 0 when nobody waits
@@ -36,6 +37,8 @@ struct run {
     struct err failure;         // why the operation failed, when it did
     struct why why;
     struct store_request store;
+    struct store_request also; // written together with `store`
+    bool settle_refused;       // the hub has the device already
     struct hub_request hub;
     struct poll_timer timer;
 };
@@ -75,6 +78,7 @@ enum step_result step_load(struct run *run);
 enum step_result step_admit(struct run *run);
 enum step_result step_join(struct run *run);
 enum step_result step_plan(struct run *run);
+enum step_result step_settle(struct run *run);
 enum step_result step_intend(struct run *run);
 enum step_result step_carry_out(struct run *run);
 enum step_result step_record(struct run *run);

@@ -133,8 +133,9 @@ void run_log(const struct run *run, const char *event, struct err e)
     }
     if (run->record.operation_id.len > 0) {
         log_text(&line, LOG_operationId, run->record.operation_id);
-        log_text(&line, LOG_hub, run->record.assigned_hub);
-        log_text(&line, LOG_deviceId, run->record.device_id);
+        bool on_its_way = run->record.intended_hub.len > 0;
+        log_text(&line, LOG_hub, on_its_way ? run->record.intended_hub : run->record.assigned_hub);
+        log_text(&line, LOG_deviceId, on_its_way ? run->record.intended_device_id : run->record.device_id);
     }
     char text[512];
     struct buf trace = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};

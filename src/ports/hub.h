@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/mailbox.h"
 #include "domain/service.h"
+#include "ports/store.h"
 
 enum hub_verb {
     // The identity exists with these credentials and capabilities: created, or an existing one updated (its status, tags
@@ -43,6 +44,8 @@ struct hub_request {
     struct err result;
     struct why why;
     int64_t retry_after_ms;
+    // HUB_ASSIGN that was refused half way: the identity is there all the same, and must stay named by a record.
+    bool left_there;
 
     void *connector; // the connector's
 };
@@ -52,6 +55,10 @@ struct hub_connector;
 struct hub_methods {
     void (*submit)(struct hub_connector *connector, struct hub_request *request);
     void (*free)(struct hub_connector *connector); // no request is under way
+    // Optional, for a hub whose identities live in the service's own store. Makes the put that creates the device of a
+    // HUB_ASSIGN, for the flow to write together with the registration: then there is no moment between the two, and
+    // no intent is needed. All of it lives in request->arena. False: submit the request instead.
+    bool (*enlist)(struct hub_connector *connector, struct hub_request *request, struct store_request *put);
 };
 
 // One connector per kind of hub and loop.
@@ -62,6 +69,11 @@ struct hub_connector {
 static inline void hub_submit(struct hub_connector *connector, struct hub_request *request)
 {
     connector->methods->submit(connector, request);
+}
+
+static inline bool hub_enlist(struct hub_connector *connector, struct hub_request *request, struct store_request *put)
+{
+    return connector->methods->enlist != NULL && connector->methods->enlist(connector, request, put);
 }
 
 static inline void hub_connector_free(struct hub_connector *connector)

@@ -1,5 +1,5 @@
-// The port to the store. Requests are handed over and answered later, on the mailbox of the client that submitted them:
-// always asynchronously, exactly once. A write is answered only after it is durable.
+// The port to the store. Requests are handed over and answered later, on the mailbox of the client that
+// submitted them: always asynchronously, exactly once. A write is answered only after it is durable.
 #pragma once
 
 #include "base/arena.h"
@@ -15,12 +15,13 @@ enum store_table {
     STORE_ENROLLMENT,   // struct enrollment      partition: ID scope  key: registration ID
     STORE_GROUP,        // struct enrollment      partition: ID scope  key: group ID
     STORE_REGISTRATION, // struct registration    partition: ID scope  key: registration ID
-    STORE_HUB,          // struct hub_record      partition ""        key: host; the embedded hubs' own settings
-    STORE_DEVICE,       // struct device          partition: hub host  key: device ID
+    STORE_HUB,    // struct hub_record      partition ""        key: host; the embedded hubs' own settings
+    STORE_DEVICE, // struct device          partition: hub host  key: device ID
     STORE_TABLES,
 };
 
-// A service or an embedded hub: a sealed document (service_document_write) with what it is found by beside it.
+// A service or an embedded hub: a sealed document (service_document_write) with what it is found by beside
+// it.
 struct service_record {
     struct slice name;
     struct slice id_scope;
@@ -39,8 +40,8 @@ struct hub_record {
 };
 
 enum store_verb {
-    STORE_GET,       // found, or ERR_ABSENT
-    STORE_PUT,       // writes `record` if `condition` holds; on ERR_CONFLICT and ERR_ETAG, found is what is there
+    STORE_GET, // found, or ERR_ABSENT
+    STORE_PUT, // writes `record` if `condition` holds; on ERR_CONFLICT and ERR_ETAG, found is what is there
     STORE_DELETE,    // the same conditions; ERR_ABSENT when there is nothing
     STORE_QUERY,     // up to `limit` records in the order of their keys, after `after`, that match `where`
     STORE_COUNT,     // how many records match `where`
@@ -56,9 +57,10 @@ enum store_condition {
 
 struct store_admission {
     struct enrollment *individual; // by registration ID, or NULL
-    struct enrollment **groups; // only when there is no individual: the groups with symmetricKey attestation; the one
-    size_t group_count;         // that admitted the device before comes first. Not to be changed: they may be shared with
-                                // other requests, until the arena of this one is released
+    struct enrollment *
+        *groups;        // only when there is no individual: the groups with symmetricKey attestation; the one
+    size_t group_count; // that admitted the device before comes first. Not to be changed: they may be shared
+                        // with other requests, until the arena of this one is released
     struct registration *registration; // or NULL
 };
 
@@ -73,12 +75,17 @@ struct store_request {
     struct slice key;       // canonical
     enum store_condition condition;
     uint64_t match;
-    const void *record; // PUT; its etag is the new one and must not be 0
+    const void *record;             // PUT; its etag is the new one and must not be 0
+    // PUT: another PUT, into another table, that is written if and only if this one is; both conditions are
+    // checked first. When its condition fails, its result says so and this one's result is the same. Its client,
+    // arena, done and mail are not used.
+    struct store_request *also;
     const struct query_node *where; // NULL: all
     size_t limit;                   // QUERY: 1..STORE_LIMIT_MAX
-    struct slice after;             // QUERY: the key to go on after, or empty. With all partitions: "partition\0key".
+    struct slice after; // QUERY: the key to go on after, or empty. With all partitions: "partition\0key".
 
-    // Everything above, and what it points to, belongs to the store until `done` is called. Results are made in `arena`.
+    // Everything above, and what it points to, belongs to the store until `done` is called. Results are made
+    // in `arena`.
     struct arena *arena;
     void (*done)(struct store_request *request); // on the thread that delivers the client's mailbox
     void *context;
@@ -88,8 +95,8 @@ struct store_request {
     void *found; // the table's struct, or NULL
     void **rows;
     size_t count;
-    bool more;         // QUERY: there are records after the last one
-    struct slice last; // QUERY: what to give as `after` to go on
+    bool more;                    // QUERY: there are records after the last one
+    struct slice last;            // QUERY: what to give as `after` to go on
     struct slice *row_partitions; // QUERY over all partitions: the partition of each row; else NULL
     struct store_admission admission;
 
@@ -100,8 +107,8 @@ struct store;
 struct store_client;
 
 struct store_methods {
-    // One client per thread; replies go to `replies`, which outlives the client. Freeing the client waits for a thread of
-    // the store that is just leaving that mailbox.
+    // One client per thread; replies go to `replies`, which outlives the client. Freeing the client waits for
+    // a thread of the store that is just leaving that mailbox.
     struct err (*client_new)(struct store *store, struct mailbox *replies, struct store_client **out);
     void (*submit)(struct store_client *client, struct store_request *request);
     void (*client_free)(struct store_client *client); // no request of it is under way
@@ -116,7 +123,8 @@ struct store_client {
     struct store *store;
 };
 
-static inline struct err store_client_new(struct store *store, struct mailbox *replies, struct store_client **out)
+static inline struct err store_client_new(struct store *store, struct mailbox *replies,
+                                          struct store_client **out)
 {
     return store->methods->client_new(store, replies, out);
 }

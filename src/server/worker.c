@@ -83,6 +83,11 @@ static void settings_changed(void *context, struct directory_wait *wait)
     daemon_settings_changed(context, wait);
 }
 
+static bool may_log(void *context)
+{
+    return loop_may_log(((struct worker *)context)->loop);
+}
+
 static struct err make_flow(struct worker *w)
 {
     struct daemon *d = w->daemon;
@@ -102,6 +107,8 @@ static struct err make_flow(struct worker *w)
         .log = &d->log,
         .directory = w->directory,
         .poller = loop_poller(w->loop),
+        .may_log = may_log,
+        .may_log_context = w,
     };
     return flow_new(&settings, &ports, &w->flow);
 }
@@ -200,7 +207,7 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
     struct loop_settings loop = {
         .log = &daemon->log,
         .max_connections = (size_t)daemon->config->max_connections / daemon->worker_count + 1,
-        .noise_per_second = (unsigned)daemon->config->log_anonymous_per_s,
+        .noise_per_second = ((unsigned)daemon->config->log_anonymous_per_s + daemon->worker_count - 1) / daemon->worker_count,
     };
     TRY(loop_new(&loop, &w->loop, why));
     daemon->peers[index].mailbox = loop_mailbox(w->loop);
@@ -273,7 +280,9 @@ static void stop_here(struct mail *mail)
     listener_free(w->https_listener);
     listener_free(w->mqtt_listener);
     listener_free(w->control_listener);
-    w->stopping = 2;
+    w->stopping = 4;
+    http_front_stop(w->https, became_idle, w);
+    http_front_stop(w->local, became_idle, w);
     flow_stop(w->flow, became_idle, w);
     embedded_stop(w->embedded, became_idle, w);
 }

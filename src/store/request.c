@@ -23,6 +23,8 @@ void store_request_begin(struct store_request *request, void *client)
     request->result = OK;
     request->why.text[0] = '\0';
     forget_results(request, false);
+    if (request->also != NULL)
+        request->also->result = OK;
 }
 
 struct err store_request_check(struct store_request *request)
@@ -35,6 +37,11 @@ struct err store_request_check(struct store_request *request)
         return why_fail(why, ERR_INVALID, "A query returns 1 to %d records at a time.", STORE_LIMIT_MAX);
     if (request->verb == STORE_PUT && columns_etag(request->table, request->record) == 0)
         return why_fail(why, ERR_INVALID, "A record needs an etag.");
+    const struct store_request *also = request->also;
+    if (also != NULL && (request->verb != STORE_PUT || also->verb != STORE_PUT ||
+                         also->table == request->table || also->also != NULL || also->key.len == 0 ||
+                         also->key.len > STORE_KEY_MAX || columns_etag(also->table, also->record) == 0))
+        return why_fail(why, ERR_INVALID, "What is written together is a PUT into another table.");
     return OK;
 }
 

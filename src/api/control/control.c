@@ -64,7 +64,11 @@ static const struct call_route routes[] = {
      LOCAL,
      NOTHING,
      {embedded_hub_list, embedded_hub_listed, embedded_hub_next, embedded_hub_counted}},
-    {"GET", "control/hubs/{}", LOCAL, NOTHING, {embedded_hub_load, embedded_hub_count, embedded_hub_show}},
+    {"GET",
+     "control/hubs/{}",
+     LOCAL,
+     NOTHING,
+     {embedded_hub_load, embedded_hub_found, embedded_hub_count, embedded_hub_show}},
     {"POST", "control/hubs/{}/listkeys", LOCAL, NOTHING, {embedded_hub_load, embedded_hub_show_keys}},
 };
 

@@ -25,7 +25,7 @@ struct work {
     const char *event;
     enum log_key log_key;
     struct slice log_id;
-    // DELETE of a service
+    // what is counted before a service is deleted, and the devices of an embedded hub
     size_t counted[3];
     size_t counting;
     // embedded hubs
@@ -89,6 +89,7 @@ struct err embedded_hub_listed(struct call *call);
 struct err embedded_hub_next(struct call *call);
 struct err embedded_hub_counted(struct call *call);
 struct err embedded_hub_load(struct call *call);
+struct err embedded_hub_found(struct call *call);
 struct err embedded_hub_count(struct call *call);
 struct err embedded_hub_show(struct call *call);
 struct err embedded_hub_show_keys(struct call *call);

@@ -234,6 +234,8 @@ static void reply(struct session *s, unsigned status, struct slice rid, uint32_t
         send_later(s, &topic, body);
     else if (s->subscribed)
         (void)mqtt_link_publish(s->link, buf_slice(&topic), buf_slice(body), s->qos);
+    else
+        mqtt_link_acknowledge(s->link);
     buf_release(&topic);
 }
 
@@ -355,6 +357,7 @@ struct mqtt_door device_mqtt_door(struct device_api *api)
         .subscribe = subscribed,
         .unsubscribe = unsubscribed,
         .closed = closed,
+        .answers_publishes = true,
         .context = api,
     };
 }

@@ -104,29 +104,25 @@ static void updated(struct device_update *update)
     finish(a, update->result);
 }
 
-static struct err twin_read(struct assignment *a)
+static struct err twin_read(struct hub_request *request, struct json_doc *twin, struct twin_parts *parts)
 {
-    struct hub_request *request = a->request;
     if (!request->set_twin || slice_empty(request->twin))
         return OK;
-    TRY(json_read(request->twin, JSON_LIMITS_DEFAULT, &a->twin, &request->why));
-    return twin_parts_read(json_root(&a->twin), &a->parts, &request->why);
+    TRY(json_read(request->twin, JSON_LIMITS_DEFAULT, twin, &request->why));
+    return twin_parts_read(json_root(twin), parts, &request->why);
 }
 
-static struct err fresh_device(struct assignment *a)
+// A device as it is created, with the initial twin.
+static struct err fresh_device(struct hub_embedded *hub, struct hub_request *request, const struct twin_parts *parts,
+                               struct arena *arena, struct device *out)
 {
-    struct hub_request *request = a->request;
-    struct arena *arena = &a->update.arena;
     TRY(device_id_check(request->identity.device_id, "deviceId", &request->why));
-    TRY(twin_read(a));
-    TRY(device_fresh(arena, request->identity.device_id, request->now_us, random_etag(a->hub->random),
-                     &a->fresh));
-    identity_set(&a->fresh, &request->identity);
-    if (a->parts.tags == NULL && a->parts.desired == NULL)
+    TRY(device_fresh(arena, request->identity.device_id, request->now_us, random_etag(hub->random), out));
+    identity_set(out, &request->identity);
+    if (parts->tags == NULL && parts->desired == NULL)
         return OK;
-    TRY(twin_apply(arena, &a->fresh, TWIN_REPLACE, false, &a->parts, request->now_us, &request->why));
-    a->fresh.desired_version = a->fresh.twin_version =
-        1; // what a device is created with is the first version
+    TRY(twin_apply(arena, out, TWIN_REPLACE, false, parts, request->now_us, &request->why));
+    out->desired_version = out->twin_version = 1; // what a device is created with is the first version
     return OK;
 }
 
@@ -163,7 +159,8 @@ static struct err carry_out(struct assignment *a)
         .context = a,
         .arena = {.cap = DEVICE_UPDATE_ARENA_CAP, .wipe = true},
     };
-    TRY(fresh_device(a));
+    TRY(twin_read(a->request, &a->twin, &a->parts));
+    TRY(fresh_device(a->hub, a->request, &a->parts, &a->update.arena, &a->fresh));
     device_update_create(&a->update, &a->fresh);
     return OK;
 }
@@ -223,6 +220,32 @@ static void submit(struct hub_connector *connector, struct hub_request *request)
         finish_later(a, e);
 }
 
+static bool enlist(struct hub_connector *connector, struct hub_request *request, struct store_request *put)
+{
+    struct hub_embedded *hub = CONTAINER_OF(connector, struct hub_embedded, connector);
+    struct json_doc twin = {0};
+    struct twin_parts parts = {0};
+    struct slice host;
+    struct device *device = arena_take(request->arena, sizeof *device);
+    if (device == NULL || request->verb != HUB_ASSIGN || failed(arena_lower(request->arena, request->hub->host, &host)) ||
+        map_get(&hub->known, host) == NULL)
+        return false;
+    struct err e = twin_read(request, &twin, &parts);
+    if (!failed(e))
+        e = fresh_device(hub, request, &parts, request->arena, device);
+    json_doc_release(&twin);
+    device->etag = random_etag(hub->random);
+    *put = (struct store_request){
+        .verb = STORE_PUT,
+        .table = STORE_DEVICE,
+        .partition = host,
+        .key = request->identity.device_id,
+        .condition = STORE_IF_ABSENT,
+        .record = device,
+    };
+    return !failed(e);
+}
+
 static void connector_free(struct hub_connector *connector)
 {
     struct hub_embedded *hub = CONTAINER_OF(connector, struct hub_embedded, connector);
@@ -230,7 +253,7 @@ static void connector_free(struct hub_connector *connector)
     free(hub);
 }
 
-static const struct hub_methods methods = {.submit = submit, .free = connector_free};
+static const struct hub_methods methods = {.submit = submit, .free = connector_free, .enlist = enlist};
 
 struct hub_connector *hub_embedded_new(struct store_client *store, struct random *random,
                                        struct mailbox *replies)

@@ -72,16 +72,53 @@ static struct err put_record(struct memory_store *s, struct store_request *r, st
     return OK;
 }
 
+static struct err check_condition(struct memory_store *s, struct store_request *r, struct ordered_node **node,
+                                  void **present)
+{
+    *node = ordered_find(&s->tables[r->table], r->partition, r->key);
+    *present = *node != NULL ? *ordered_value(*node) : NULL;
+    return store_request_condition(r, *present != NULL, *present != NULL ? columns_etag(r->table, *present) : 0);
+}
+
+// Both or neither: what was put first is taken back when the second finds no memory.
+static struct err put_both(struct memory_store *s, struct store_request *r, struct ordered_node *node,
+                           struct ordered_node *also_node)
+{
+    void *before = NULL;
+    if (node != NULL)
+        TRY(record_clone(r->table, *ordered_value(node), &before));
+    struct err e = put_record(s, r, node);
+    if (!failed(e))
+        e = put_record(s, r->also, also_node);
+    if (failed(e) && node != NULL) {
+        record_free(r->table, *ordered_value(node));
+        *ordered_value(node) = before;
+        return e;
+    }
+    if (failed(e) && (node = ordered_find(&s->tables[r->table], r->partition, r->key)) != NULL) {
+        record_free(r->table, *ordered_value(node));
+        ordered_remove(&s->tables[r->table], node);
+    }
+    record_free(r->table, before);
+    return e;
+}
+
 static struct err change(struct memory_store *s, struct store_request *r)
 {
-    struct ordered_node *node = ordered_find(&s->tables[r->table], r->partition, r->key);
-    void *present = node != NULL ? *ordered_value(node) : NULL;
-    struct err e =
-        store_request_condition(r, present != NULL, present != NULL ? columns_etag(r->table, present) : 0);
+    struct ordered_node *node = NULL;
+    struct ordered_node *also_node = NULL;
+    void *present = NULL;
+    void *also_present = NULL;
+    struct err e = check_condition(s, r, &node, &present);
     if (failed(e)) {
         if (present != NULL)
             TRY(columns_copy(r->arena, r->table, present, &r->found));
         return e;
+    }
+    if (r->also != NULL) {
+        r->also->result = check_condition(s, r->also, &also_node, &also_present);
+        TRY(r->also->result);
+        return put_both(s, r, node, also_node);
     }
     if (r->verb == STORE_PUT)
         return put_record(s, r, node);

@@ -1,5 +1,5 @@
 // The database as a file: what survives, who may open it, and what somebody who steals or changes it gets.
-#include "store/sqlite/scratch.h"
+#include "store/sqlite/scratch_test.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // The SQLite store does what every store must do.
-#include "store/sqlite/scratch.h"
+#include "store/sqlite/scratch_test.h"
 
 #include <stdlib.h>
 

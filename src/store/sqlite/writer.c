@@ -52,33 +52,68 @@ static struct err read_etag(struct writer *w, const struct store_request *r, boo
     return e;
 }
 
-static struct err change(struct writer *w, struct store_request *r, int *broken)
+static struct err check_condition(struct writer *w, struct store_request *r, bool *present, int *broken)
 {
-    sqlite3_stmt *s;
-    struct connection *c = &w->connection;
-    if (r->condition != STORE_ALWAYS || r->verb == STORE_DELETE) {
-        bool present;
-        uint64_t etag = 0;
-        TRY(read_etag(w, r, &present, &etag, broken));
-        struct err e = store_request_condition(r, present, etag);
+    uint64_t etag = 0;
+    *present = false;
+    if (r->condition == STORE_ALWAYS && r->verb != STORE_DELETE)
+        return OK;
+    TRY(read_etag(w, r, present, &etag, broken));
+    return store_request_condition(r, *present, etag);
+}
+
+static struct err prepare_put(struct writer *w, const struct store_request *r, sqlite3_stmt **s)
+{
+    TRY(connection_statement(&w->connection, SCHEMA_PUT, r->table, s));
+    struct err e = row_bind(&w->connection, *s, r->table, r->partition, r->key, r->record);
+    if (failed(e))
+        sqlite3_clear_bindings(*s);
+    return e;
+}
+
+// Both are bound before either runs: what concerns these requests alone has failed by then, and what still fails breaks
+// the whole batch.
+static struct err put(struct writer *w, struct store_request *r, int *broken)
+{
+    sqlite3_stmt *first = NULL;
+    sqlite3_stmt *second = NULL;
+    TRY(prepare_put(w, r, &first));
+    if (r->also != NULL) {
+        struct err e = prepare_put(w, r->also, &second);
         if (failed(e)) {
-            if (present)
-                TRY(row_get(c, r->table, r->partition, r->key, r->arena, &r->found, &r->why));
+            sqlite3_clear_bindings(first);
             return e;
         }
     }
-    if (r->verb == STORE_DELETE) {
-        TRY(connection_statement(c, SCHEMA_DELETE, r->table, &s));
-        bind_slice(s, 1, r->partition);
-        bind_slice(s, 2, r->key);
-        return step_change(w, s, &r->why, broken);
+    struct err e = step_change(w, first, &r->why, broken);
+    if (second == NULL)
+        return e;
+    struct err also = step_change(w, second, &r->why, broken);
+    if (failed(also) && *broken == SQLITE_OK)
+        *broken = SQLITE_ABORT;
+    return failed(e) ? e : also;
+}
+
+static struct err change(struct writer *w, struct store_request *r, int *broken)
+{
+    bool present;
+    struct err e = check_condition(w, r, &present, broken);
+    if (failed(e)) {
+        if (present)
+            TRY(row_get(&w->connection, r->table, r->partition, r->key, r->arena, &r->found, &r->why));
+        return e;
     }
-    TRY(connection_statement(c, SCHEMA_PUT, r->table, &s));
-    struct err e = row_bind(c, s, r->table, r->partition, r->key, r->record);
-    if (!failed(e))
-        return step_change(w, s, &r->why, broken);
-    sqlite3_clear_bindings(s);
-    return e;
+    if (r->also != NULL) {
+        r->also->result = check_condition(w, r->also, &present, broken);
+        TRY(r->also->result);
+    }
+    if (r->verb == STORE_PUT)
+        return put(w, r, broken);
+    sqlite3_stmt *s;
+    TRY(connection_statement(&w->connection, SCHEMA_DELETE, r->table, &s));
+    bind_slice(s, 1, r->partition);
+    bind_slice(s, 2, r->key);
+    return step_change(w, s, &r->why, broken);
 }
 
 // --- one batch
@@ -114,6 +149,11 @@ static int run_control(struct writer *w, enum schema_statement statement)
     return sqlite3_reset(s);
 }
 
+static bool changes_groups(const struct store_request *r)
+{
+    return r->table == STORE_GROUP || (r->also != NULL && r->also->table == STORE_GROUP);
+}
+
 // Returns SQLite's code of what broke the whole batch, or SQLITE_OK when all of it is durable.
 static int transact(struct writer *w, size_t count, bool *groups_changed)
 {
@@ -122,7 +162,7 @@ static int transact(struct writer *w, size_t count, bool *groups_changed)
         w->results[i] = change(w, w->batch[i], &broken);
         if (broken == SQLITE_OK && sqlite3_get_autocommit(w->connection.db))
             broken = SQLITE_ABORT; // SQLite gave up the transaction while reading
-        *groups_changed |= w->batch[i]->table == STORE_GROUP && !failed(w->results[i]);
+        *groups_changed |= changes_groups(w->batch[i]) && !failed(w->results[i]);
     }
     return broken == SQLITE_OK ? run_control(w, SCHEMA_COMMIT) : broken;
 }

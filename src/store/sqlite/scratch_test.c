@@ -1,5 +1,5 @@
 // Scratch databases.
-#include "store/sqlite/scratch.h"
+#include "store/sqlite/scratch_test.h"
 
 #include <dirent.h>
 #include <stdio.h>
