@@ -156,7 +156,9 @@ static void device_read_for_connect(struct store_request *request)
     struct why why = request->why;
     struct err e = request->result;
     if (s->link != NULL) {
-        if (!failed(e) || e.code == ERR_ABSENT)
+        if (s->embedded->stopping)
+            e = FAIL(ERR_STOPPING);
+        else if (!failed(e) || e.code == ERR_ABSENT)
             e = token_verify(s, request->found, &why);
         if (failed(e))
             refuse(s, e, &why);
@@ -185,7 +187,7 @@ static struct err look_up(struct session *s)
         .done = device_read_for_connect,
         .context = s,
     };
-    s->holds++;
+    session_hold(s);
     store_submit(s->embedded->settings.store, &lookup->request);
     return OK;
 }
@@ -227,7 +229,6 @@ static struct session *session_new(struct embedded *e, struct mqtt_link *link, c
     s->holds = 1;
     list_init(&s->twin_requests);
     list_init(&s->methods);
-    embedded_hold(e);
     return s;
 }
 

@@ -57,7 +57,7 @@ void embedded_free(struct embedded *embedded);
 // keep their connections.
 void embedded_reload(struct embedded *embedded, struct embedded_wait *wait);
 // Refuses new requests and answers those that wait for a device; idle(context) is called, later, once nothing
-// is under way.
+// is under way. Devices stay connected until their connections are closed.
 void embedded_stop(struct embedded *embedded, void (*idle)(void *context), void *context);
 
 // /devices…, /twins… and /statistics/….

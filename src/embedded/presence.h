@@ -41,7 +41,8 @@ struct note {
     struct err error;
 };
 
-// To the loop `to`, this one too; delivered later. Without memory the note is lost and false returned.
+// To the loop `to`, this one too; delivered later. Without memory the note is lost and false returned. Nothing is sent
+// any more once the instance stops.
 bool note_send(struct embedded *embedded, size_t to, const struct note *note);
 
 // NULL when the device is not connected.

@@ -6,14 +6,25 @@
 
 #include "base/text.h"
 
-void session_let_go(struct session *s)
+static void give_up(struct session *s)
 {
     if (--s->holds > 0)
         return;
-    struct embedded *e = s->embedded;
     hubs_release(s->hubs);
     arena_release(&s->arena);
     free(s);
+}
+
+void session_hold(struct session *s)
+{
+    s->holds++;
+    embedded_hold(s->embedded);
+}
+
+void session_let_go(struct session *s)
+{
+    struct embedded *e = s->embedded;
+    give_up(s);
     embedded_let_go(e);
 }
 
@@ -28,7 +39,7 @@ void session_closed(void *session)
     }
     session_methods_end(s);
     session_twin_forget(s);
-    session_let_go(s);
+    give_up(s);
 }
 
 static void close_for(struct session *s, enum err_code code, struct slice reason)

@@ -32,6 +32,8 @@ struct session {
     size_t method_count;
 };
 
+// For a store call, which keeps the instance busy too. The link alone does not: who stops would wait for its devices.
+void session_hold(struct session *session);
 void session_let_go(struct session *session);
 
 // --- for the door
