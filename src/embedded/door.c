@@ -187,7 +187,7 @@ static struct err look_up(struct session *s)
         .done = device_read_for_connect,
         .context = s,
     };
-    session_hold(s);
+    s->holds++;
     store_submit(s->embedded->settings.store, &lookup->request);
     return OK;
 }
@@ -229,6 +229,7 @@ static struct session *session_new(struct embedded *e, struct mqtt_link *link, c
     s->holds = 1;
     list_init(&s->twin_requests);
     list_init(&s->methods);
+    embedded_hold(e);
     return s;
 }
 

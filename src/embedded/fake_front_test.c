@@ -124,10 +124,13 @@ static bool deliver_some(struct world *w, int wait_ms)
 
 static bool settled(const struct world *w)
 {
+    size_t sessions = 0;
     size_t holds = 0;
+    for (size_t i = 0; i < w->link_count; i++)
+        sessions += w->links[i]->session != NULL && !w->links[i]->closed;
     for (size_t i = 0; i < LOOPS; i++)
         holds += w->loops[i]->under_way - w->loops[i]->method_count;
-    return holds == 0;
+    return holds == sessions;
 }
 
 void world_pump(struct world *w, const bool *done)

@@ -6,25 +6,14 @@
 
 #include "base/text.h"
 
-static void give_up(struct session *s)
+void session_let_go(struct session *s)
 {
     if (--s->holds > 0)
         return;
+    struct embedded *e = s->embedded;
     hubs_release(s->hubs);
     arena_release(&s->arena);
     free(s);
-}
-
-void session_hold(struct session *s)
-{
-    s->holds++;
-    embedded_hold(s->embedded);
-}
-
-void session_let_go(struct session *s)
-{
-    struct embedded *e = s->embedded;
-    give_up(s);
     embedded_let_go(e);
 }
 
@@ -39,7 +28,7 @@ void session_closed(void *session)
     }
     session_methods_end(s);
     session_twin_forget(s);
-    give_up(s);
+    session_let_go(s);
 }
 
 static void close_for(struct session *s, enum err_code code, struct slice reason)
@@ -52,6 +41,12 @@ static void close_for(struct session *s, enum err_code code, struct slice reason
 void session_displace(struct session *s)
 {
     close_for(s, ERR_CONFLICT, SLICE("the device has connected anew"));
+}
+
+void session_stop(struct session *s)
+{
+    if (s->link != NULL)
+        mqtt_link_close(s->link, OK, NULL);
 }
 
 void session_drop(struct session *s, struct slice reason)

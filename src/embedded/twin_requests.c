@@ -103,7 +103,7 @@ static void start_next(struct session *s)
     struct twin_request *r = CONTAINER_OF(next, struct twin_request, links);
     s->twin_busy = true;
     s->twin_count--;
-    session_hold(s);
+    s->holds++;
     r->update = (struct device_update){
         .store = s->embedded->settings.store,
         .random = s->embedded->settings.random,
@@ -133,9 +133,7 @@ static void add(struct session *s, bool patch, struct slice rid, struct slice pa
     struct why why = {0};
     struct err e = OK;
     struct twin_request *r = NULL;
-    if (s->embedded->stopping)
-        e = FAIL(ERR_STOPPING);
-    else if (s->twin_count >= EMBEDDED_SESSION_TWINS_MAX)
+    if (s->twin_count >= EMBEDDED_SESSION_TWINS_MAX)
         e = why_fail(&why, ERR_THROTTLED, "%zu twin requests of the device are waiting", s->twin_count);
     else if ((r = request_new(s, patch, rid)) == NULL)
         e = FAIL(ERR_NO_MEMORY);

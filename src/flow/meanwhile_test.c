@@ -297,11 +297,8 @@ static void put_unfinished(struct world *w, const char *id)
                              .created_us = T0,
                              .updated_us = T0,
                              .etag = ++w->next_random};
-    struct store_request put = {.verb = STORE_PUT,
-                                .table = STORE_REGISTRATION,
-                                .partition = SLICE(SCOPE),
-                                .key = r.id,
-                                .record = &r};
+    struct store_request put = {
+        .verb = STORE_PUT, .table = STORE_REGISTRATION, .partition = SLICE(SCOPE), .key = r.id, .record = &r};
     store_do(w, &put);
     assert_false(failed(put.result));
     put_enrollment(w, id, PROVISIONING_ENABLED);

@@ -3,7 +3,7 @@
 
 #include <yaml.h>
 
-enum { DEPTH = 6, NAME_MAX_LEN = 128 };
+enum { DEPTH = 6, NAME_MAX_LEN = 128, KEYS_MAX = 64 };
 
 struct reading {
     struct config *config;
@@ -13,6 +13,7 @@ struct reading {
     size_t depth;
     bool in_list;
     bool key_next; // the next scalar is a key
+    bool given[KEYS_MAX]; // by its place in config_keys
 };
 
 static struct err at_line(const yaml_event_t *event, struct err e, struct why *why)
@@ -21,6 +22,20 @@ static struct err at_line(const yaml_event_t *event, struct err e, struct why *w
         return e;
     struct why inner = *why;
     return why_fail(why, e.code, "line %zu: %.200s", event->start_mark.line + 1, inner.text);
+}
+
+// Of two values for one setting a reader of the file would not know which one counts.
+static struct err check_once(struct reading *r, struct slice name)
+{
+    INVARIANT(config_key_count <= KEYS_MAX);
+    for (size_t i = 0; i < config_key_count; i++) {
+        if (!slice_equal(slice_text(config_keys[i].name), name))
+            continue;
+        if (r->given[i] && !r->in_list)
+            return why_fail(r->why, ERR_CONFIG, "%s is set twice", config_keys[i].name);
+        r->given[i] = true;
+    }
+    return OK;
 }
 
 static struct err set_scalar(struct reading *r, struct slice value)
@@ -33,6 +48,7 @@ static struct err set_scalar(struct reading *r, struct slice value)
     }
     if (failed(buf_err(&out)))
         return why_fail(r->why, ERR_CONFIG, "the name of the setting is too long");
+    TRY(check_once(r, buf_slice(&out)));
     return config_set(r->config, r->arena, buf_slice(&out), value, r->why);
 }
 
@@ -101,7 +117,8 @@ struct err config_read(struct config *config, struct arena *arena, struct slice 
     yaml_parser_t parser;
     if (yaml_parser_initialize(&parser) == 0)
         return FAIL(ERR_NO_MEMORY);
-    yaml_parser_set_input_string(&parser, yaml.at, yaml.len);
+    // an empty file may come as NULL, which libyaml aborts on
+    yaml_parser_set_input_string(&parser, yaml.len > 0 ? yaml.at : (const uint8_t *)"", yaml.len);
     struct why local = {0};
     struct reading r = {.config = config, .arena = arena, .why = why != NULL ? why : &local};
     struct err e = OK;
