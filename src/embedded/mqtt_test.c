@@ -495,7 +495,9 @@ static void a_device_that_leaves_after_the_stop_is_no_news_for_other_loops(void 
     struct mailbox *other = world_peers(w)[1].mailbox;
     (void)mailbox_deliver(other); // that it came
     embedded_stop(world_loop(w, 0), NULL, NULL);
-    link_close(link);
+    assert_false(link->closed); // in earnest it takes a while: the peer may linger
+    link->closed = true;
+    link->door.closed(link->session);
     assert_int_equal(mailbox_deliver(other), 0);
 }
 
