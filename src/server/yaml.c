@@ -3,7 +3,7 @@
 
 #include <yaml.h>
 
-enum { DEPTH = 6, NAME_MAX_LEN = 128 };
+enum { DEPTH = 6, NAME_MAX_LEN = 128, KEYS_MAX = 128 };
 
 struct reading {
     struct config *config;
@@ -12,7 +12,10 @@ struct reading {
     struct slice path[DEPTH]; // the keys above the current place
     size_t depth;
     bool in_list;
-    bool key_next; // the next scalar is a key
+    bool key_next;        // the next scalar is a key
+    bool empty;           // nothing was in the current mapping yet
+    bool began;           // the document's mapping did
+    bool given[KEYS_MAX]; // by the place in config_keys
 };
 
 static struct err at_line(const yaml_event_t *event, struct err e, struct why *why)
@@ -21,6 +24,25 @@ static struct err at_line(const yaml_event_t *event, struct err e, struct why *w
         return e;
     struct why inner = *why;
     return why_fail(why, e.code, "line %zu: %.200s", event->start_mark.line + 1, inner.text);
+}
+
+// Each setting stands in the file once; only a list setting takes a list.
+static struct err note_given(struct reading *r, struct slice name)
+{
+    INVARIANT(config_key_count <= KEYS_MAX);
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (!slice_equal(slice_text(key->name), name))
+            continue;
+        if (r->in_list && key->type == CONFIG_LIST)
+            return OK;
+        if (r->in_list)
+            return why_fail(r->why, ERR_CONFIG, "%s takes one value, not a list", key->name);
+        if (r->given[i])
+            return why_fail(r->why, ERR_CONFIG, "%s is there twice", key->name);
+        r->given[i] = true;
+    }
+    return OK;
 }
 
 static struct err set_scalar(struct reading *r, struct slice value)
@@ -33,6 +55,7 @@ static struct err set_scalar(struct reading *r, struct slice value)
     }
     if (failed(buf_err(&out)))
         return why_fail(r->why, ERR_CONFIG, "the name of the setting is too long");
+    TRY(note_given(r, buf_slice(&out)));
     return config_set(r->config, r->arena, buf_slice(&out), value, r->why);
 }
 
@@ -50,14 +73,7 @@ static struct err scalar(struct reading *r, struct slice text)
         return why_fail(r->why, ERR_CONFIG, "settings are nested too deep");
     TRY(arena_copy(r->arena, text, &r->path[r->depth++]));
     r->key_next = false;
-    return OK;
-}
-
-static struct err mapping_start(struct reading *r)
-{
-    if (r->in_list || (r->depth > 0 && r->key_next))
-        return why_fail(r->why, ERR_CONFIG, "a mapping is not expected here");
-    r->key_next = true;
+    r->empty = false;
     return OK;
 }
 
@@ -69,16 +85,36 @@ static void value_end(struct reading *r)
         r->depth--;
 }
 
+static struct err mapping_start(struct reading *r)
+{
+    if (r->in_list || r->key_next)
+        return why_fail(r->why, ERR_CONFIG, "a mapping is not expected here");
+    r->began = true;
+    r->key_next = true;
+    r->empty = true;
+    return OK;
+}
+
+static struct err mapping_end(struct reading *r)
+{
+    if (r->empty && r->depth > 0)
+        return why_fail(r->why, ERR_CONFIG, "\"%.*s\" has no settings in it",
+                        SLICE_ARG(r->path[r->depth - 1]));
+    value_end(r);
+    return OK;
+}
+
 static struct err take(struct reading *r, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_MAPPING_START_EVENT:
         return mapping_start(r);
     case YAML_MAPPING_END_EVENT:
-        value_end(r);
-        return OK;
+        return mapping_end(r);
+    case YAML_DOCUMENT_START_EVENT:
+        return r->began ? why_fail(r->why, ERR_CONFIG, "the file must be one document") : OK;
     case YAML_SEQUENCE_START_EVENT:
-        if (r->in_list || r->key_next)
+        if (r->in_list || r->key_next || r->depth == 0)
             return why_fail(r->why, ERR_CONFIG, "a list is not expected here");
         r->in_list = true;
         return OK;
