@@ -156,7 +156,9 @@ static void device_read_for_connect(struct store_request *request)
     struct why why = request->why;
     struct err e = request->result;
     if (s->link != NULL) {
-        if (!failed(e) || e.code == ERR_ABSENT)
+        if (s->embedded->stopping)
+            e = FAIL(ERR_STOPPING);
+        else if (!failed(e) || e.code == ERR_ABSENT)
             e = token_verify(s, request->found, &why);
         if (failed(e))
             refuse(s, e, &why);

@@ -106,6 +106,18 @@ size_t presence_count(const struct embedded *e, struct slice hub)
     return count;
 }
 
+void presence_close_all(struct embedded *e)
+{
+    size_t at = 0;
+    struct slice key;
+    void *value;
+    while (map_next(&e->presence, &at, &key, &value)) {
+        const struct presence *p = value;
+        if (p->session != NULL)
+            session_stop(p->session);
+    }
+}
+
 // The connection counts if it is newer than the one that is known; the older one is closed if it is of this
 // loop.
 static void note_connection(struct embedded *e, struct slice hub, struct slice device,

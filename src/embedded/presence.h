@@ -53,6 +53,8 @@ size_t presence_count(const struct embedded *embedded, struct slice hub);
 int64_t presence_begin(struct embedded *embedded, struct session *session, struct slice hub,
                        struct slice device);
 void presence_end(struct embedded *embedded, struct slice hub, struct slice device, int64_t stamp);
+// Closes the connections of all devices on this loop: it stops.
+void presence_close_all(struct embedded *embedded);
 // To the loop that has the device, if any has.
 void presence_tell(struct embedded *embedded, struct note *note);
 void presence_release(struct embedded *embedded);

@@ -1,7 +1,7 @@
 // Runs what a device asks for: proving itself, registering, polling. Knows no protocol: api/device makes requests and
 // turns outcomes into bytes. One flow per loop; everything on that loop.
 //
-//   LOAD -> DECIDE -> INTEND -> CARRY OUT -> RECORD -> ANSWER      (flow.c holds the table)
+//   LOAD -> DECIDE -> SETTLE, or INTEND -> CARRY OUT -> RECORD -> ANSWER      (flow.c holds the table)
 #pragma once
 
 #include "base/list.h"

@@ -31,8 +31,8 @@ static const char usage[] =
     "      a bench: everything is made in DIR (default: a scratch folder, removed at the end); listens on loopback;\n"
     "      prints what an SDK needs, then `ready`\n"
     "  usherd --config FILE          for real use\n"
-    "  usherd --check-config FILE    says whether FILE is right\n"
-    "  --set NAME=VALUE              a setting (see below), over the file's\n"
+    "  usherd --check-config FILE    says whether the settings in FILE are right (not the files that they name)\n"
+    "  --set NAME=VALUE              a setting (see below); what comes later on the command line counts\n"
     "  --help, --version\n"
     "\n"
     "SIGTERM and SIGINT stop it gracefully, SIGHUP has it read certificate and key anew. Logs are JSON lines on stderr.\n"
@@ -138,11 +138,15 @@ static int read_options(struct options *o, int argc, char **argv)
             return 1 + EXIT_USAGE;
         }
     }
-    if (optind < argc || o->dev == (o->config_file != NULL) || (o->folder != NULL && !o->dev)) {
-        (void)fputs("usherd: give either --dev or --config FILE; try usherd --help\n", stderr);
-        return 1 + EXIT_USAGE;
-    }
-    return 0;
+    const char *wrong = optind < argc                       ? "takes options only, no other words"
+                        : o->dev && o->config_file != NULL  ? "--dev and --config exclude each other"
+                        : !o->dev && o->folder != NULL      ? "--dir goes with --dev"
+                        : !o->dev && o->config_file == NULL ? "give --dev for a bench, or --config FILE"
+                                                            : NULL;
+    if (wrong == NULL)
+        return 0;
+    (void)fprintf(stderr, "usherd: %s; try usherd --help\n", wrong);
+    return 1 + EXIT_USAGE;
 }
 
 // Keys must not end up in a core file, and each connection needs a descriptor. Each connection also takes and gives back
@@ -175,11 +179,21 @@ static void log_reload(const struct daemon *daemon, struct err e, const struct w
     log_end(&line);
 }
 
+static void log_stop(const struct daemon *daemon, int signal)
+{
+    struct log_line line;
+    log_begin(&line, &daemon->log, ERR_LEVEL_INFO, "stopping");
+    log_text(&line, LOG_reason, signal == SIGINT ? SLICE("SIGINT") : SLICE("SIGTERM"));
+    log_end(&line);
+}
+
 static void serve(struct daemon *daemon, const sigset_t *signals)
 {
     for (int signal = 0; sigwait(signals, &signal) == 0;) {
-        if (signal != SIGHUP)
+        if (signal != SIGHUP) {
+            log_stop(daemon, signal);
             return;
+        }
         struct why why = {0};
         log_reload(daemon, daemon_reload_tls(daemon, &why), &why);
     }

@@ -207,7 +207,7 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
     struct loop_settings loop = {
         .log = &daemon->log,
         .max_connections = (size_t)daemon->config->max_connections / daemon->worker_count + 1,
-        .noise_per_second = (unsigned)daemon->config->log_anonymous_per_s,
+        .noise_per_second = ((unsigned)daemon->config->log_anonymous_per_s + daemon->worker_count - 1) / daemon->worker_count,
     };
     TRY(loop_new(&loop, &w->loop, why));
     daemon->peers[index].mailbox = loop_mailbox(w->loop);

@@ -26,37 +26,58 @@ static struct err at_line(const yaml_event_t *event, struct err e, struct why *w
     return why_fail(why, e.code, "line %zu: %.200s", event->start_mark.line + 1, inner.text);
 }
 
-// Each setting stands in the file once; only a list setting takes a list.
-static struct err note_given(struct reading *r, struct slice name)
+// The name of the setting at the current place; ERR_CONFIG when no setting's name is that long.
+static struct err setting_name(const struct reading *r, char room[NAME_MAX_LEN], struct slice *name)
 {
-    INVARIANT(config_key_count <= KEYS_MAX);
-    for (size_t i = 0; i < config_key_count; i++) {
-        const struct config_key *key = &config_keys[i];
-        if (!slice_equal(slice_text(key->name), name))
-            continue;
-        if (r->in_list && key->type == CONFIG_LIST)
-            return OK;
-        if (r->in_list)
-            return why_fail(r->why, ERR_CONFIG, "%s takes one value, not a list", key->name);
-        if (r->given[i])
-            return why_fail(r->why, ERR_CONFIG, "%s is there twice", key->name);
-        r->given[i] = true;
-    }
-    return OK;
-}
-
-static struct err set_scalar(struct reading *r, struct slice value)
-{
-    char name[NAME_MAX_LEN];
-    struct buf out = {.at = (uint8_t *)name, .room = sizeof name, .cap = sizeof name};
+    struct buf out = {.at = (uint8_t *)room, .room = NAME_MAX_LEN, .cap = NAME_MAX_LEN};
     for (size_t i = 0; i < r->depth; i++) {
         buf_text(&out, i > 0 ? "." : "");
         buf_bytes(&out, r->path[i]);
     }
     if (failed(buf_err(&out)))
         return why_fail(r->why, ERR_CONFIG, "the name of the setting is too long");
-    TRY(note_given(r, buf_slice(&out)));
-    return config_set(r->config, r->arena, buf_slice(&out), value, r->why);
+    *name = buf_slice(&out);
+    return OK;
+}
+
+// Of two values for one setting a reader of the file would not know which one counts.
+static struct err note_given(struct reading *r, struct slice name, bool list)
+{
+    INVARIANT(config_key_count <= KEYS_MAX);
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (!slice_equal(slice_text(key->name), name))
+            continue;
+        if (list && key->type != CONFIG_LIST)
+            return why_fail(r->why, ERR_CONFIG, "%s takes one value, not a list", key->name);
+        if (r->given[i])
+            return why_fail(r->why, ERR_CONFIG, "%s is set twice", key->name);
+        r->given[i] = true;
+    }
+    return OK;
+}
+
+static struct err list_start(struct reading *r)
+{
+    char room[NAME_MAX_LEN];
+    struct slice name;
+    if (r->depth == 0 && !r->key_next && !r->in_list)
+        return why_fail(r->why, ERR_CONFIG, "the file must be a mapping of settings");
+    if (r->in_list || r->key_next)
+        return why_fail(r->why, ERR_CONFIG, "a list is not expected here");
+    r->in_list = true;
+    TRY(setting_name(r, room, &name));
+    return note_given(r, name, true);
+}
+
+static struct err set_scalar(struct reading *r, struct slice value)
+{
+    char room[NAME_MAX_LEN];
+    struct slice name;
+    TRY(setting_name(r, room, &name));
+    if (!r->in_list)
+        TRY(note_given(r, name, false));
+    return config_set(r->config, r->arena, name, value, r->why);
 }
 
 static struct err scalar(struct reading *r, struct slice text)
@@ -114,10 +135,7 @@ static struct err take(struct reading *r, const yaml_event_t *event)
     case YAML_DOCUMENT_START_EVENT:
         return r->began ? why_fail(r->why, ERR_CONFIG, "the file must be one document") : OK;
     case YAML_SEQUENCE_START_EVENT:
-        if (r->in_list || r->key_next || r->depth == 0)
-            return why_fail(r->why, ERR_CONFIG, "a list is not expected here");
-        r->in_list = true;
-        return OK;
+        return list_start(r);
     case YAML_SEQUENCE_END_EVENT:
         value_end(r);
         return OK;
@@ -137,7 +155,8 @@ struct err config_read(struct config *config, struct arena *arena, struct slice 
     yaml_parser_t parser;
     if (yaml_parser_initialize(&parser) == 0)
         return FAIL(ERR_NO_MEMORY);
-    yaml_parser_set_input_string(&parser, yaml.at, yaml.len);
+    // an empty file may come as NULL, which libyaml aborts on
+    yaml_parser_set_input_string(&parser, yaml.len > 0 ? yaml.at : (const uint8_t *)"", yaml.len);
     struct why local = {0};
     struct reading r = {.config = config, .arena = arena, .why = why != NULL ? why : &local};
     struct err e = OK;
