@@ -78,6 +78,7 @@ static void what_is_no_setting_is_refused(void **state)
 {
     (void)state;
     refused("listen:\n  https: 443\n", "line 2: there is no setting \"listen.https\"");
+    refused("thread: []\n", "there is no setting \"thread\"; did you mean \"threads\"?");
     refused("threads:\n", "threads is \"\"");
     refused("threads: [1, 2]\n", "takes one value, not a list");
     refused("threads: {}\n", "\"threads\" has no settings in it");

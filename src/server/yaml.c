@@ -53,8 +53,9 @@ static struct err note_given(struct reading *r, struct slice name, bool list)
         if (r->given[i])
             return why_fail(r->why, ERR_CONFIG, "%s is set twice", key->name);
         r->given[i] = true;
+        return OK;
     }
-    return OK;
+    return config_set(r->config, r->arena, name, (struct slice){0}, r->why); // says that there is none
 }
 
 static struct err list_start(struct reading *r)
