@@ -15,7 +15,7 @@
 #include "store/memory/memory.h"
 #include "store/sqlite/sqlite.h"
 
-enum { START_MS = 30000, PATIENCE_US = 200, DOCUMENT_MAX = 64 * 1024 };
+enum { START_MS = 30000, PATIENCE_US = 200, DOCUMENT_MAX = 64 * 1024, DRAIN_ROUNDS = 100 };
 
 // ---- the ports that are the system itself -------------------------------------------------------------------------------------------
 
@@ -406,6 +406,17 @@ struct err daemon_reload_tls(struct daemon *d, struct why *why)
 // ---- stopping
 // --------------------------------------------------------------------------------------------------------
 
+// Loops end one after the other, and those that end later still tell the others what became of their devices.
+static void drain(struct daemon *d)
+{
+    bool some = true;
+    for (int round = 0; some && round < DRAIN_ROUNDS; round++) {
+        some = false;
+        for (unsigned i = 0; i < d->worker_count; i++)
+            some = worker_drain(&d->workers[i]) || some;
+    }
+}
+
 void daemon_stop_heard(struct daemon *d, size_t operations, size_t requests, size_t connections)
 {
     atomic_fetch_add(&d->stop_operations, operations);
@@ -452,6 +463,7 @@ bool daemon_stop(struct daemon *d, const char *reason)
         if (d->workers[i].started)
             pthread_join(d->workers[i].thread, NULL);
     }
+    drain(d);
     bool clean = true;
     for (unsigned i = 0; i < d->worker_count; i++)
         clean = worker_release(&d->workers[i]) && clean;

@@ -313,6 +313,11 @@ void worker_use_tls(struct worker *w, struct tls_context *tls)
     mailbox_post(loop_mailbox(w->loop), &w->tls_mail);
 }
 
+bool worker_drain(struct worker *w)
+{
+    return w->loop != NULL && mailbox_deliver(loop_mailbox(w->loop)) > 0;
+}
+
 bool worker_release(struct worker *w)
 {
     if (w->loop == NULL)
