@@ -277,6 +277,9 @@ static void became_idle(void *context)
 static void stop_here(struct mail *mail)
 {
     struct worker *w = CONTAINER_OF(mail, struct worker, stop_mail);
+    daemon_stop_heard(w->daemon, flow_under_way(w->flow),
+                      http_front_under_way(w->https) + http_front_under_way(w->local),
+                      loop_connections(w->loop));
     listener_free(w->https_listener);
     listener_free(w->mqtt_listener);
     listener_free(w->control_listener);
