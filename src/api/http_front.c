@@ -239,6 +239,8 @@ static void dispatch(struct http_front *front, struct exchange *x)
 {
     struct why why = {0};
     struct err e = split_path(x);
+    if (e.code == ERR_MALFORMED)
+        e = why_fail(&why, e.code, "the path has a broken escape, or a dot segment");
     if (!failed(e) && x->request.websocket)
         e = why_fail(&why, ERR_ROUTE, "WebSocket is not served here");
     if (!failed(e) && front->stopping)

@@ -47,7 +47,9 @@ static struct err check_token(struct exchange *x, const struct service *service,
                               policy != NULL ? &policy->secondary : NULL);
     if (policy == NULL)
         return why_fail(why, ERR_POLICY_UNKNOWN, "no access policy \"%.*s\"", SLICE_ARG(slice_to(name, 64)));
-    TRY(e);
+    if (failed(e))
+        return why_fail(why, e.code, "neither key of access policy \"%.*s\" made the signature",
+                        SLICE_ARG(slice_to(name, 64)));
     if (sas_expired(&token, now_us, SKEW_S))
         return why_fail(why, ERR_SAS_EXPIRED, "expired at %.*s", SLICE_ARG(slice_to(token.expiry_text, 20)));
     TRY(check_resource(x, service, &token, why));

@@ -101,8 +101,11 @@ static struct err token_covers(struct session *s, struct why *why)
 static struct err policy_verify(struct session *s, struct slice name, struct why *why)
 {
     const struct policy *policy = hub_settings_policy(&s->hub->settings, name);
-    TRY(sas_verify(&s->token, policy != NULL ? &policy->primary : NULL,
-                   policy != NULL ? &policy->secondary : NULL));
+    struct err e = sas_verify(&s->token, policy != NULL ? &policy->primary : NULL,
+                              policy != NULL ? &policy->secondary : NULL);
+    if (failed(e))
+        return why_fail(why, e.code, "no key of policy '%.*s' made the signature",
+                        SLICE_ARG(slice_to(name, 64)));
     if (policy == NULL || (policy->rights & HUB_DEVICE_CONNECT) == 0)
         return why_fail(why, ERR_RIGHT_MISSING, "the policy lacks DeviceConnect");
     return OK;
@@ -120,7 +123,7 @@ static struct err token_verify(struct session *s, const struct device *device, s
         struct err e =
             sas_verify(&s->token, keys ? &device->primary_key : NULL, keys ? &device->secondary_key : NULL);
         if (failed(e) && device != NULL)
-            return e;
+            return why_fail(why, e.code, "neither of the device's keys made the signature");
     }
     if (device == NULL)
         return why_fail(why, ERR_HUB_DEVICE_NOT_FOUND, "the hub has no such device");

@@ -83,7 +83,8 @@ static struct err authorize_token(struct call *call, const struct sas_token *tok
                               policy != NULL ? &policy->secondary : NULL);
     if (policy == NULL)
         return why_fail(why, ERR_POLICY_UNKNOWN, "the hub has no policy '%.*s'", SLICE_ARG(name));
-    TRY(e);
+    if (failed(e))
+        return why_fail(why, e.code, "neither key of policy '%.*s' made the signature", SLICE_ARG(name));
     struct slice path = slice_from(x->request.path, 1);
     TRY(sas_resource_covers(token, &x->arena, call->hub->host, path, why));
     if (sas_expired(token, embedded_wall_us(call->embedded), EMBEDDED_REST_SKEW_S))
