@@ -242,14 +242,28 @@ static void put_service(struct world *w)
     buf_release(&document);
 }
 
+static void count_line(void *context, struct slice line)
+{
+    (void)line;
+    ((struct world *)context)->lines++;
+}
+
+static bool may_log(void *context)
+{
+    return !((struct world *)context)->silent;
+}
+
 void make_flow(struct world *w)
 {
     struct flow_ports ports = {.store = w->client,
                                .hubs = {&w->hub, &w->hub},
                                .clock = &w->clock,
                                .random = &w->random,
+                               .log = &w->log,
                                .directory = w->directory,
-                               .poller = &w->poller};
+                               .poller = &w->poller,
+                               .may_log = may_log,
+                               .may_log_context = w};
     assert_false(failed(flow_new(&w->settings, &ports, &w->flow)));
 }
 
@@ -266,6 +280,7 @@ int world_setup(void **state)
         .hub_answers = true,
         .settings = {.inline_wait_ms = 1500, .retry_after_s = 2, .operation_ms = 60000, .hub_call_ms = 5000},
     };
+    w->log = (struct log){.least = ERR_LEVEL_INFO, .write = count_line, .context = w};
     mailbox_init(&w->replies, NULL, NULL);
     assert_false(failed(store_memory_new(&(struct store_memory_options){0}, &w->store, NULL)));
     assert_false(failed(store_client_new(w->store, &w->replies, &w->client)));

@@ -40,6 +40,9 @@ struct world {
     char operation[80];
     uint32_t retry_after_s;
     bool loaded;
+    struct log log;
+    size_t lines;
+    bool silent; // about strangers
 };
 
 int world_setup(void **state);

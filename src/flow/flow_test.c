@@ -224,6 +224,27 @@ static void strangers_are_refused_without_a_record(void **state)
     assert_null(stored_registration(w, SLICE("nobody")));
 }
 
+static void strangers_leave_no_line_when_there_were_enough(void **state)
+{
+    struct world *w = *state;
+    put_enrollment(w, "dev2", PROVISIONING_DISABLED);
+    ask(w, FLOW_REGISTER, "nobody", "");
+    until_answers(w, 1);
+    assert_int_equal(w->lines, 1);
+    w->silent = true;
+    ask(w, FLOW_REGISTER, "nobody", "");
+    until_answers(w, 2);
+    assert_int_equal(w->result.code, ERR_REGISTRATION_UNKNOWN);
+    assert_int_equal(w->lines, 1);
+    ask(w, FLOW_REGISTER, "dev2", ""); // it has proved who it is
+    until_answers(w, 3);
+    assert_int_equal(w->result.code, ERR_ENROLLMENT_DISABLED);
+    assert_int_equal(w->lines, 2);
+    ask(w, FLOW_OPERATION, "dev1", "5.0000000000000000.none");
+    until_answers(w, 4);
+    assert_int_equal(w->lines, 3);
+}
+
 static void an_unfinished_operation_is_taken_up_after_a_restart(void **state)
 {
     struct world *w = *state;
@@ -285,6 +306,7 @@ int main(void)
         TEST(a_refusal_after_an_unknown_outcome_does_not_unname_what_may_be_there),
         TEST(a_disabled_enrollment_refuses_and_leaves_a_record),
         TEST(strangers_are_refused_without_a_record),
+        TEST(strangers_leave_no_line_when_there_were_enough),
         TEST(an_unfinished_operation_is_taken_up_after_a_restart),
         TEST(stop_waits_for_what_is_under_way),
     };
