@@ -42,6 +42,7 @@ struct note {
 };
 
 // To the loop `to`, this one too; delivered later. Without memory the note is lost and false returned.
+// Nothing is sent any more once this instance stops.
 bool note_send(struct embedded *embedded, size_t to, const struct note *note);
 
 // NULL when the device is not connected.

@@ -161,6 +161,8 @@ static void answered(struct flow_request *request, const struct flow_outcome *ou
     w->answers++;
     w->result = outcome->result;
     w->retry_after_s = outcome->retry_after_s;
+    if (request->verb == FLOW_REGISTER && !failed(outcome->result))
+        assert_non_null(outcome->registration); // there is nothing else to say
     if (outcome->registration != NULL) {
         const struct registration *r = outcome->registration;
         w->status = r->status;

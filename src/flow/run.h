@@ -27,9 +27,15 @@ struct run {
     int64_t started_us;      // monotonic
     int64_t answer_by_us;    // monotonic: a register call is answered by then; 0 when nobody waits
     unsigned attempts;       // of the step that is being tried again
+    struct slice operation;  // the one that this run carries, once its intent is durable
     struct slice joined;     // the operation of another request that this one waits for
+    int64_t join_ms;         // how long it waited between the last two looks at it
     struct directory_snapshot *snapshot;
     struct slice key; // canonical registration ID
+    // What the store said last and what was decided by it live in `loaded`, until the answer to the next load, which is
+    // made in `loading`, takes its place. A run that waits long loads often, and must not grow by it.
+    struct arena loaded;
+    struct arena loading;
     struct admission admission;
     struct decision decision;
     struct trace trace;
@@ -43,6 +49,8 @@ struct run {
     struct poll_timer timer;
 };
 
+struct resumption;
+
 struct flow {
     struct flow_settings settings;
     struct flow_ports ports;
@@ -50,7 +58,8 @@ struct flow {
     struct list waiting; // the register calls that are not answered yet, in the order of answer_by_us
     struct poll_timer answer_timer;
     bool answer_timer_runs;
-    size_t count;
+    size_t count; // runs, and the resumption
+    struct resumption *resumption; // or NULL
     bool stopping;
     void (*idle)(void *context);
     void *idle_context;
@@ -62,6 +71,8 @@ void run_continue(struct run *run);
 void run_advance(struct run *run);
 // Back to the first step of the verb: what was loaded has changed.
 void run_rewind(struct run *run);
+// To the first step of what a restart does: whether the operation may still be carried on is to be seen anew.
+void run_take_up(struct run *run);
 // Takes the current step again after ms.
 enum step_result run_again_after(struct run *run, int64_t ms);
 // The run is over, outside of any step.
@@ -72,6 +83,10 @@ enum step_result run_refuse(struct run *run, struct err e);
 void run_answer(struct run *run, const struct registration *registration);
 // Submits run->store, which has verb, table and what the verb needs.
 enum step_result run_ask_store(struct run *run, void (*done)(struct store_request *request));
+// Asks for all that is known about the device.
+enum step_result run_load(struct run *run, void (*done)(struct store_request *request));
+// After a load that did not fail: what was known and decided before is forgotten, and the admission filled anew.
+void run_loaded(struct run *run);
 
 // The steps, in steps.c and record.c.
 enum step_result step_load(struct run *run);
