@@ -1,5 +1,6 @@
-// Fills the store of a stopped usherd with individual enrollments, for the case that measures what a large store costs.
-// All have the same key. Writes through the store itself, as usherd would.
+// Fills a store with individual enrollments, all with the same key, straight through the store's port: a
+// million of them through the API would take longer than all measurements. While it runs usherd must not; the
+// store's lock sees to that.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,122 +8,180 @@
 #include "base/text.h"
 #include "crypto/keys.h"
 #include "crypto/random.h"
+#include "crypto/seal.h"
 #include "store/sqlite/sqlite.h"
 
-enum { UNDER_WAY = 512 };
+enum { IN_FLIGHT = 1024, ID_SIZE = 96, PATH_SIZE = 512, WAIT_MS = 30000 };
 
 struct slot {
-    struct store_request request; // first
-    struct arena arena;
+    struct store_request request;
     struct enrollment enrollment;
-    char id[64];
-    size_t *done;
-    bool *failed;
+    struct arena arena;
+    char id[ID_SIZE];
+    struct fill *fill;
 };
 
-static int64_t now_us(const struct clock *clock)
+struct fill {
+    struct slice scope;
+    const char *prefix;
+    struct secret key;
+    long count;
+    long begun, done;
+    struct err result;
+    struct store_client *client;
+    struct random random;
+    struct clock clock;
+};
+
+static int64_t read_clock(clockid_t id)
 {
     struct timespec now;
-    (void)clock;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(id, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void fill(struct random *random, void *at, size_t len)
+static int64_t wall_us(const struct clock *clock)
+{
+    (void)clock;
+    return read_clock(CLOCK_REALTIME);
+}
+
+static int64_t monotonic_us(const struct clock *clock)
+{
+    (void)clock;
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static void fill_random(struct random *random, void *at, size_t len)
 {
     (void)random;
     random_fill(at, len);
 }
 
-static void written(struct store_request *request)
-{
-    struct slot *slot = (struct slot *)request;
-    ++*slot->done;
-    *slot->failed |= failed(request->result);
-    slot->request.context = NULL; // free again
-    arena_release(&slot->arena);
-}
+static void written(struct store_request *request);
 
-static void put(struct store_client *client, struct slot *slot, struct slice scope, const struct secret *key,
-                const char *prefix, long number)
+static void submit(struct fill *f, struct slot *slot)
 {
-    (void)snprintf(slot->id, sizeof slot->id, "%s%07ld", prefix, number);
-    slot->arena = arena_capped(65536);
-    slot->enrollment = (struct enrollment){.id = slice_text(slot->id), .etag = (uint64_t)number + 1};
-    slot->enrollment.attestation = (struct attestation){
-        .type = ATTESTATION_SYMMETRIC_KEY, .primary_key = *key, .secondary_key = *key};
+    int len = snprintf(slot->id, sizeof slot->id, "%s%07ld", f->prefix, f->begun++);
+    int64_t now_us = clock_wall_us(&f->clock);
+    arena_release(&slot->arena);
+    slot->arena = arena_capped(1 << 16);
+    slot->enrollment = (struct enrollment){
+        .kind = ENROLLMENT_INDIVIDUAL,
+        .id = slice_of(slot->id, (size_t)len),
+        .attestation = {.type = ATTESTATION_SYMMETRIC_KEY, .primary_key = f->key, .secondary_key = f->key},
+        .created_us = now_us,
+        .updated_us = now_us,
+        .etag = random_etag(&f->random),
+    };
     slot->request = (struct store_request){
         .verb = STORE_PUT,
         .table = STORE_ENROLLMENT,
-        .partition = scope,
-        .key = slice_text(slot->id),
+        .partition = f->scope,
+        .key = slot->enrollment.id,
+        .condition = STORE_IF_ABSENT,
         .record = &slot->enrollment,
         .arena = &slot->arena,
         .done = written,
         .context = slot,
     };
-    store_submit(client, &slot->request);
+    store_submit(f->client, &slot->request);
 }
 
-static bool run(struct store *store, struct slice scope, const struct secret *key, const char *prefix, long count)
+static void written(struct store_request *request)
 {
-    static struct slot slots[UNDER_WAY];
-    struct mailbox replies;
-    struct store_client *client = NULL;
-    size_t done = 0;
-    bool broken = false;
-    mailbox_init(&replies, NULL, NULL);
-    if (failed(store_client_new(store, &replies, &client)))
-        return false;
-    for (long begun = 0; (long)done < count && !broken;) {
-        for (size_t i = 0; i < UNDER_WAY && begun < count; i++) {
-            if (slots[i].request.context != NULL)
-                continue;
-            slots[i].done = &done;
-            slots[i].failed = &broken;
-            put(client, &slots[i], scope, key, prefix, begun++);
-        }
-        for (struct mail *mail = mailbox_wait(&replies, 10000), *next; mail != NULL; mail = next) {
-            next = mail->next;
+    struct slot *slot = request->context;
+    struct fill *f = slot->fill;
+    f->done++;
+    if (failed(request->result)) {
+        f->result = request->result;
+        (void)fprintf(stderr, "usher-fill: %s: %s\n", slot->id, err_info(request->result)->sentence);
+    } else if (f->begun < f->count && !failed(f->result)) {
+        submit(f, slot);
+    }
+}
+
+static void fill_all(struct fill *f, struct mailbox *replies)
+{
+    struct slot *slots = calloc(IN_FLIGHT, sizeof *slots);
+    if (slots == NULL) {
+        f->result = FAIL(ERR_NO_MEMORY);
+        return;
+    }
+    for (size_t i = 0; i < IN_FLIGHT && f->begun < f->count; i++) {
+        slots[i].fill = f;
+        submit(f, &slots[i]);
+    }
+    while (f->done < f->begun) {
+        struct mail *mail = mailbox_wait(replies, WAIT_MS);
+        INVARIANT(mail != NULL); // a write that takes half a minute
+        while (mail != NULL) {
+            struct mail *next = mail->next;
             mail->deliver(mail);
+            mail = next;
         }
     }
-    store_client_free(client);
-    return !broken && (long)done == count;
+    for (size_t i = 0; i < IN_FLIGHT; i++)
+        arena_release(&slots[i].arena);
+    free(slots);
 }
 
-// usher-fill FOLDER SCOPE KEY PREFIX COUNT
-int main(int argc, char **argv)
+static struct err read_master_key(const char *dir, struct sealer *sealer, struct why *why)
 {
-    char path[512];
-    char text[256] = "";
-    uint8_t master[SEAL_MASTER_SIZE];
+    char path[PATH_SIZE];
+    char text[128];
+    uint8_t key[SEAL_MASTER_SIZE];
     size_t len = 0;
-    struct sealer sealer;
-    struct secret key;
-    struct why why = {0};
-    uint64_t count = 0;
-    struct random random = {fill};
-    struct clock clock = {now_us, now_us};
-    struct store *store = NULL;
-    if (argc != 6 || !slice_to_u64(slice_text(argv[5]), &count) || failed(key_read_b64(slice_text(argv[3]), &key, &why))) {
-        (void)fprintf(stderr, "usher-fill FOLDER SCOPE KEY PREFIX COUNT\n");
-        return 2;
-    }
-    (void)snprintf(path, sizeof path, "%s/master.key", argv[1]);
-    FILE *file = fopen(path, "r");
-    bool read = file != NULL && fgets(text, sizeof text, file) != NULL &&
-                b64_decode(slice_trim(slice_text(text)), master, sizeof master, &len);
+    (void)snprintf(path, sizeof path, "%s/master.key", dir);
+    FILE *file = fopen(path, "rb");
+    size_t got = file != NULL ? fread(text, 1, sizeof text, file) : 0;
     if (file != NULL)
         (void)fclose(file);
-    (void)snprintf(path, sizeof path, "%s/usher.db", argv[1]);
-    struct store_sqlite_options options = {.path = path, .sealer = &sealer, .random = &random, .clock = &clock};
-    if (!read || failed(sealer_init(&sealer, slice_of(master, len), &why)) ||
-        failed(store_sqlite_open(&options, &store, &why))) {
-        (void)fprintf(stderr, "usher-fill: %s\n", read ? why.text : "the master key cannot be read");
-        return 1;
-    }
-    bool good = run(store, slice_text(argv[2]), &key, argv[4], (long)count);
+    if (!b64_decode(slice_trim(slice_of(text, got)), key, sizeof key, &len) || len != sizeof key)
+        return why_fail(why, ERR_CONFIG, "%s is no master key", path);
+    return sealer_init(sealer, slice_of(key, sizeof key), why);
+}
+
+static struct err run(struct fill *f, const char *dir, struct why *why)
+{
+    struct sealer sealer;
+    struct store *store = NULL;
+    struct mailbox replies;
+    char path[PATH_SIZE];
+    TRY(read_master_key(dir, &sealer, why));
+    (void)snprintf(path, sizeof path, "%s/usher.db", dir);
+    struct store_sqlite_options options = {
+        .path = path, .sealer = &sealer, .random = &f->random, .clock = &f->clock};
+    TRY(store_sqlite_open(&options, &store, why));
+    mailbox_init(&replies, NULL, NULL);
+    f->result = store_client_new(store, &replies, &f->client);
+    if (!failed(f->result))
+        fill_all(f, &replies);
+    store_client_free(f->client);
     store_free(store);
-    return good ? 0 : 1;
+    mailbox_release(&replies);
+    sealer_release(&sealer);
+    return f->result;
+}
+
+int main(int argc, char **argv)
+{
+    struct fill f = {.random = {fill_random}, .clock = {wall_us, monotonic_us}};
+    struct why why = {0};
+    uint64_t count = 0;
+    if (argc != 6 || !slice_to_u64(slice_text(argv[5]), &count) ||
+        failed(key_read_b64(slice_text(argv[3]), &f.key, &why))) {
+        (void)fputs("usher-fill DIR SCOPE KEY PREFIX COUNT: makes the enrollments PREFIX0000000 and on, each "
+                    "with the key (base64),\n"
+                    "in the folder DIR of usherd --dev, which must not be running\n",
+                    stderr);
+        return 2;
+    }
+    f.scope = slice_text(argv[2]);
+    f.prefix = argv[4];
+    f.count = (long)count;
+    struct err e = run(&f, argv[1], &why);
+    if (failed(e))
+        (void)fprintf(stderr, "usher-fill: %s\n", why.text[0] != '\0' ? why.text : err_info(e)->sentence);
+    return failed(e) ? 1 : 0;
 }

@@ -1,6 +1,6 @@
-// A load generator: plays N devices, at most C of them at once, each on a TCP and TLS connection of its own, and prints
-// one JSON line with how long they took. It plays plain clients of other servers too, so that they are measured the same
-// way. One thread, epoll; talks to 127.0.0.1 only.
+// A load generator: plays N devices, at most C of them at once, each on a TCP and TLS connection of its own,
+// and prints one JSON line with how long they took. It plays plain clients of other servers too, so that they
+// are measured the same way. One thread, epoll; talks to 127.0.0.1 only.
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -27,12 +27,15 @@ struct options {
     enum kind kind;
     uint16_t port;
     const char *ca_file;
+    const char *certificate_file; // the client certificate, or NULL
+    const char *key_file;
     const char *scope;
     const char *prefix;
     struct secret group_key;
     bool own_key; // the key is each device's own, not a group's
     long count;
     long first;
+    long stride; // from the number of one device to that of the next
     long concurrency;
     bool keep; // connections stay open until stdin ends
 };
@@ -68,7 +71,8 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-// ---- what a device says ----------------------------------------------------------------------------------------------------------
+// ---- what a device says
+// ----------------------------------------------------------------------------------------------------------
 
 static void token(const struct load *l, const struct device *d, struct buf *out)
 {
@@ -95,8 +99,8 @@ static void say_mqtt(const struct load *l, struct device *d, bool echo)
     struct mqtt_connect connect = {.clean_session = true, .keep_alive_s = 60, .client_id = slice_text(d->id)};
     if (!echo) {
         token(l, d, &sas);
-        (void)snprintf(user, sizeof user, "%s/registrations/%s/api-version=2019-03-31&ClientVersion=bench", l->o.scope,
-                       d->id);
+        (void)snprintf(user, sizeof user, "%s/registrations/%s/api-version=2019-03-31&ClientVersion=bench",
+                       l->o.scope, d->id);
         connect.has_user_name = connect.has_password = true;
         connect.user_name = slice_text(user);
         connect.password = buf_slice(&sas);
@@ -142,7 +146,8 @@ static void say_http(const struct load *l, struct device *d)
     struct http_field fields[2] = {{SLICE("Content-Type"), SLICE("application/json; charset=utf-8")}};
     if (l->o.kind == KIND_HTTPS) {
         token(l, d, &sas);
-        (void)snprintf(target, sizeof target, "/%s/registrations/%s/register?api-version=2019-03-31", l->o.scope, d->id);
+        (void)snprintf(target, sizeof target, "/%s/registrations/%s/register?api-version=2019-03-31",
+                       l->o.scope, d->id);
         (void)snprintf(body, sizeof body, "{\"registrationId\":\"%s\"}", d->id);
         fields[1] = (struct http_field){SLICE("Authorization"), buf_slice(&sas)};
         request.method = SLICE("PUT");
@@ -158,14 +163,27 @@ static void say_http(const struct load *l, struct device *d)
     buf_release(&sas);
 }
 
-// ---- a device's life ---------------------------------------------------------------------------------------------------------------
+// What a client says before it goes.
+static void say_goodbye(struct device *d, const struct mqtt_publish *answer)
+{
+    struct buf out = buf_capped(MESSAGE_CAP);
+    if (answer->qos > 0)
+        mqtt_encode_puback(&out, answer->packet_id);
+    mqtt_encode_disconnect(&out);
+    send_plain(d, &out);
+    buf_release(&out);
+}
+
+// ---- a device's life
+// ---------------------------------------------------------------------------------------------------------------
 
 static void end(struct load *l, struct device *d, bool good, const char *what, struct slice detail)
 {
     if (good) {
         l->took_ms[l->done] = (double)(now_us() - d->started_us) / 1000.0;
     } else if (l->first_failure[0] == '\0') {
-        (void)snprintf(l->first_failure, sizeof l->first_failure, "%s: %.*s", what, SLICE_ARG(slice_to(detail, 200)));
+        (void)snprintf(l->first_failure, sizeof l->first_failure, "%s: %.*s", what,
+                       SLICE_ARG(slice_to(detail, 200)));
     }
     l->failed += !good;
     l->done++;
@@ -187,7 +205,8 @@ static void end(struct load *l, struct device *d, bool good, const char *what, s
 static bool begin(struct load *l, struct device *d)
 {
     struct buf plain = d->plain;
-    *d = (struct device){.plain = plain, .number = l->o.first + l->begun, .busy = true, .started_us = now_us()};
+    *d = (struct device){
+        .plain = plain, .number = l->o.first + l->begun * l->o.stride, .busy = true, .started_us = now_us()};
     (void)snprintf(d->id, sizeof d->id, "%s%07ld", l->o.prefix, d->number);
     d->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_in to = {
@@ -214,7 +233,10 @@ static void mqtt_packet(struct load *l, struct device *d, const struct mqtt_pack
     } else if (p->type == MQTT_SUBACK) {
         say_publish(d, echo);
     } else if (p->type == MQTT_PUBLISH) {
-        bool good = echo || slice_find(p->publish.payload, SLICE("\"status\":\"assigned\"")) < p->publish.payload.len;
+        bool good =
+            echo || slice_find(p->publish.payload, SLICE("\"status\":\"assigned\"")) < p->publish.payload.len;
+        if (good && !l->o.keep)
+            say_goodbye(d, &p->publish);
         end(l, d, good, "not assigned", p->publish.payload);
     } else if (p->type != MQTT_PUBACK) {
         end(l, d, false, "refused", slice_text(mqtt_type_name(p->type)));
@@ -305,11 +327,13 @@ static void report(struct load *l, int64_t elapsed_us)
     long good = l->done - l->failed;
     qsort(l->took_ms, (size_t)l->done, sizeof *l->took_ms, compare);
     const double *ok = l->took_ms + l->failed; // failures count as 0 ms and sort first
-    (void)printf("{\"ops\":%ld,\"failed\":%ld,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n", good,
-                 l->failed, (double)elapsed_us / 1e6, (double)good / ((double)elapsed_us / 1e6),
-                 good > 0 ? ok[good / 2] : 0.0, good > 0 ? ok[good * 99 / 100] : 0.0);
+    (void)printf(
+        "{\"ops\":%ld,\"failed\":%ld,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
+        good, l->failed, (double)elapsed_us / 1e6, (double)good / ((double)elapsed_us / 1e6),
+        good > 0 ? ok[good / 2] : 0.0, good > 0 ? ok[good * 99 / 100] : 0.0);
     if (l->failed > 0)
-        (void)fprintf(stderr, "load: %ld of %ld failed; the first: %s\n", l->failed, l->done, l->first_failure);
+        (void)fprintf(stderr, "load: %ld of %ld failed; the first: %s\n", l->failed, l->done,
+                      l->first_failure);
     (void)fflush(stdout);
 }
 
@@ -348,21 +372,37 @@ static int run(struct load *l)
     return l->failed > 0 ? 1 : 0;
 }
 
+static bool kind_of(const char *name, enum kind *out)
+{
+    for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        if (strcmp(kinds[k], name) == 0) {
+            *out = (enum kind)k;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool read_options(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.scope = "", .prefix = "bench-", .count = 1, .concurrency = 1, .kind = KIND_MQTT};
+    *o = (struct options){
+        .scope = "", .prefix = "bench-", .count = 1, .stride = 1, .concurrency = 1, .kind = KIND_MQTT};
     for (int i = 1; i + 1 < argc; i += 2) {
         struct slice name = slice_text(argv[i]);
         const char *value = argv[i + 1];
         uint64_t number = 0;
         (void)slice_to_u64(slice_text(value), &number);
         if (slice_equal(name, SLICE("--kind"))) {
-            for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
-                o->kind = strcmp(kinds[k], value) == 0 ? (enum kind)k : o->kind;
+            if (!kind_of(value, &o->kind))
+                return false;
         } else if (slice_equal(name, SLICE("--port"))) {
             o->port = (uint16_t)number;
         } else if (slice_equal(name, SLICE("--ca"))) {
             o->ca_file = value;
+        } else if (slice_equal(name, SLICE("--certificate"))) {
+            o->certificate_file = value;
+        } else if (slice_equal(name, SLICE("--certificate-key"))) {
+            o->key_file = value;
         } else if (slice_equal(name, SLICE("--scope"))) {
             o->scope = value;
         } else if (slice_equal(name, SLICE("--prefix"))) {
@@ -376,6 +416,8 @@ static bool read_options(struct options *o, int argc, char **argv)
             o->count = (long)number;
         } else if (slice_equal(name, SLICE("--first"))) {
             o->first = (long)number;
+        } else if (slice_equal(name, SLICE("--stride"))) {
+            o->stride = (long)number;
         } else if (slice_equal(name, SLICE("--concurrency"))) {
             o->concurrency = (long)number;
         } else if (slice_equal(name, SLICE("--keep"))) {
@@ -402,22 +444,39 @@ static bool read_file(const char *path, struct buf *out)
     return true;
 }
 
+static bool make_context(struct load *l, struct why *why)
+{
+    struct buf ca = buf_capped(1 << 20);
+    struct buf chain = buf_capped(1 << 20);
+    struct buf key = buf_capped(1 << 20);
+    bool good = read_file(l->o.ca_file, &ca);
+    if (l->o.certificate_file != NULL && l->o.key_file != NULL)
+        good = good && read_file(l->o.certificate_file, &chain) && read_file(l->o.key_file, &key);
+    struct tls_settings settings = {.client = true,
+                                    .trusted_pem = buf_slice(&ca),
+                                    .chain_pem = buf_slice(&chain),
+                                    .key_pem = buf_slice(&key)};
+    good = good && !failed(tls_context_new(&settings, &l->context, why));
+    buf_release(&ca);
+    buf_release(&chain);
+    buf_release(&key);
+    return good;
+}
+
 int main(int argc, char **argv)
 {
     struct load l = {.epoll = epoll_create1(EPOLL_CLOEXEC), .se = (int64_t)time(NULL) + 3600};
-    struct buf ca = buf_capped(1 << 20);
     struct why why = {0};
     if (!read_options(&l.o, argc, argv)) {
-        (void)fputs("usher-load --kind mqtt|https|get|echo --port N --ca FILE [--scope S] [--group-key B64 | --key B64]\n"
-                    "           [--prefix P] [--first N] [--count N] [--concurrency N] [--keep 1]\n",
+        (void)fputs("usher-load --kind mqtt|https|get|echo --port N --ca FILE [--scope S]\n"
+                    "           [--group-key B64 | --key B64] [--certificate FILE --certificate-key FILE]\n"
+                    "           [--prefix P] [--first N] [--stride N] [--count N] [--concurrency N] [--keep 1]\n",
                     stderr);
         return 2;
     }
-    struct tls_settings settings = {.client = true};
-    bool read = read_file(l.o.ca_file, &ca);
-    settings.trusted_pem = buf_slice(&ca);
-    if (!read || failed(tls_context_new(&settings, &l.context, &why))) {
-        (void)fprintf(stderr, "load: %s: %s\n", l.o.ca_file, read ? why.text : "cannot be read");
+    if (!make_context(&l, &why)) {
+        (void)fprintf(stderr, "load: the certificates: %s\n",
+                      why.text[0] != '\0' ? why.text : "cannot be read");
         return 2;
     }
     l.devices = calloc((size_t)l.o.concurrency, sizeof *l.devices);

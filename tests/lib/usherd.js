@@ -132,16 +132,19 @@ function innermost(pid) {
 /**
  * Starts usherd --dev and waits for `ready`. `under` is a program to run it under, with its arguments (strace …).
  * `onStart(server)` is called at once, so that a caller can follow a server that never becomes ready. `known` is what
- * learn() would ask it, for a caller that knows; the ports are then read from what it prints.
+ * learn() would ask it, for a caller that knows; the ports are then read from what it prints. `logFile` is where the
+ * log goes, instead of into `server.log`: for a caller that measures, and would only disturb by reading it.
  */
-async function start({ args = [], dir = scratch(), httpsPort = 0, mqttPort = 0, env = {}, under = [], onStart, known } = {}) {
+async function start({ args = [], dir = scratch(), httpsPort = 0, mqttPort = 0, env = {}, under = [], onStart, known, logFile } = {}) {
   const command = [...under, program('usherd'), '--dev', '--dir', dir, '--https-port', String(httpsPort),
     '--mqtt-port', String(mqttPort), ...args];
-  const child = children.start(command[0], command.slice(1), { env: { ...process.env, ...env } });
+  const logTo = logFile ? fs.openSync(logFile, 'a') : 'pipe';
+  const child = children.start(command[0], command.slice(1), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', logTo] });
+  if (logFile) fs.closeSync(logTo);
   const out = [];
   const server = new Usherd(child, dir, out);
   if (onStart) onStart(server);
-  child.stderr.on('data', (data) => server.log.feed(data));
+  if (child.stderr) child.stderr.on('data', (data) => server.log.feed(data));
   let rest = '';
   const ready = new Promise((resolve, reject) => {
     child.stdout.on('data', (data) => {

@@ -1,0 +1,67 @@
+// The figures for people: a table of the cases, and one of the targets with what was reached.
+'use strict';
+
+const KIB = 1024;
+
+/** [target, what it is compared with, limit as text, figure of the results, is it reached] for what was measured. */
+const TARGETS = [
+  ratio('MQTT, symmetric key: CPU per registration against nginx_tls', 'mqtt_symmetric', 'nginx_tls', 1.3),
+  ratio('HTTPS, symmetric key: CPU per registration against nginx_tls', 'https_symmetric', 'nginx_tls', 1.3),
+  below('MQTT, one device at a time: p50 to `assigned`', 'mqtt_symmetric_one_at_a_time', 'p50_ms', 10, 'ms'),
+  below('HTTPS, one device at a time: p50 to `assigned`', 'https_symmetric_one_at_a_time', 'p50_ms', 10, 'ms'),
+  below('resident memory after start', 'usherd_started', 'rss_kib', 20 * KIB, 'KiB'),
+  flat('resident memory, 200,000 registrations against 10,000', 'mqtt_symmetric_200k_registrations', 'mqtt_symmetric_10k_registrations', 0.1),
+  ratio('CPU per registration, 1,000,000 enrollments against 1,000', 'mqtt_symmetric_1m_enrollments', 'mqtt_symmetric_1k_enrollments', 1.1),
+];
+
+function ratio(target, name, base, limit) {
+  return {
+    target, limit: `≤ ${limit.toFixed(2)} ×`, needs: [name, base],
+    reach: (of) => ({ text: `${(of[name].cpu_us_per_op / of[base].cpu_us_per_op).toFixed(2)} ×`, good: of[name].cpu_us_per_op <= limit * of[base].cpu_us_per_op }),
+  };
+}
+
+function below(target, name, figure, limit, unit) {
+  return {
+    target, limit: `< ${limit} ${unit}`, needs: [name],
+    reach: (of) => ({ text: `${of[name][figure]} ${unit}`, good: of[name][figure] < limit }),
+  };
+}
+
+function flat(target, name, base, within) {
+  return {
+    target, limit: `± ${within * 100} %`, needs: [name, base],
+    reach: (of) => {
+      const change = of[name].rss_kib / of[base].rss_kib - 1;
+      return { text: `${change >= 0 ? '+' : ''}${(change * 100).toFixed(1)} %`, good: Math.abs(change) <= within };
+    },
+  };
+}
+
+function markdown(head, rows, right) {
+  const width = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const line = (row) => `| ${row.map((cell, i) => (right.has(i) ? cell.padStart(width[i]) : cell.padEnd(width[i]))).join(' | ')} |`;
+  const rule = `|${width.map((w, i) => (right.has(i) ? `${'-'.repeat(w + 1)}:` : '-'.repeat(w + 2))).join('|')}|`;
+  return [line(head), rule, ...rows.map(line)].join('\n');
+}
+
+function figure(value, digits) {
+  return value === undefined ? '' : value.toFixed(digits);
+}
+
+function cases(results) {
+  const rows = results.map((r) => [r.case, figure(r.cpu_us_per_op, 0), figure(r.per_second, 0), figure(r.p50_ms, 2), figure(r.p99_ms, 2),
+    figure(r.rss_kib / KIB, 1), r.what]);
+  return markdown(['case', 'CPU µs/op', 'op/s', 'p50 ms', 'p99 ms', 'RSS MiB', 'what'], rows, new Set([1, 2, 3, 4, 5]));
+}
+
+function targets(results) {
+  const of = Object.fromEntries(results.map((result) => [result.case, result]));
+  const rows = TARGETS.filter(({ needs }) => needs.every((name) => of[name])).map(({ target, limit, reach }) => {
+    const { text, good } = reach(of);
+    return [target, limit, text, good ? 'yes' : 'NO'];
+  });
+  return rows.length > 0 ? markdown(['target', 'limit', 'measured', 'reached'], rows, new Set([1, 2])) : '';
+}
+
+module.exports = { cases, targets };
