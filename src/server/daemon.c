@@ -402,8 +402,20 @@ struct err daemon_reload_tls(struct daemon *d, struct why *why)
     return e;
 }
 
+void daemon_worker_idle(struct daemon *d)
+{
+    if (atomic_fetch_sub(&d->not_idle, 1) > 1)
+        return;
+    for (unsigned i = 0; i < d->worker_count; i++) {
+        if (d->workers[i].started)
+            loop_stop(d->workers[i].loop, d->config->stop_s * 1000);
+    }
+}
+
 bool daemon_stop(struct daemon *d)
 {
+    for (unsigned i = 0; i < d->worker_count; i++)
+        d->not_idle += d->workers[i].started;
     for (unsigned i = 0; i < d->worker_count; i++) {
         if (d->workers[i].started)
             worker_stop(&d->workers[i]);
