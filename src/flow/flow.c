@@ -126,6 +126,12 @@ void run_answer(struct run *run, const struct registration *registration)
 {
     const struct enrollment *enrollment = run->decision.enrollment;
     bool group = enrollment != NULL && enrollment->kind == ENROLLMENT_GROUP;
+    struct registration told;
+    if (registration != NULL && run->request.verb == FLOW_OPERATION) {
+        told = *registration; // a later call may have begun another operation: the answer bears the name it was asked by
+        told.operation_id = run->request.operation_id;
+        registration = &told;
+    }
     struct flow_outcome outcome = {
         .result = OK,
         .registration = registration,

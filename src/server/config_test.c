@@ -73,6 +73,29 @@ static void a_mistake_is_named_with_its_line(void **state)
     refused("- threads\n", "the file must be a mapping of settings");
 }
 
+// Whatever else YAML can say is not passed over in silence.
+static void what_is_no_setting_is_refused(void **state)
+{
+    (void)state;
+    refused("listen:\n  https: 443\n", "line 2: there is no setting \"listen.https\"");
+    refused("thread: []\n", "there is no setting \"thread\"; did you mean \"threads\"?");
+    refused("threads:\n", "threads is \"\"");
+    refused("threads: [1, 2]\n", "takes one value, not a list");
+    refused("threads: {}\n", "\"threads\" has no settings in it");
+    refused("listen:\n  {}\n", "\"listen\" has no settings in it");
+    refused("? {threads: 1}\n: 2\n", "a mapping is not expected here");
+    refused("? [threads]\n: 2\n", "a list is not expected here");
+    refused("embeddedHubs: [[a]]\n", "a list is not expected here");
+    refused("embeddedHubs: [{a: b}]\n", "a mapping is not expected here");
+    refused("embeddedHubs: [a]\nembeddedHubs: b\n", "embeddedHubs is set twice");
+    refused("[]\n", "the file must be a mapping of settings");
+    refused("threads\n", "the file must be a mapping of settings");
+    refused("threads: 1\n---\nthreads: 2\n", "line 2: the file must be one document");
+    refused("threads: &x 1\nlog: {level: *x}\n", "anchors and aliases are not taken");
+    refused("a: {b: {c: {d: {e: {f: {g: 1}}}}}}\n", "nested too deep");
+    refused("tls: {key: \"a\\0b\"}\n", "holds a NUL");
+}
+
 // A row of the manual's table: | `name` | type | default | ... with the default as it would be written, or
 // `none`.
 static void the_manual_has_every_setting_with_its_default(void **state)
@@ -116,6 +139,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_sets_what_it_names_and_leaves_the_rest),
         cmocka_unit_test(an_empty_file_leaves_every_setting_at_its_default),
         cmocka_unit_test(a_mistake_is_named_with_its_line),
+        cmocka_unit_test(what_is_no_setting_is_refused),
         cmocka_unit_test(the_manual_has_every_setting_with_its_default),
     };
     if (argc != 2)

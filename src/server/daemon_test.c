@@ -42,7 +42,7 @@ static void certificates_are_reloaded_faster_than_loops_take_them_up(void **stat
     struct why why = {0};
     for (int i = 0; i < 100; i++)
         assert_false(failed(daemon_reload_tls(&b->daemon, &why)));
-    assert_true(daemon_stop(&b->daemon));
+    assert_true(daemon_stop(&b->daemon, "the test is over"));
 }
 
 // Something on the first loop that changes settings when the second has long been idle.
@@ -89,7 +89,7 @@ static void settings_that_change_during_a_stop_are_taken_up_by_all_loops(void **
     mailbox_post(loop_mailbox(late.worker->loop), &late.mail);
     while (!late.begun)
         sched_yield();
-    assert_true(daemon_stop(&b->daemon));
+    assert_true(daemon_stop(&b->daemon, "the test is over"));
     assert_true(late.changed);
 }
 

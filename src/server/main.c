@@ -179,24 +179,16 @@ static void log_reload(const struct daemon *daemon, struct err e, const struct w
     log_end(&line);
 }
 
-static void log_stop(const struct daemon *daemon, int signal)
-{
-    struct log_line line;
-    log_begin(&line, &daemon->log, ERR_LEVEL_INFO, "stopping");
-    log_text(&line, LOG_reason, signal == SIGINT ? SLICE("SIGINT") : SLICE("SIGTERM"));
-    log_end(&line);
-}
-
-static void serve(struct daemon *daemon, const sigset_t *signals)
+// Returns the name of the signal that ends it.
+static const char *serve(struct daemon *daemon, const sigset_t *signals)
 {
     for (int signal = 0; sigwait(signals, &signal) == 0;) {
-        if (signal != SIGHUP) {
-            log_stop(daemon, signal);
-            return;
-        }
+        if (signal != SIGHUP)
+            return signal == SIGINT ? "SIGINT" : "SIGTERM";
         struct why why = {0};
         log_reload(daemon, daemon_reload_tls(daemon, &why), &why);
     }
+    return "";
 }
 
 static int run(struct options *o, struct dev *dev)
@@ -228,16 +220,12 @@ static int run(struct options *o, struct dev *dev)
         e = daemon_start(&daemon, &why);
     if (failed(e)) {
         (void)fprintf(stderr, "usherd: %s\n", why.text[0] != '\0' ? why.text : err_info(e)->sentence);
-        (void)daemon_stop(&daemon);
+        (void)daemon_stop(&daemon, "");
         return EXIT_FAILURE;
     }
     if (o->dev)
         dev_print(dev, &daemon);
-    serve(&daemon, &signals);
-    if (daemon_stop(&daemon))
-        return EXIT_SUCCESS;
-    (void)fputs("usherd: something under way had to be cut off; what was recorded is taken up at the next start\n", stderr);
-    return EXIT_FAILURE;
+    return daemon_stop(&daemon, serve(&daemon, &signals)) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

@@ -277,6 +277,9 @@ static void became_idle(void *context)
 static void stop_here(struct mail *mail)
 {
     struct worker *w = CONTAINER_OF(mail, struct worker, stop_mail);
+    daemon_stop_heard(w->daemon, flow_under_way(w->flow),
+                      http_front_under_way(w->https) + http_front_under_way(w->local),
+                      loop_connections(w->loop));
     listener_free(w->https_listener);
     listener_free(w->mqtt_listener);
     listener_free(w->control_listener);
@@ -314,6 +317,11 @@ void worker_use_tls(struct worker *w, struct tls_context *tls)
     }
     w->tls_mail.deliver = use_tls_here;
     mailbox_post(loop_mailbox(w->loop), &w->tls_mail);
+}
+
+bool worker_drain(struct worker *w)
+{
+    return w->loop != NULL && mailbox_deliver(loop_mailbox(w->loop)) > 0;
 }
 
 bool worker_release(struct worker *w)

@@ -64,7 +64,7 @@ async function run(report) {
   }
   await report.check('stop: it ends in order and soon, with all of them open', async () => {
     const { code, signal } = await stopped;
-    assert.strictEqual(code, 0, `exit code ${code}, signal ${signal}: ${server.log.lines.slice(-3).map((line) => line.text).join(' | ')}`);
+    assert.strictEqual(code, 0, `exit code ${code}, signal ${signal}: ${server.log.lines.slice(-6).map((line) => line.text).join(' | ')}`);
     assert.ok(Date.now() - start < STOP_MS, `it took ${Date.now() - start} ms`);
     const odd = server.log.lines.filter((line) => typeof line.entry !== 'object' || line.entry === null);
     assert.deepStrictEqual(odd, [], 'lines that are no JSON');

@@ -10,20 +10,32 @@ const { Closed } = require('../lib/peer');
 const { pause } = require('../lib/wait');
 
 const POLL_PAUSE_MS = 10;
+const OPERATION_MS = 5000;
+
+/** Polls (`ask`) until the operation has ended. */
+async function followed(first, id, ask) {
+  const end = Date.now() + OPERATION_MS;
+  let got = first;
+  while (got.json.status === 'assigning') {
+    if (Date.now() > end) throw new Error(`${id}: operation ${got.json.operationId} has not ended after ${OPERATION_MS} ms`);
+    await pause(POLL_PAUSE_MS);
+    got = await ask(got.json.operationId);
+  }
+  return got.json;
+}
 
 /** One register call over MQTT, and its polls until it is not `assigning` any more. */
 async function viaMqtt(server, ledger, { id, key }) {
   const peer = await device.connectMqtt(server, { id, key });
   try {
-    let got = await device.askMqtt(peer, '$dps/registrations/PUT/iotdps-register/?$rid=1', '1', JSON.stringify({ registrationId: id }));
-    ledger.answered(id, got);
-    while (got.json.status === 'assigning') {
-      await pause(POLL_PAUSE_MS);
-      const topic = `$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId=${got.json.operationId}`;
-      got = await device.askMqtt(peer, topic, '2', ' ');
+    const ask = async (topic, body) => {
+      const got = await device.askMqtt(peer, topic, '1', body);
       ledger.answered(id, got);
-    }
-    return got.json;
+      return got;
+    };
+    const first = await ask('$dps/registrations/PUT/iotdps-register/?$rid=1', JSON.stringify({ registrationId: id }));
+    return await followed(first, id, (operation) => ask(
+      `$dps/registrations/GET/iotdps-get-operationstatus/?$rid=1&operationId=${operation}`, ' '));
   } finally {
     peer.destroy();
   }
@@ -42,14 +54,13 @@ async function viaHttps(server, ledger, { id, key }) {
   try {
     await peer.write(httpRequest(server, { id, key }, `PUT ${path}/register?api-version=${device.VERSION} HTTP/1.1`,
       JSON.stringify({ registrationId: id })));
-    let got = await peer.response();
-    ledger.answered(id, got);
-    while (got.json.status === 'assigning') {
-      await pause(POLL_PAUSE_MS);
-      got = await poll(server, { id, key }, got.json.operationId, peer);
+    const first = await peer.response();
+    ledger.answered(id, first);
+    return await followed(first, id, async (operation) => {
+      const got = await poll(server, { id, key }, operation, peer);
       ledger.answered(id, got);
-    }
-    return got.json;
+      return got;
+    });
   } finally {
     peer.destroy();
   }
@@ -72,11 +83,12 @@ function register(server, ledger, who) {
 }
 
 class Fleet {
-  /** `bench` is what was enrolled beforehand: {groupKey, individuals: [{id, key}]}. */
-  constructor(server, bench, ledger) {
+  /** `bench` is what was enrolled beforehand: {groupKey, individuals: [{id, key}]}. Stops after `most` registrations. */
+  constructor(server, bench, ledger, most = Infinity) {
     this.server = server;
     this.bench = bench;
     this.ledger = ledger;
+    this.most = most;
     this.stopped = false;
     this.registrations = 0;
   }
@@ -90,6 +102,7 @@ class Fleet {
   async registered(who) {
     const answer = await register(this.server, this.ledger, who);
     this.registrations += 1;
+    if (this.registrations >= this.most) this.stop();
     return answer;
   }
 

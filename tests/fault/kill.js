@@ -8,6 +8,7 @@ const { Fleet, isGone } = require('./fleet');
 const { within } = require('../lib/wait');
 
 const KILL_WITHIN_MS = 15000;
+const REGISTRATIONS_MAX = 300; // a point that was not reached by then is not going to be
 const START_MS = 4000; // a sanitized build on a busy machine; a release build takes a tenth of this
 const AGAIN = 3; // devices that register again after a kill, beside all that had no answer
 
@@ -49,7 +50,7 @@ async function interrupt(made, dir, { call, nth, args }) {
   const ledger = new Ledger();
   const { server, ready } = await startUnder(strace(call, nth), made, dir, args);
   if (!ready) return { hit: false, early: true, ledger };
-  const fleet = new Fleet(server, made, ledger);
+  const fleet = new Fleet(server, made, ledger, REGISTRATIONS_MAX);
   const timer = setTimeout(() => fleet.stop(), KILL_WITHIN_MS);
   const failures = await fleet.run();
   clearTimeout(timer);

@@ -168,6 +168,14 @@ async function checkStop(report, server, label = 'usherd') {
     if (!server.running) throw new Error(`it had ended by itself: ${JSON.stringify(await server.child.done)} ${tail(server)}`);
     const { code, signal } = await server.stop(15000);
     if (code !== 0) throw new Error(`exit code ${code}, signal ${signal}: ${tail(server)}`);
+    const [stopping, stopped] = [ 'stopping', 'stopped' ].map(
+        (event) => server.log.lines.filter(({entry}) => entry && entry.event === event));
+    if (stopping.length !== 1 ||
+        !/^\d+ device requests and operations, \d+ HTTP requests, \d+ connections$/.test(
+            stopping[0].entry.detail))
+        throw new Error(`one line should say what was under way: ${tail(server)}`);
+    if (stopped.length !== 1 || !(stopped[0].entry.durationMs >= 0))
+        throw new Error(`one line should say how long stopping took: ${tail(server)}`);
   });
   await report.check(`${label}: each line on stderr is one JSON object`, () => {
     const odd = server.log.lines.filter((line) => typeof line.entry !== 'object' || line.entry === null);
