@@ -435,6 +435,16 @@ void daemon_stop_heard(struct daemon *d, size_t operations, size_t requests, siz
     log_end(&line);
 }
 
+void daemon_worker_idle(struct daemon *d)
+{
+    if (atomic_fetch_sub(&d->stop_busy, 1) > 1)
+        return;
+    for (unsigned i = 0; i < d->worker_count; i++) {
+        if (d->workers[i].started)
+            loop_stop(d->workers[i].loop, d->config->stop_s * 1000);
+    }
+}
+
 static void log_stopped(const struct daemon *d, bool clean, int64_t since_us)
 {
     struct log_line line;
@@ -455,6 +465,7 @@ bool daemon_stop(struct daemon *d, const char *reason)
         running += d->workers[i].started;
     d->stop_reason = reason;
     atomic_store(&d->stop_unheard, running);
+    atomic_store(&d->stop_busy, running);
     for (unsigned i = 0; i < d->worker_count; i++) {
         if (d->workers[i].started)
             worker_stop(&d->workers[i]);

@@ -30,6 +30,7 @@ struct daemon {
     const char *stop_reason;
     atomic_uint stop_unheard; // loops that have not been told yet
     atomic_size_t stop_operations, stop_requests, stop_connections;
+    atomic_uint stop_busy; // loops that have something under way
 };
 
 // Opens the store, binds the doors. Nothing is served yet. On failure everything is released.
@@ -53,6 +54,9 @@ struct hub_settings;
 struct err daemon_hub_settings(struct daemon *daemon, struct slice host, struct arena *arena, struct hub_settings *out,
                                struct why *why);
 
+// What a worker calls once, while stopping, when nothing of its own is under way. Its loop goes on until that is so of
+// all: a change of settings that one of them still waits for takes the others' part.
+void daemon_worker_idle(struct daemon *daemon);
 // What an API calls to have all loops read the services anew: wait->loaded comes on the loop that asked.
 void daemon_settings_changed(struct worker *asking, struct directory_wait *wait);
 int64_t daemon_wall_us(void);

@@ -271,7 +271,7 @@ static void became_idle(void *context)
 {
     struct worker *w = context;
     if (--w->stopping == 0)
-        loop_stop(w->loop, w->daemon->config->stop_s * 1000);
+        daemon_worker_idle(w->daemon);
 }
 
 static void stop_here(struct mail *mail)
@@ -283,6 +283,7 @@ static void stop_here(struct mail *mail)
     listener_free(w->https_listener);
     listener_free(w->mqtt_listener);
     listener_free(w->control_listener);
+    w->https_listener = w->mqtt_listener = w->control_listener = NULL;
     w->stopping = 4;
     http_front_stop(w->https, became_idle, w);
     http_front_stop(w->local, became_idle, w);
@@ -300,15 +301,20 @@ static void use_tls_here(struct mail *mail)
 {
     struct worker *w = CONTAINER_OF(mail, struct worker, tls_mail);
     tls_context_free(w->tls);
-    w->tls = w->next_tls;
-    w->next_tls = NULL;
+    w->tls = atomic_exchange(&w->next_tls, NULL);
+    if (w->https_listener == NULL) // stopping
+        return;
     listener_set_tls(w->https_listener, w->tls);
     listener_set_tls(w->mqtt_listener, w->tls);
 }
 
 void worker_use_tls(struct worker *w, struct tls_context *tls)
 {
-    w->next_tls = tls;
+    struct tls_context *passed_over = atomic_exchange(&w->next_tls, tls);
+    if (passed_over != NULL) { // the mail is on its way, and brings what is the latest when it arrives
+        tls_context_free(passed_over);
+        return;
+    }
     w->tls_mail.deliver = use_tls_here;
     mailbox_post(loop_mailbox(w->loop), &w->tls_mail);
 }
@@ -340,6 +346,7 @@ bool worker_release(struct worker *w)
     directory_free(w->directory);
     store_client_free(w->store);
     tls_context_free(w->tls);
+    tls_context_free(atomic_exchange(&w->next_tls, NULL));
     loop_free(w->loop);
     *w = (struct worker){0};
     return true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "api/control/control.h"
 #include "api/device/device.h"
@@ -38,10 +39,10 @@ struct worker {
     struct listener *https_listener;
     struct listener *mqtt_listener;
     struct listener *control_listener;
-    size_t stopping; // what must still become idle before the loop ends
+    size_t stopping; // what must still become idle before the loops end
     struct mail stop_mail;
-    struct mail tls_mail;
-    struct tls_context *next_tls; // what tls_mail brings
+    struct mail tls_mail; // in the mailbox while there is a next_tls
+    _Atomic(struct tls_context *) next_tls;
 };
 
 // Everything but the listeners. On the main thread, before worker_start.
