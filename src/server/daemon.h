@@ -15,6 +15,7 @@
 struct daemon {
     const struct config *config;
     struct log log;
+    struct log_noise noise;
     struct clock clock;
     struct random random;
     struct sealer sealer;
