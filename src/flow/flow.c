@@ -12,6 +12,7 @@ static const struct step authenticate[] = {
 static const struct step register_device[] = {
     {"load", step_load},           // the service, the enrollments, the prior registration
     {"admit", step_admit},         // domain: match, attest
+    {"pace", step_pace},           // one device does not ask without end
     {"join", step_join},           // wait for another request that registers the same device
     {"plan", step_plan},           // domain: allocate, reprovision, plan
     {"settle", step_settle},       // a hub in the same store: identity and registration in one transaction, and done
@@ -23,12 +24,14 @@ static const struct step register_device[] = {
 static const struct step find_operation[] = {
     {"load", step_load},
     {"admit", step_admit},
+    {"pace", step_pace},
     {"find", step_find_operation},
     {0},
 };
 static const struct step find_registration[] = {
     {"load", step_load},
     {"admit", step_admit},
+    {"pace", step_pace},
     {"find", step_find_registration},
     {0},
 };
@@ -230,6 +233,7 @@ struct err flow_new(const struct flow_settings *settings, const struct flow_port
         return FAIL(ERR_NO_MEMORY);
     flow->settings = *settings;
     flow->ports = *ports;
+    flow->pace_seed = random_etag(ports->random);
     list_init(&flow->runs);
     list_init(&flow->waiting);
     return OK;

@@ -21,6 +21,7 @@ struct run {
     bool answered;
     bool submitting; // within flow_submit: nobody may be called back yet
     bool sleeping;   // waits for its timer
+    bool paced;      // counted against the device's limit
     bool intended;   // the intent is durable
     uint64_t held;   // etag of the registration as the store holds it; 0: it holds none
     int64_t started_us;      // monotonic
@@ -42,6 +43,8 @@ struct run {
     struct poll_timer timer;
 };
 
+enum { PACES = 4096 };
+
 struct flow {
     struct flow_settings settings;
     struct flow_ports ports;
@@ -50,6 +53,8 @@ struct flow {
     struct poll_timer answer_timer;
     bool answer_timer_runs;
     size_t count;
+    int64_t paces[PACES]; // buckets (base/bucket.h) that devices share by hash
+    uint64_t pace_seed;
     bool stopping;
     void (*idle)(void *context);
     void *idle_context;
@@ -75,6 +80,7 @@ enum step_result run_ask_store(struct run *run, void (*done)(struct store_reques
 // The steps, in steps.c and record.c.
 enum step_result step_load(struct run *run);
 enum step_result step_admit(struct run *run);
+enum step_result step_pace(struct run *run);
 enum step_result step_join(struct run *run);
 enum step_result step_plan(struct run *run);
 enum step_result step_settle(struct run *run);
