@@ -31,7 +31,6 @@ struct exchange {
     struct buf body;
     struct exchange_header headers[EXCHANGE_HEADERS_MAX];
     size_t header_count;
-    bool proved;         // the caller proved who it is: what it did wrong is no noise
     struct slice caller; // for logs: the policy's or the device's name, set by whoever checked it
     bool logged;         // somebody has logged the decision: exchange_refuse writes no line of its own
     void *front; // the http front's

@@ -119,7 +119,7 @@ static void log_refusal(struct exchange *x, struct err e, const struct why *why)
     struct log_line line;
     if (x->logged)
         return;
-    (x->proved ? log_begin : log_begin_noise)(&line, exchange_log(x), err_info(e)->level, "request.refused");
+    log_begin(&line, exchange_log(x), err_info(e)->level, "request.refused");
     log_text(&line, LOG_method, x->request.method_text);
     log_text(&line, LOG_path, x->request.path);
     log_number(&line, LOG_status, err_info(e)->http);
@@ -195,7 +195,6 @@ static struct pending *pending_new(struct http_session *s, const struct http_req
     x->arena = arena_capped(EXCHANGE_ARENA_CAP);
     x->body = buf_capped(EXCHANGE_BODY_CAP);
     x->local = front->settings.local;
-    x->proved = x->local;
     x->connection = conn_id(s->conn);
     x->started_us = clock_wall_us(front->settings.clock);
     guid_format(random, x->tracking_id);
@@ -245,7 +244,7 @@ static void refuse_message(struct http_session *s, const struct why *why)
     struct err e = FAIL(s->decoder.broken);
     struct exchange *x = &p->x;
     struct log_line line;
-    log_begin_noise(&line, exchange_log(x), err_info(e)->level, "request.unreadable");
+    log_begin(&line, exchange_log(x), err_info(e)->level, "request.unreadable");
     log_text(&line, LOG_protocol, SLICE("http"));
     log_number(&line, LOG_status, s->decoder.status);
     log_number(&line, LOG_connection, (int64_t)x->connection);

@@ -111,7 +111,7 @@ static void log_link(struct mqtt_link *link, const char *event, struct slice reg
                      const struct why *why)
 {
     struct log_line line;
-    log_begin_noise(&line, link->front->settings.log, err_info(e)->level, event);
+    log_begin(&line, link->front->settings.log, err_info(e)->level, event);
     log_text(&line, LOG_registrationId, registration_id);
     log_text(&line, LOG_protocol, SLICE("mqtt"));
     log_number(&line, LOG_connection, (int64_t)conn_id(link->conn));

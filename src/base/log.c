@@ -1,7 +1,6 @@
 // Builds log lines in a fixed buffer: a line that does not fit is cut at a field, never torn.
 #include "base/log.h"
 
-#include "base/bucket.h"
 #include "base/instant.h"
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -22,47 +21,6 @@ void log_begin(struct log_line *line, const struct log *log, enum err_level leve
     buf_text(&line->text, "{\"time\":\"");
     instant_format_ms(&line->text, log->now_us != NULL ? log->now_us(log->context) : 0);
     buf_printf(&line->text, "\",\"level\":\"%s\",\"event\":\"%s\"", level_names[level], event);
-}
-
-static bool noise_passes(struct log_noise *noise, int64_t now_us)
-{
-    enum { SAVED_UP_S = 100 };
-    int64_t each_us = 1000000 / (int64_t)noise->per_second;
-    int64_t until = atomic_load(&noise->full_until_us);
-    int64_t next;
-    do {
-        next = until;
-        if (!bucket_take(&next, now_us, each_us, SAVED_UP_S * (int64_t)1000000)) {
-            atomic_fetch_add(&noise->left_out, 1);
-            return false;
-        }
-    } while (!atomic_compare_exchange_weak(&noise->full_until_us, &until, next));
-    return true;
-}
-
-static void tell_left_out(const struct log *log)
-{
-    struct log_line line;
-    uint64_t count = atomic_exchange(&log->noise->left_out, 0);
-    if (count == 0)
-        return;
-    log_begin(&line, log, ERR_LEVEL_WARN, "log.suppressed");
-    log_number(&line, LOG_count, (int64_t)count);
-    log_end(&line);
-}
-
-void log_begin_noise(struct log_line *line, const struct log *log, enum err_level level, const char *event)
-{
-    bool limited = log != NULL && log->noise != NULL && log->noise->per_second > 0 && log->now_us != NULL &&
-                   level >= log->least && level < ERR_LEVEL_ERROR;
-    if (limited && !noise_passes(log->noise, log->now_us(log->context))) {
-        line->log = log;
-        line->dropped = true;
-        return;
-    }
-    if (limited)
-        tell_left_out(log);
-    log_begin(line, log, level, event);
 }
 
 // Bytes of the well-formed UTF-8 character at s (1 to 4) with its code point, or 0.

@@ -1,8 +1,6 @@
 // One structured line per decision: JSON, one line, keys from one list, nothing secret. Where lines go is the caller's.
 #pragma once
 
-#include <stdatomic.h>
-
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -16,20 +14,11 @@
 enum log_key { LOG_KEYS(LOG_AS_ENUM) LOG_KEY_COUNT };
 #undef LOG_AS_ENUM
 
-// How much is said about peers that did not prove who they are, by all threads together (threats A10). Zeroed but for
-// per_second to begin with.
-struct log_noise {
-    unsigned per_second; // lines; a hundred times as many at once after a quiet time. 0: no limit
-    _Atomic int64_t full_until_us;
-    atomic_uint_fast64_t left_out;
-};
-
 struct log {
     enum err_level least;                               // quieter lines are dropped
     void (*write)(void *context, struct slice line);    // any thread; the line ends with \n; must not block for long
     int64_t (*now_us)(void *context);                   // wall clock for the time stamp
     void *context;
-    struct log_noise *noise; // NULL: nothing is held back
 };
 
 struct log_line {
@@ -45,9 +34,6 @@ struct log_line {
 //   log_text(&line, LOG_registrationId, id);
 //   log_end(&line);
 void log_begin(struct log_line *line, const struct log *log, enum err_level level, const char *event);
-// The same for a line that any peer can cause without end: dropped when there were too many (`log.suppressed` then says how
-// many, as soon as lines pass again). Errors of our own (ERR_LEVEL_ERROR) always pass.
-void log_begin_noise(struct log_line *line, const struct log *log, enum err_level level, const char *event);
 // Values are escaped so that nothing a peer sends breaks the line or the terminal: controls, DEL, C1, bidi and
 // malformed UTF-8 come out as \uXXXX (threats D13). Values over 512 bytes are cut, and empty ones left out.
 void log_text(struct log_line *line, enum log_key key, struct slice value);

@@ -5,7 +5,6 @@
 struct sink {
     char text[4096];
     size_t lines;
-    int64_t now_us; // for told_time
 };
 
 static void keep(void *context, struct slice line)
@@ -118,55 +117,6 @@ static void a_full_line_loses_fields_but_stays_whole(void **state)
     assert_int_equal(sink.lines, 1);
 }
 
-static int64_t told_time(void *context)
-{
-    return ((struct sink *)context)->now_us;
-}
-
-static void say_noise(const struct log *log, enum err_level level)
-{
-    struct log_line line;
-    log_begin_noise(&line, log, level, "refused");
-    log_end(&line);
-}
-
-static void a_flood_of_refusals_does_not_fill_the_disk(void **state)
-{
-    (void)state;
-    struct sink sink = {.now_us = 1000000};
-    struct log_noise noise = {.per_second = 10};
-    struct log log = log_into(&sink);
-    log.now_us = told_time;
-    log.noise = &noise;
-    for (int i = 0; i < 100000; i++)
-        say_noise(&log, ERR_LEVEL_INFO);
-    assert_int_equal(sink.lines, 1000); // what a quiet time saved up
-    say_noise(&log, ERR_LEVEL_ERROR);   // our own trouble is always told
-    assert_int_equal(sink.lines, 1001);
-    sink.now_us += 1000000;
-    for (int i = 0; i < 1000; i++)
-        say_noise(&log, ERR_LEVEL_INFO);
-    assert_int_equal(sink.lines, 1001 + 10 + 1); // and how many were left out
-    sink.now_us += 100 * 1000000;
-    for (int i = 0; i < 2000; i++)
-        say_noise(&log, ERR_LEVEL_INFO);
-    assert_int_equal(sink.lines, 1012 + 1000 + 1);
-}
-
-static void a_clock_set_back_does_not_silence_the_log(void **state)
-{
-    (void)state;
-    struct sink sink = {.now_us = INT64_C(4000000000000000)};
-    struct log_noise noise = {.per_second = 10};
-    struct log log = log_into(&sink);
-    log.now_us = told_time;
-    log.noise = &noise;
-    say_noise(&log, ERR_LEVEL_INFO);
-    sink.now_us = 1000000;
-    say_noise(&log, ERR_LEVEL_INFO);
-    assert_int_equal(sink.lines, 2);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,8 +124,6 @@ int main(void)
         cmocka_unit_test(quiet_lines_and_a_missing_log_write_nothing),
         cmocka_unit_test(a_peer_cannot_break_the_line_or_the_terminal),
         cmocka_unit_test(a_full_line_loses_fields_but_stays_whole),
-        cmocka_unit_test(a_flood_of_refusals_does_not_fill_the_disk),
-        cmocka_unit_test(a_clock_set_back_does_not_silence_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

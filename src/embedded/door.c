@@ -48,10 +48,8 @@ static bool door_claims(void *context, const struct mqtt_connect *connect)
 static void log_decision(const struct session *s, const char *event, struct err e, const struct why *why)
 {
     struct log_line line;
-    if (failed(e))
-        log_begin_noise(&line, mqtt_link_log(s->link), err_info(e)->level, event);
-    else
-        log_begin(&line, mqtt_link_log(s->link), ERR_LEVEL_INFO, event);
+    log_begin(&line, mqtt_link_log(s->link),
+              err_info(e)->level == ERR_LEVEL_DEBUG ? ERR_LEVEL_INFO : err_info(e)->level, event);
     log_text(&line, LOG_hub, s->hub->host);
     log_text(&line, LOG_deviceId, s->id);
     log_text(&line, LOG_protocol, SLICE("mqtt"));

@@ -91,7 +91,6 @@ static struct err authorize_token(struct call *call, const struct sas_token *tok
     if (sas_expired(token, embedded_wall_us(call->embedded), EMBEDDED_REST_SKEW_S))
         return why_fail(why, ERR_SAS_EXPIRED, "the token ended at %lld", (long long)token->expiry_s);
     TRY(arena_copy(&x->arena, policy->name, &x->caller)); // the policy may be gone before the answer
-    x->proved = true;
     if ((policy->rights & route->rights) == 0)
         return why_fail(why, ERR_RIGHT_MISSING, "the policy '%.*s' lacks the right", SLICE_ARG(policy->name));
     return OK;

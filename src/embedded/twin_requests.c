@@ -54,7 +54,7 @@ static void respond_error(struct session *s, struct slice rid, struct err e, con
     respond(s, err_info(e)->http, rid, 0, buf_slice(&body));
     buf_release(&body);
     struct log_line line;
-    log_begin_noise(&line, s->embedded->settings.log, err_info(e)->level, "hub.twin_refused");
+    log_begin(&line, s->embedded->settings.log, err_info(e)->level, "hub.twin_refused");
     log_text(&line, LOG_trackingId, slice_of(tracking_id, sizeof tracking_id));
     log_text(&line, LOG_hub, s->hub->host);
     log_text(&line, LOG_deviceId, s->id);

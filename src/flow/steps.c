@@ -135,11 +135,7 @@ void run_log(const struct run *run, const char *event, struct err e)
 {
     const struct flow_request *request = &run->request;
     struct log_line line;
-    // a refusal costs the peer nothing and can be had without end; an operation of ours that ended badly cannot
-    if (failed(e) && run->record.operation_id.len == 0)
-        log_begin_noise(&line, run->flow->ports.log, err_info(e)->level, event);
-    else
-        log_begin(&line, run->flow->ports.log, failed(e) ? err_info(e)->level : ERR_LEVEL_INFO, event);
+    log_begin(&line, run->flow->ports.log, failed(e) ? err_info(e)->level : ERR_LEVEL_INFO, event);
     if (line.dropped)
         return;
     log_text(&line, LOG_registrationId, request->registration_id);

@@ -178,8 +178,7 @@ struct err daemon_init(struct daemon *d, const struct config *config, struct why
         .config = config,
         .clock = {wall_us, monotonic_us},
         .random = {fill},
-        .log = {.write = write_line, .now_us = log_now_us, .noise = &d->noise},
-        .noise = {.per_second = (unsigned)config->log_anonymous_per_s},
+        .log = {.write = write_line, .now_us = log_now_us},
     };
     for (unsigned i = 0; i < sizeof levels / sizeof levels[0]; i++) {
         if (slice_equal(config->log_level, slice_text(levels[i])))

@@ -15,7 +15,6 @@
 struct daemon {
     const struct config *config;
     struct log log;
-    struct log_noise noise;
     struct clock clock;
     struct random random;
     struct sealer sealer;
