@@ -1,6 +1,7 @@
 // Routes, admits and steps through operators' calls.
 #include "api/call.h"
 
+#include "api/media.h"
 #include "domain/identifier.h"
 
 static bool path_fits(const struct call_route *route, const struct exchange *x,
@@ -40,17 +41,6 @@ static struct err find_route(const struct call_area *area, struct call *call)
     return e;
 }
 
-static struct err check_media(const struct http_request *request, struct why *why)
-{
-    struct slice coding = http_header(request, SLICE("Content-Encoding"));
-    struct slice type = http_header(request, SLICE("Content-Type"));
-    if (coding.len > 0 && !slice_equal_nocase(coding, SLICE("identity")))
-        return why_fail(why, ERR_MEDIA_TYPE, "send the body without Content-Encoding");
-    if (type.len > 0 && !slice_starts_with_nocase(type, SLICE("application/json")))
-        return why_fail(why, ERR_MEDIA_TYPE, "send the body as Content-Type: application/json");
-    return OK;
-}
-
 static struct err read_body(struct call *call)
 {
     const struct http_request *request = &call->x->request;
@@ -61,8 +51,7 @@ static struct err read_body(struct call *call)
         return FAIL(ERR_LENGTH_REQUIRED);
     if (body == CALL_BODY_IGNORED || (body == CALL_BODY_OPTIONAL && slice_empty(slice_trim(request->body))))
         return OK;
-    if (request->body.len > 0)
-        TRY(check_media(request, &call->why));
+    TRY(media_check(request, &call->why));
     return json_read(request->body, JSON_LIMITS_DEFAULT, &call->body, &call->why);
 }
 

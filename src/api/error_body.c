@@ -12,7 +12,8 @@ struct why error_sentence(struct err e, const struct why *why)
     bool told = info->class == ERR_CLASS_INPUT || info->class == ERR_CLASS_CONFLICT || info->class == ERR_CLASS_BUSY;
     struct why sentence = {0};
     if (told && why != NULL && why->text[0] != '\0')
-        (void)snprintf(sentence.text, sizeof sentence.text, "%.100s (%.130s)", info->sentence, why->text);
+        (void)snprintf(sentence.text, sizeof sentence.text, "%.100s (%.*s)", info->sentence,
+                       (int)(sizeof sentence.text - strlen(info->sentence) - sizeof " ()"), why->text);
     else
         (void)snprintf(sentence.text, sizeof sentence.text, "%s", info->sentence);
     return sentence;

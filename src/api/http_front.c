@@ -7,6 +7,7 @@
 #include "base/instant.h"
 #include "base/list.h"
 #include "net/conn.h"
+#include "net/loop.h"
 
 enum {
     HEAD_MS = 10000,  // until the head of a request is whole (threats A2)
@@ -18,6 +19,9 @@ enum {
 struct http_front {
     struct http_front_settings settings;
     size_t under_way;
+    bool stopping;
+    void (*idle)(void *context);
+    void *idle_context;
 };
 
 struct http_session {
@@ -81,18 +85,30 @@ static void encode(struct pending *p, unsigned status, struct buf *out)
     http_encode_response(out, &response);
 }
 
+static void tell_idle(struct http_front *front)
+{
+    void (*idle)(void *context) = front->idle;
+    if (idle == NULL || front->under_way > 0)
+        return;
+    front->idle = NULL;
+    idle(front->idle_context);
+}
+
 static void pending_free(struct pending *p)
 {
-    p->front->under_way--;
+    struct http_front *front = p->front;
+    front->under_way--;
     buf_release(&p->x.body);
     arena_release(&p->x.arena);
     free(p);
+    tell_idle(front);
 }
 
 void exchange_answer(struct exchange *x, unsigned status)
 {
     struct pending *p = pending_of(x);
     struct conn *conn = conn_by_ticket(p->front->settings.loop, p->ticket);
+    p->close = p->close || p->front->stopping;
     if (failed(buf_err(&x->body))) {
         x->body.broken = 0;
         buf_clear(&x->body);
@@ -114,10 +130,19 @@ void exchange_answer(struct exchange *x, unsigned status)
     pending_free(p);
 }
 
+// Of strangers only so many lines a second are written (threats A10); what comes over the control socket, or from a
+// caller who has proved who it is, always has its line.
+static bool may_log(const struct exchange *x, struct err e)
+{
+    const struct http_front *front = x->front;
+    bool stranger = !x->local && (x->caller.len == 0 || err_info(e)->class == ERR_CLASS_AUTH);
+    return !stranger || loop_may_log(front->settings.loop);
+}
+
 static void log_refusal(struct exchange *x, struct err e, const struct why *why)
 {
     struct log_line line;
-    if (x->logged)
+    if (x->logged || !may_log(x, e))
         return;
     log_begin(&line, exchange_log(x), err_info(e)->level, "request.refused");
     log_text(&line, LOG_method, x->request.method_text);
@@ -149,6 +174,8 @@ static void refuse(struct exchange *x, struct err e, const struct why *why, bool
     }
     if (info->http == 429 || info->http == 503)
         exchange_header(x, "Retry-After", SLICE("5"));
+    if (e.code == ERR_LENGTH_REQUIRED) // what follows may be the body whose length was not told
+        pending_of(x)->close = true;
     exchange_answer(x, info->http);
 }
 
@@ -214,7 +241,11 @@ static void dispatch(struct http_front *front, struct exchange *x)
     struct err e = split_path(x);
     if (!failed(e) && x->request.websocket)
         e = why_fail(&why, ERR_ROUTE, "WebSocket is not served here");
+    if (!failed(e) && front->stopping)
+        e = FAIL(ERR_STOPPING);
     if (failed(e)) {
+        if (e.code == ERR_MALFORMED) // a request line that cannot be read (RFC 9112 3)
+            pending_of(x)->close = true;
         exchange_refuse(x, e, &why);
         return;
     }
@@ -226,6 +257,18 @@ static void dispatch(struct http_front *front, struct exchange *x)
         }
     }
     exchange_refuse(x, FAIL(ERR_ROUTE), NULL);
+}
+
+static void log_unreadable(const struct exchange *x, unsigned status, struct err e, const struct why *why)
+{
+    struct log_line line;
+    log_begin(&line, exchange_log(x), err_info(e)->level, "request.unreadable");
+    log_text(&line, LOG_protocol, SLICE("http"));
+    log_number(&line, LOG_status, status);
+    log_number(&line, LOG_connection, (int64_t)x->connection);
+    log_text(&line, LOG_peer, x->peer);
+    log_failure(&line, e, why);
+    log_end(&line);
 }
 
 // A message that cannot be read: where the next one would start is not known, so the connection ends with the answer.
@@ -243,14 +286,8 @@ static void refuse_message(struct http_session *s, const struct why *why)
     p->close = true;
     struct err e = FAIL(s->decoder.broken);
     struct exchange *x = &p->x;
-    struct log_line line;
-    log_begin(&line, exchange_log(x), err_info(e)->level, "request.unreadable");
-    log_text(&line, LOG_protocol, SLICE("http"));
-    log_number(&line, LOG_status, s->decoder.status);
-    log_number(&line, LOG_connection, (int64_t)x->connection);
-    log_text(&line, LOG_peer, x->peer);
-    log_failure(&line, e, why);
-    log_end(&line);
+    if (may_log(x, e))
+        log_unreadable(x, s->decoder.status, e, why);
     error_body_write_numbered(&x->body, s->decoder.status * 1000u + 1, e, why, slice_of(x->tracking_id, GUID_TEXT),
                               x->started_us);
     exchange_answer(x, s->decoder.status);
@@ -343,6 +380,14 @@ void http_front_free(struct http_front *front)
 {
     INVARIANT(front == NULL || front->under_way == 0);
     free(front);
+}
+
+void http_front_stop(struct http_front *front, void (*idle)(void *context), void *context)
+{
+    front->stopping = true;
+    front->idle = idle;
+    front->idle_context = context;
+    tell_idle(front);
 }
 
 size_t http_front_under_way(const struct http_front *front)

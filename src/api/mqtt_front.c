@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "net/conn.h"
+#include "net/loop.h"
 
 enum {
     CONNECT_MS = 5000, // until the CONNECT is whole (threats A2)
@@ -107,10 +108,17 @@ void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet)
     conn_resume(link->conn);
 }
 
+bool mqtt_link_may_log(const struct mqtt_link *link)
+{
+    return loop_may_log(link->front->settings.loop);
+}
+
 static void log_link(struct mqtt_link *link, const char *event, struct slice registration_id, struct err e,
                      const struct why *why)
 {
     struct log_line line;
+    if (link->state != LINK_OPEN && !mqtt_link_may_log(link))
+        return;
     log_begin(&line, link->front->settings.log, err_info(e)->level, event);
     log_text(&line, LOG_registrationId, registration_id);
     log_text(&line, LOG_protocol, SLICE("mqtt"));
@@ -122,7 +130,8 @@ static void log_link(struct mqtt_link *link, const char *event, struct slice reg
 
 void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e, const struct why *why)
 {
-    log_link(link, "device.refused", registration_id, e, why);
+    if (mqtt_link_may_log(link))
+        log_link(link, "device.refused", registration_id, e, why);
 }
 
 void mqtt_link_refuse_quietly(struct mqtt_link *link, struct err e)
@@ -201,6 +210,10 @@ static void connect_arrived(struct mqtt_link *link, const struct mqtt_connect *c
     if (connect->unsupported_level) {
         mqtt_link_refuse(link, why_fail(&why, ERR_PROTOCOL, "MQTT level %u; only 3.1.1 (4) is spoken", connect->level),
                          &why);
+        return;
+    }
+    if (connect->client_id.len == 0 && !connect->clean_session) { // MQTT-3.1.3-8
+        mqtt_link_refuse(link, why_fail(&why, ERR_INVALID, "a session to keep needs a client ID"), &why);
         return;
     }
     for (size_t i = 0; i < front->door_count && link->door == NULL; i++) {

@@ -122,9 +122,12 @@ static struct err no_verb(struct cli *cli, int argc, const char *const *argv, in
     }
     if (at == argc)
         return why_fail(why, ERR_INVALID, "say what to do: usher --help lists the verbs");
-    if (group.len > 0)
+    if (group.len > 0 && at + 1 == argc)
         return why_fail(why, ERR_INVALID, "'%s' needs another word: usher %s --help lists them", argv[at],
                         argv[at]);
+    if (group.len > 0)
+        return why_fail(why, ERR_INVALID, "unknown verb '%s %s': usher %s --help lists them", argv[at],
+                        argv[at + 1], argv[at]);
     return why_fail(why, ERR_INVALID, "unknown verb '%s': usher --help lists them", argv[at]);
 }
 

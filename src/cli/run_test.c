@@ -248,7 +248,7 @@ static void a_hubs_connection_string_is_of_the_policy_asked_for(void **state)
                              "{\"keyName\":\"service\",\"primaryKey\":\"cw==\"}]}");
     assert_int_equal(RUN("connection-string", "service", "--hub", "localhost:1883"), 0);
     assert_slice(buf_slice(&cli.out),
-                 "HostName=localhost:1883;SharedAccessKeyName=service;SharedAccessKey=cw==\n");
+                 "HostName=localhost;SharedAccessKeyName=service;SharedAccessKey=cw==\n");
     assert_has(fake.requests[0], "POST /control/hubs/localhost%3A1883/listkeys?");
 }
 

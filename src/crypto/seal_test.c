@@ -23,8 +23,8 @@ static int set_up(void **state)
 {
     (void)state;
     uint8_t master[SEAL_MASTER_SIZE];
-    for (uint8_t i = 0; i < sizeof master; i++)
-        master[i] = i;
+    for (size_t i = 0; i < sizeof master; i++)
+        master[i] = (uint8_t)i;
     sealed = buf_capped(10000);
     opened = buf_capped(10000);
     return failed(sealer_init(&sealer, slice_of(master, sizeof master), &why)) ||

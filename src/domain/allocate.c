@@ -52,20 +52,6 @@ struct err allocate_candidates(const struct service *service, const struct enrol
     return OK;
 }
 
-struct err allocate_allows(const struct enrollment *enrollment, struct slice host, bool *out)
-{
-    struct json_doc hubs = {0};
-    *out = legacy_hub(enrollment) ? slice_equal_nocase(enrollment->hub_host_name, host)
-                                  : enrollment->hubs.len == 0;
-    if (enrollment->hubs.len == 0)
-        return OK;
-    TRY(json_read(enrollment->hubs, JSON_LIMITS_DEFAULT, &hubs, NULL));
-    for (size_t i = 0; i < json_count(json_root(&hubs)) && !*out; i++)
-        *out = slice_equal_nocase(json_as_string(json_at(json_root(&hubs), i)), host);
-    json_doc_release(&hubs);
-    return OK;
-}
-
 // ---- hashed
 // ----------------------------------------------------------------------------------------------------------
 

@@ -10,9 +10,6 @@
 // of the enrollment's list if it has one, else in that of the service. *out is an array in the arena.
 struct err allocate_candidates(const struct service *service, const struct enrollment *enrollment,
                                struct arena *arena, const struct linked_hub ***out, size_t *count);
-// May a device of the enrollment be at this hub? True for a hub that takes no part in allocation, too: it
-// takes no new devices, but keeps those it has.
-struct err allocate_allows(const struct enrollment *enrollment, struct slice host, bool *out);
 // Weighted rendezvous hashing over the canonical registration ID: each hub scores -weight / ln(h(id, hub)), h
 // uniform in (0,1); the highest wins. Adding a hub moves only devices that go to it. count > 0.
 // ERR_NO_MEMORY.

@@ -151,20 +151,6 @@ static void a_service_without_hubs_says_what_to_do(void **state)
     arena_release(&arena);
 }
 
-static void a_device_may_stay_at_a_hub_that_takes_no_new_ones(void **state)
-{
-    (void)state;
-    bool allowed = false;
-    struct enrollment any = {0};
-    struct enrollment listed = {.hubs = SLICE("[\"Off.example.com\"]"), .allocation = ALLOCATION_HASHED};
-    assert_false(failed(allocate_allows(&any, SLICE("off.example.com"), &allowed)));
-    assert_true(allowed);
-    assert_false(failed(allocate_allows(&listed, SLICE("off.example.com"), &allowed)));
-    assert_true(allowed);
-    assert_false(failed(allocate_allows(&listed, SLICE("a.example.com"), &allowed)));
-    assert_false(allowed);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,7 +159,6 @@ int main(void)
         cmocka_unit_test(the_order_of_hubs_and_their_case_do_not_matter),
         cmocka_unit_test(the_policy_picks_among_the_hubs_that_the_enrollment_allows),
         cmocka_unit_test(a_service_without_hubs_says_what_to_do),
-        cmocka_unit_test(a_device_may_stay_at_a_hub_that_takes_no_new_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,10 +54,9 @@ struct err decide_admission(const struct admission *admission, struct arena *are
 struct err decide_plan(const struct admission *admission, struct arena *arena, struct decision *out,
                        struct trace *trace, struct why *why)
 {
-    struct standing standing;
+    struct standing standing = reprovision_standing(admission);
     struct slice canonical_id;
     TRY(arena_lower(arena, admission->registration_id, &canonical_id));
-    TRY(reprovision_standing(admission, out->enrollment, &standing));
     const struct plan_rule *rule = plan_rule_for(standing.situation);
     trace_add(trace, arena, "reprovision", "%s", rule->says);
     out->hub = standing.hub;

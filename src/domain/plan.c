@@ -4,7 +4,8 @@
 static const struct plan_rule rules[] = {
     {.situation = SITUATION_NEW,
      .allocates = true,
-     .steps = PLAN_ASSIGN_IDENTITY | PLAN_SET_TWIN,
+     .steps = PLAN_ASSIGN_IDENTITY,
+     .twin_if_given = true, // without one, a device that the hub has already keeps its twin (service-api H.3)
      .substatus = SUBSTATUS_INITIAL_ASSIGNMENT,
      .says = "not registered yet: assign it for the first time"},
     {.situation = SITUATION_UNDER_WAY, .carries_on = true, .says = "an operation was under way: carry it on"},
@@ -16,7 +17,7 @@ static const struct plan_rule rules[] = {
      .allocates = true,
      .steps = PLAN_ASSIGN_IDENTITY | PLAN_SET_TWIN,
      .substatus = SUBSTATUS_DATA_RESET,
-     .says = "its hub is no longer linked or allowed: assign it anew, with the initial twin"},
+     .says = "its hub is no longer linked: assign it anew, with the initial twin"},
 };
 
 const struct plan_rule *plan_rule_for(enum situation situation)
@@ -52,6 +53,8 @@ struct err plan_fill(const struct plan_rule *rule, const struct standing *standi
     const struct registration *prior = admission->prior;
     struct slice home = prior != NULL ? prior->assigned_hub : (struct slice){0};
     out->steps = rule->carries_on ? (uint32_t)prior->plan_steps | PLAN_ASSIGN_IDENTITY : rule->steps;
+    if (rule->twin_if_given && out->enrollment->initial_twin.len > 0)
+        out->steps |= PLAN_SET_TWIN;
     out->substatus = rule->substatus != SUBSTATUS_NONE ? rule->substatus : substatus_before(prior);
     out->moves = home.len > 0 && !slice_equal_nocase(home, out->hub->host);
     return arena_copy(arena, device_id_of(standing, admission, out->enrollment), &out->device_id);

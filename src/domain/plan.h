@@ -9,6 +9,7 @@ struct plan_rule {
     bool allocates;                        // choose a hub; else the standing's
     bool carries_on;                       // the steps and substatus are those of the prior registration
     uint32_t steps;                        // enum plan_step bits
+    bool twin_if_given;                    // and PLAN_SET_TWIN when the enrollment has an initial twin
     enum registration_substatus substatus; // NONE: as it was before
     const char *says;
 };

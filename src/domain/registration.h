@@ -18,8 +18,8 @@ struct registration {
     struct slice device_id;
     struct slice intended_hub; // where the operation is taking it, durable before the hub is called
     struct slice
-        intended_device_id; // (architecture 4). Stays after a failure whose outcome in the hub is unknown, so
-    int64_t plan_steps;     // that no identity there goes unnamed; empty and 0 otherwise. enum plan_step bits
+        intended_device_id; // (architecture 4). Stays after a failure when the hub may hold the identity, so
+    int64_t plan_steps;     // that none there goes unnamed; empty and 0 otherwise. enum plan_step bits
     struct slice payload;   // JSON object for the device, or empty
     int64_t error_code;     // 0: none
     struct slice error_message;

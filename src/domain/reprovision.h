@@ -6,8 +6,8 @@
 enum situation {
     SITUATION_NEW,       // it is nowhere
     SITUATION_UNDER_WAY, // an operation was taking it somewhere and may have arrived
-    SITUATION_SETTLED,   // it is at a hub where it may stay
-    SITUATION_HOMELESS,  // it is at a hub that is no longer linked or allowed
+    SITUATION_SETTLED,   // it is at a hub that is linked: there it stays
+    SITUATION_HOMELESS,  // it is at a hub that is no longer linked
 };
 
 // Where the device is or was going; empty when NEW.
@@ -17,5 +17,4 @@ struct standing {
     struct slice device_id;       // the one that it has or was getting; empty when NEW
 };
 
-struct err reprovision_standing(const struct admission *admission, const struct enrollment *enrollment,
-                                struct standing *out);
+struct standing reprovision_standing(const struct admission *admission);

@@ -41,7 +41,6 @@ static struct err take_keys(const struct admission *admission, const struct enro
 static struct err readmit(const struct admission *admission, struct arena *arena, struct decision *out,
                           struct trace *trace, struct why *why)
 {
-    struct standing standing;
     const struct enrollment *e = enrollment_of(admission);
     if (e == NULL)
         return why_fail(why, ERR_ENROLLMENT_NOT_FOUND, "the enrollment that admitted the device is gone");
@@ -49,8 +48,7 @@ static struct err readmit(const struct admission *admission, struct arena *arena
     if (enrollment_disabled(e))
         return why_fail(why, ERR_ENROLLMENT_DISABLED, "enrollment %.*s was disabled meanwhile",
                         SLICE_ARG(e->id));
-    TRY(reprovision_standing(admission, e, &standing));
-    if (standing.situation != SITUATION_UNDER_WAY)
+    if (reprovision_standing(admission).situation != SITUATION_UNDER_WAY)
         return why_fail(why, ERR_NO_HUB,
                         "the hub %.*s, where the device was being taken, is no longer linked",
                         SLICE_ARG(admission->prior->intended_hub));

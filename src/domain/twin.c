@@ -145,8 +145,8 @@ static struct err section_text(struct arena *arena, const struct section *sectio
     json_begin(&w, &text);
     json_node(&w, whole);
     struct err e = buf_err(&text);
-    if (e.code == ERR_CAPPED)
-        e = why_fail(why, ERR_CAPPED, "%s would be larger than %zu bytes", section->name, section->cap);
+    if (e.code == ERR_CAPPED) // a rule of twins like the others, not a message that is too large
+        e = why_fail(why, ERR_INVALID, "%s would be larger than %zu bytes", section->name, section->cap);
     if (!failed(e))
         e = arena_copy(arena, buf_slice(&text), out);
     buf_release(&text);

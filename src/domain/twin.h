@@ -21,8 +21,8 @@ enum twin_how { TWIN_MERGE, TWIN_REPLACE };
 
 // Brings `change` (an object) into one section of the device: text, metadata, version. $metadata and $version
 // at the top of the change, which clients send back with a twin they read, are ignored; updated_us is set.
-// ERR_INVALID names the member that breaks a rule; ERR_CAPPED when the section would be too large. After an
-// error the device is unchanged.
+// ERR_INVALID names the member that breaks a rule, or the section that would be too large. After an error the
+// device is unchanged.
 struct err twin_change(struct arena *arena, struct device *device, enum twin_section which, enum twin_how how,
                        const struct json *change, int64_t now_us, struct why *why);
 

@@ -170,7 +170,7 @@ static void sizes_are_limited_per_key_string_and_section(void **state)
     }
     buf_clear(&text);
     buf_printf(&text, "{\"m\":\"%04000d\"}", 0);
-    assert_int_equal(change(&w, TWIN_TAGS, TWIN_MERGE, buf_slice(&text)).code, ERR_CAPPED);
+    assert_int_equal(change(&w, TWIN_TAGS, TWIN_MERGE, buf_slice(&text)).code, ERR_INVALID);
     assert_non_null(strstr(w.why.text, "tags"));
     assert_int_equal(change(&w, TWIN_DESIRED, TWIN_MERGE, buf_slice(&text)).code, ERR_NONE);
     buf_release(&text);

@@ -62,7 +62,8 @@ static void log_decision(const struct session *s, const char *event, struct err 
 
 static void refuse(struct session *s, struct err e, const struct why *why)
 {
-    log_decision(s, "hub.connect_refused", e, why);
+    if (mqtt_link_may_log(s->link))
+        log_decision(s, "hub.connect_refused", e, why);
     enum err_class class = err_info(e)->class;
     bool ours = class == ERR_CLASS_BUSY || class == ERR_CLASS_FAULT;
     mqtt_link_refuse_quietly(s->link, ours ? e : FAIL(ERR_HUB_CALLER));
@@ -155,7 +156,9 @@ static void device_read_for_connect(struct store_request *request)
     struct why why = request->why;
     struct err e = request->result;
     if (s->link != NULL) {
-        if (!failed(e) || e.code == ERR_ABSENT)
+        if (s->embedded->stopping)
+            e = FAIL(ERR_STOPPING);
+        else if (!failed(e) || e.code == ERR_ABSENT)
             e = token_verify(s, request->found, &why);
         if (failed(e))
             refuse(s, e, &why);

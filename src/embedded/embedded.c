@@ -77,6 +77,7 @@ void embedded_stop(struct embedded *e, void (*idle)(void *context), void *contex
     e->idle = idle;
     e->idle_context = context;
     methods_fail_all(e, FAIL(ERR_STOPPING));
+    presence_close_all(e);
     tell_idle(e);
 }
 

@@ -487,6 +487,20 @@ static void stopping_answers_those_that_wait_for_a_device(void **state)
                      ERR_STOPPING);
 }
 
+// The other loop may have ended: nobody would take the mail and free it.
+static void a_device_that_leaves_after_the_stop_is_no_news_for_other_loops(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = connected(w, 0, "dev1");
+    struct mailbox *other = world_peers(w)[1].mailbox;
+    (void)mailbox_deliver(other); // that it came
+    embedded_stop(world_loop(w, 0), NULL, NULL);
+    assert_false(link->closed); // in earnest it takes a while: the peer may linger
+    link->closed = true;
+    link->door.closed(link->session);
+    assert_int_equal(mailbox_deliver(other), 0);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -512,6 +526,7 @@ int main(void)
         WITH_WORLD(answers_find_their_calls_in_any_order),
         WITH_WORLD(methods_towards_one_device_are_capped),
         WITH_WORLD(stopping_answers_those_that_wait_for_a_device),
+        WITH_WORLD(a_device_that_leaves_after_the_stop_is_no_news_for_other_loops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,8 @@ static struct slice keep(uint8_t **at, struct slice s)
 
 bool note_send(struct embedded *e, size_t to, const struct note *note)
 {
+    if (e->stopping) // so do the other loops, and one that has ended takes no mail any more
+        return true;
     struct note_mail *sent =
         malloc(sizeof *sent + note->hub.len + note->device.len + note->text.len + note->body.len);
     if (sent == NULL)
@@ -104,6 +106,18 @@ size_t presence_count(const struct embedded *e, struct slice hub)
     while (map_next(&e->presence, &at, &key, &value))
         count += key.len > hub.len && key.at[hub.len] == 0 && slice_equal(slice_to(key, hub.len), hub);
     return count;
+}
+
+void presence_close_all(struct embedded *e)
+{
+    size_t at = 0;
+    struct slice key;
+    void *value;
+    while (map_next(&e->presence, &at, &key, &value)) {
+        const struct presence *p = value;
+        if (p->session != NULL)
+            session_stop(p->session);
+    }
 }
 
 // The connection counts if it is newer than the one that is known; the older one is closed if it is of this

@@ -42,6 +42,7 @@ struct note {
 };
 
 // To the loop `to`, this one too; delivered later. Without memory the note is lost and false returned.
+// Nothing is sent any more once this instance stops.
 bool note_send(struct embedded *embedded, size_t to, const struct note *note);
 
 // NULL when the device is not connected.
@@ -53,6 +54,8 @@ size_t presence_count(const struct embedded *embedded, struct slice hub);
 int64_t presence_begin(struct embedded *embedded, struct session *session, struct slice hub,
                        struct slice device);
 void presence_end(struct embedded *embedded, struct slice hub, struct slice device, int64_t stamp);
+// Closes the connections of all devices on this loop: it stops.
+void presence_close_all(struct embedded *embedded);
 // To the loop that has the device, if any has.
 void presence_tell(struct embedded *embedded, struct note *note);
 void presence_release(struct embedded *embedded);

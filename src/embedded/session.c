@@ -43,6 +43,12 @@ void session_displace(struct session *s)
     close_for(s, ERR_CONFLICT, SLICE("the device has connected anew"));
 }
 
+void session_stop(struct session *s)
+{
+    if (s->link != NULL)
+        mqtt_link_close(s->link, OK, NULL);
+}
+
 void session_drop(struct session *s, struct slice reason)
 {
     close_for(s, ERR_HUB_CALLER, reason);

@@ -43,6 +43,7 @@ void session_closed(void *session);
 // --- for notes of this and other loops
 void session_displace(struct session *session); // the device has a newer connection
 void session_drop(struct session *session, struct slice reason);
+void session_stop(struct session *session); // closes the connection, for no fault of the device's
 void session_push_desired(struct session *session, int64_t version, struct slice body);
 // False when the device does not take methods now.
 bool session_invoke(struct session *session, const struct note *note);

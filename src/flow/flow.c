@@ -50,6 +50,24 @@ static const struct step *const tables[] = {
     [FLOW_LOOKUP] = find_registration,
 };
 
+static void leave(struct flow *flow)
+{
+    flow->count--;
+    if (flow->count == 0 && flow->idle != NULL) {
+        void (*idle)(void *context) = flow->idle;
+        flow->idle = NULL;
+        idle(flow->idle_context);
+    }
+}
+
+static void wipe_keys(struct run *run)
+{
+    secret_wipe(&run->decision.primary_key);
+    secret_wipe(&run->decision.secondary_key);
+    secret_wipe(&run->hub.identity.primary_key);
+    secret_wipe(&run->hub.identity.secondary_key);
+}
+
 static void run_free(struct run *run)
 {
     struct flow *flow = run->flow;
@@ -58,17 +76,11 @@ static void run_free(struct run *run)
     poller_timer_release(flow->ports.poller, &run->timer);
     directory_release(run->snapshot);
     arena_release(&run->request.arena);
-    secret_wipe(&run->decision.primary_key);
-    secret_wipe(&run->decision.secondary_key);
-    secret_wipe(&run->hub.identity.primary_key);
-    secret_wipe(&run->hub.identity.secondary_key);
+    arena_release(&run->loaded);
+    arena_release(&run->loading);
+    wipe_keys(run);
     free(run);
-    flow->count--;
-    if (flow->count == 0 && flow->idle != NULL) {
-        void (*idle)(void *context) = flow->idle;
-        flow->idle = NULL;
-        idle(flow->idle_context);
-    }
+    leave(flow);
 }
 
 void run_end(struct run *run)
@@ -92,6 +104,11 @@ static void refuse_late(struct poll_timer *timer)
     run_free(run);
 }
 
+static bool may_log_noise(const struct flow *flow)
+{
+    return flow->ports.may_log == NULL || flow->ports.may_log(flow->ports.may_log_context);
+}
+
 enum step_result run_refuse(struct run *run, struct err e)
 {
     if (run->submitting) {
@@ -101,7 +118,10 @@ enum step_result run_refuse(struct run *run, struct err e)
             return STEP_WAITS;
     }
     struct flow_outcome outcome = {.result = e, .why = run->why};
-    run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
+    bool proven = run->decision.enrollment != NULL; // an enrollment speaks for the device only then
+    bool noise = !proven || e.code == ERR_THROTTLED; // what can be caused without end
+    if (!noise || run->resumed || may_log_noise(run->flow))
+        run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
     answer(run, &outcome);
     return STEP_ENDS;
 }
@@ -110,6 +130,12 @@ void run_answer(struct run *run, const struct registration *registration)
 {
     const struct enrollment *enrollment = run->decision.enrollment;
     bool group = enrollment != NULL && enrollment->kind == ENROLLMENT_GROUP;
+    struct registration told;
+    if (registration != NULL && run->request.verb == FLOW_OPERATION) {
+        told = *registration; // a later call may have begun another operation: the answer bears the name it was asked by
+        told.operation_id = run->request.operation_id;
+        registration = &told;
+    }
     struct flow_outcome outcome = {
         .result = OK,
         .registration = registration,
@@ -154,6 +180,12 @@ void run_rewind(struct run *run)
     run->trace.count = 0;
 }
 
+void run_take_up(struct run *run)
+{
+    run->step = resume;
+    run->trace.count = 0;
+}
+
 static void woken(struct poll_timer *timer)
 {
     struct run *run = timer->context;
@@ -182,6 +214,41 @@ enum step_result run_ask_store(struct run *run, void (*done)(struct store_reques
     run->store.context = run;
     store_submit(run->flow->ports.store, &run->store);
     return STEP_WAITS;
+}
+
+enum step_result run_load(struct run *run, void (*done)(struct store_request *request))
+{
+    arena_release(&run->loading); // of a load that failed
+    run->loading = arena_capped(FLOW_ARENA_CAP);
+    run->loading.wipe = true;
+    run->store = (struct store_request){
+        .verb = STORE_ADMISSION,
+        .table = STORE_REGISTRATION,
+        .partition = run->admission.service->id_scope,
+        .key = run->key,
+        .arena = &run->loading,
+        .done = done,
+        .context = run,
+    };
+    store_submit(run->flow->ports.store, &run->store);
+    return STEP_WAITS;
+}
+
+void run_loaded(struct run *run)
+{
+    const struct store_admission *found = &run->store.admission;
+    wipe_keys(run);
+    arena_release(&run->loaded);
+    run->loaded = run->loading;
+    run->loading = (struct arena){0};
+    run->decision = (struct decision){0};
+    run->record = (struct registration){0};
+    run->trace.count = 0;
+    run->admission.individual = found->individual;
+    run->admission.groups = (const struct enrollment *const *)found->groups;
+    run->admission.group_count = found->group_count;
+    run->admission.prior = found->registration;
+    run->held = found->registration != NULL ? found->registration->etag : 0;
 }
 
 // ---- answering in time ---------------------------------------------------------------------------------------------------
@@ -293,6 +360,8 @@ void flow_submit(struct flow *flow, struct flow_request *request)
         run_free(run);
 }
 
+static void resumption_stop(struct resumption *r);
+
 void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)
 {
     flow->stopping = true;
@@ -304,6 +373,8 @@ void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)
         (void)run_refuse(run, why_fail(&run->why, ERR_STOPPING, "the operation is taken up at the next start"));
         run_free(run);
     }
+    if (flow->resumption != NULL)
+        resumption_stop(flow->resumption);
     if (flow->count == 0) {
         idle(context);
         return;
@@ -319,14 +390,19 @@ size_t flow_under_way(const struct flow *flow)
 
 // ---- taking up what was left unfinished ------------------------------------------------------------------------------------
 
-enum { RESUME_PAGE = 200 };
+// No more at once than keeps the hubs busy: there may be more of them than a flow takes.
+enum { RESUME_PAGE = 200, RESUME_AT_ONCE = 400, RESUME_PAUSE_MS = 50, PLACE_MAX = 2048 };
 
+// Counts as under way in the flow.
 struct resumption {
     struct flow *flow;
-    struct arena arena;
+    struct arena arena; // of one page
     struct store_request request;
     struct query_value assigning;
     struct query_node where;
+    struct buf after;
+    struct poll_timer timer;
+    bool pausing;
     size_t found;
 };
 
@@ -348,16 +424,41 @@ static void resume_one(struct flow *flow, const struct registration *registratio
     run_advance(run);
 }
 
+static void resumption_end(struct resumption *r, struct err result, const struct why *why)
+{
+    struct flow *flow = r->flow;
+    struct log_line line;
+    log_begin(&line, flow->ports.log, failed(result) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO, "operations.resumed");
+    log_number(&line, LOG_count, (int64_t)r->found);
+    if (failed(result))
+        log_failure(&line, result, why);
+    log_end(&line);
+    poller_timer_release(flow->ports.poller, &r->timer);
+    arena_release(&r->arena);
+    buf_release(&r->after);
+    free(r);
+    flow->resumption = NULL;
+    leave(flow);
+}
+
+// The next start goes on. A page that is being read comes first.
+static void resumption_stop(struct resumption *r)
+{
+    if (r->pausing)
+        resumption_end(r, OK, NULL);
+}
+
 static void resume_page(struct store_request *request);
 
-static void ask_unfinished(struct resumption *r, struct slice after)
+static void ask_unfinished(struct resumption *r)
 {
+    arena_release(&r->arena);
     r->request = (struct store_request){
         .verb = STORE_QUERY,
         .table = STORE_REGISTRATION,
         .where = &r->where,
         .limit = RESUME_PAGE,
-        .after = after,
+        .after = buf_slice(&r->after),
         .arena = &r->arena,
         .done = resume_page,
         .context = r,
@@ -365,27 +466,32 @@ static void ask_unfinished(struct resumption *r, struct slice after)
     store_submit(r->flow->ports.store, &r->request);
 }
 
+static void resume_next(struct poll_timer *timer)
+{
+    struct resumption *r = timer->context;
+    r->pausing = r->flow->count > RESUME_AT_ONCE && !r->flow->stopping &&
+                 !failed(poller_timer_start(r->flow->ports.poller, &r->timer, RESUME_PAUSE_MS));
+    if (!r->pausing)
+        ask_unfinished(r);
+}
+
 static void resume_page(struct store_request *request)
 {
     struct resumption *r = request->context;
-    struct flow *flow = r->flow;
-    if (!failed(request->result)) {
-        for (size_t i = 0; i < request->count; i++)
-            resume_one(flow, request->rows[i], request->row_partitions[i]);
-        r->found += request->count;
-        if (request->more) {
-            ask_unfinished(r, request->last);
-            return;
-        }
+    struct err result = request->result;
+    for (size_t i = 0; i < request->count && !failed(result); i++)
+        resume_one(r->flow, request->rows[i], request->row_partitions[i]);
+    r->found += request->count;
+    bool more = !failed(result) && request->more && !r->flow->stopping;
+    if (more) {
+        buf_clear(&r->after);
+        buf_bytes(&r->after, request->last);
+        result = buf_err(&r->after);
     }
-    struct log_line line;
-    log_begin(&line, flow->ports.log, failed(request->result) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO, "operations.resumed");
-    log_number(&line, LOG_count, (int64_t)r->found);
-    if (failed(request->result))
-        log_failure(&line, request->result, &request->why);
-    log_end(&line);
-    arena_release(&r->arena);
-    free(r);
+    if (more && !failed(result))
+        resume_next(&r->timer);
+    else
+        resumption_end(r, result, &request->why);
 }
 
 void flow_resume(struct flow *flow)
@@ -394,7 +500,11 @@ void flow_resume(struct flow *flow)
     INVARIANT(r != NULL); // at start-up
     r->flow = flow;
     r->arena = arena_capped((size_t)64 << 20);
+    r->after = buf_capped(PLACE_MAX);
+    r->timer = (struct poll_timer){.fire = resume_next, .context = r};
     r->assigning = (struct query_value){.kind = QUERY_TEXT, .text = SLICE("assigning")};
     r->where = (struct query_node){.op = QUERY_EQ, .path = SLICE("status"), .values = &r->assigning, .count = 1};
-    ask_unfinished(r, (struct slice){0});
+    flow->resumption = r;
+    flow->count++;
+    ask_unfinished(r);
 }

@@ -1,7 +1,7 @@
 // Runs what a device asks for: proving itself, registering, polling. Knows no protocol: api/device makes requests and
 // turns outcomes into bytes. One flow per loop; everything on that loop.
 //
-//   LOAD -> DECIDE -> INTEND -> CARRY OUT -> RECORD -> ANSWER      (flow.c holds the table)
+//   LOAD -> DECIDE -> SETTLE, or INTEND -> CARRY OUT -> RECORD -> ANSWER      (flow.c holds the table)
 #pragma once
 
 #include "base/list.h"
@@ -77,6 +77,10 @@ struct flow_ports {
     const struct log *log;
     struct directory *directory;
     struct poller *poller;
+    // Asked before a line about a device that has not proved who it is: false when there were enough this second
+    // (threats A10). NULL: all are written.
+    bool (*may_log)(void *context);
+    void *may_log_context;
 };
 
 // The ports outlive the flow.

@@ -77,8 +77,10 @@ static void intended(struct store_request *request)
         return;
     }
     run->intended = !failed(request->result);
-    if (run->intended)
+    if (run->intended) {
         run->held = run->record.etag;
+        run->operation = run->record.operation_id;
+    }
     if (run->intended && (run->flow->settings.strict_polling || run->answer_by_us == 0))
         run_answer(run, &run->record);
     run_continue(run);
@@ -90,6 +92,8 @@ enum step_result step_intend(struct run *run)
     struct err e = record_begin(run);
     if (failed(e))
         return run_refuse(run, e);
+    // an earlier operation to the same hub may have got there
+    run->may_be_there |= slice_equal_nocase(run->record.intended_hub, decision->hub->host);
     run->record.status = STATUS_ASSIGNING;
     run->record.intended_hub = decision->hub->host;
     run->record.intended_device_id = decision->device_id;
@@ -99,9 +103,16 @@ enum step_result step_intend(struct run *run)
 
 // ---- carry out -------------------------------------------------------------------------------------------------------------
 
+static bool life_is_over(const struct run *run)
+{
+    int64_t lived_us = clock_monotonic_us(run->flow->ports.clock) - run->started_us;
+    return lived_us > run->flow->settings.operation_ms * 1000;
+}
+
 static void carried_out(struct hub_request *request)
 {
     struct run *run = request->context;
+    run->may_be_there |= request->left_there || request->result.code == ERR_HUB_UNAVAILABLE;
     if (request->result.code != ERR_HUB_UNAVAILABLE) {
         run->failure = request->result;
         run->why = request->why;
@@ -111,14 +122,14 @@ static void carried_out(struct hub_request *request)
     }
     run->attempts++;
     run->why = request->why;
-    int64_t lived_us = clock_monotonic_us(run->flow->ports.clock) - run->started_us;
-    if (lived_us > run->flow->settings.operation_ms * 1000) {
+    if (life_is_over(run)) {
         run->failure = request->result;
         run_continue(run);
         return;
     }
     run_log(run, "hub.unavailable", request->result);
     int64_t wait_ms = request->retry_after_ms > 0 ? request->retry_after_ms : backoff_ms(run->attempts);
+    run_take_up(run); // by then the enrollment may be disabled, or the hub have another key
     if (run_again_after(run, wait_ms < BACKOFF_LAST_MS ? wait_ms : BACKOFF_LAST_MS) == STEP_ENDS)
         run_end(run);
 }
@@ -141,7 +152,7 @@ static void hub_request_fill(struct run *run)
         .twin = decision->enrollment->initial_twin,
         .now_us = clock_wall_us(run->flow->ports.clock),
         .deadline_ms = run->flow->settings.hub_call_ms,
-        .arena = &run->request.arena,
+        .arena = &run->loaded,
         .done = carried_out,
         .context = run,
     };
@@ -173,12 +184,21 @@ static void recorded(struct store_request *request)
     if (request->result.code == ERR_ABSENT) {
         // somebody deleted the record meanwhile; the identity in the hub must be named by one (I4)
         run->held = 0;
-    } else if (lost_race(request->result)) {
+        run->intended = false;
+        (void)step_record(run);
+        return;
+    }
+    if (lost_race(request->result)) {
         run->admission.prior = request->found;
         run_continue(run);
         return;
     }
-    // the hub has the device: the record is tried until it holds
+    // the hub has the device: the record is tried until it holds. Until then the intention is what the device may know.
+    run->record.status = STATUS_ASSIGNING;
+    run->record.error_code = 0;
+    run->record.error_message = (struct slice){0};
+    if (run->intended && run->answer_by_us == 0)
+        run_answer(run, &run->record);
     run->attempts++;
     if (run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
         run_end(run);
@@ -212,14 +232,13 @@ static void record_failure(struct run *run)
 
 enum step_result step_record(struct run *run)
 {
-    bool unknown_outcome = run->failure.code == ERR_HUB_UNAVAILABLE;
     if (failed(run->failure)) {
         run->record.status = STATUS_FAILED;
         record_failure(run);
     } else {
         record_assigned(run);
     }
-    if (!unknown_outcome)
+    if (!failed(run->failure) || !run->may_be_there)
         record_no_intention(run);
     return put(run, recorded);
 }
@@ -306,36 +325,11 @@ enum step_result step_write_refusal(struct run *run)
 
 // ---- resuming --------------------------------------------------------------------------------------------------------------
 
-static void intention_loaded(struct store_request *request)
+// Nobody may be let in any more, or the hub is gone; what it may hold stays named by the intention.
+static void abandon(struct run *run, struct err e)
 {
-    struct run *run = request->context;
-    struct err e = request->result;
-    const struct registration *prior = request->admission.registration;
-    if (!failed(e) && (prior == NULL || prior->status != STATUS_ASSIGNING)) {
-        run_end(run); // somebody finished it
-        return;
-    }
-    run->admission.individual = request->admission.individual;
-    run->admission.groups = (const struct enrollment *const *)request->admission.groups;
-    run->admission.group_count = request->admission.group_count;
-    run->admission.prior = prior;
-    if (!failed(e)) {
-        run->record = *prior;
-        run->held = prior->etag;
-        run->intended = true;
-        e = decide_resume(&run->admission, &run->request.arena, &run->decision, &run->trace, &run->why);
-    }
-    if (!failed(e)) {
-        run_continue(run);
-        return;
-    }
     run->failure = e;
     run_log(run, "operation.abandoned", e);
-    if (prior == NULL) {
-        run_end(run);
-        return;
-    }
-    // nobody may be let in any more; what the hub may hold stays named by the intention
     run->record.status = e.code == ERR_ENROLLMENT_DISABLED ? STATUS_DISABLED : STATUS_FAILED;
     if (run->record.status == STATUS_FAILED)
         record_failure(run);
@@ -343,18 +337,62 @@ static void intention_loaded(struct store_request *request)
         run_end(run);
 }
 
+// The store could not say how the operation stands.
+static void take_up_later(struct run *run, struct err e)
+{
+    run->attempts++;
+    bool too_late = life_is_over(run);
+    if (too_late)
+        (void)run_refuse(run, e);
+    if (too_late || run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
+        run_end(run);
+}
+
+static void intention_loaded(struct store_request *request)
+{
+    struct run *run = request->context;
+    if (failed(request->result)) {
+        run->why = request->why;
+        take_up_later(run, request->result);
+        return;
+    }
+    run_loaded(run);
+    const struct registration *prior = run->admission.prior;
+    bool ours = prior != NULL && (run->operation.len == 0 || slice_equal(prior->operation_id, run->operation));
+    if (prior == NULL && !run->resumed && !run->answered) { // an operator deleted it: the device has nothing yet
+        run->intended = false;
+        run_rewind(run);
+        run_advance(run);
+        return;
+    }
+    if (!ours || prior->status != STATUS_ASSIGNING) { // somebody finished it, or carries it on
+        if (prior != NULL)
+            run_answer(run, prior);
+        run_end(run);
+        return;
+    }
+    run->record = *prior;
+    run->intended = true;
+    run->may_be_there = true;
+    struct err e = run->operation.len > 0 ? OK : arena_copy(&run->request.arena, prior->operation_id, &run->operation);
+    if (!failed(e))
+        e = decide_resume(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
+    if (failed(e))
+        abandon(run, e);
+    else
+        run_continue(run);
+}
+
 enum step_result step_load_intention(struct run *run)
 {
     struct flow *flow = run->flow;
+    directory_release(run->snapshot);
     run->snapshot = directory_hold(flow->ports.directory);
     run->admission.service = directory_by_scope(run->snapshot, run->request.id_scope);
     run->admission.registration_id = run->request.registration_id;
     run->admission.now_us = clock_wall_us(flow->ports.clock);
     if (run->admission.service == NULL)
         return run_refuse(run, why_fail(&run->why, ERR_SCOPE_UNKNOWN, "its service is gone"));
-    struct err e = arena_lower(&run->request.arena, run->request.registration_id, &run->key);
-    if (failed(e))
-        return run_refuse(run, e);
-    run->store = (struct store_request){.verb = STORE_ADMISSION, .table = STORE_REGISTRATION};
-    return run_ask_store(run, intention_loaded);
+    struct err e = run->key.len > 0 ? OK : arena_lower(&run->request.arena, run->request.registration_id, &run->key);
+    return failed(e) ? run_refuse(run, e) : run_load(run, intention_loaded);
 }

@@ -23,13 +23,20 @@ struct run {
     bool sleeping;   // waits for its timer
     bool paced;      // counted against the device's limit
     bool intended;   // the intent is durable
+    bool may_be_there; // whatever comes of it, the hub may hold the identity: the record must go on naming it
     uint64_t held;   // etag of the registration as the store holds it; 0: it holds none
     int64_t started_us;      // monotonic
     int64_t answer_by_us;    // monotonic: a register call is answered by then; 0 when nobody waits
     unsigned attempts;       // of the step that is being tried again
+    struct slice operation;  // the one that this run carries, once its intent is durable
     struct slice joined;     // the operation of another request that this one waits for
+    int64_t join_ms;         // how long it waited between the last two looks at it
     struct directory_snapshot *snapshot;
     struct slice key; // canonical registration ID
+    // What the store said last and what was decided by it live in `loaded`, until the answer to the next load, which is
+    // made in `loading`, takes its place. A run that waits long loads often, and must not grow by it.
+    struct arena loaded;
+    struct arena loading;
     struct admission admission;
     struct decision decision;
     struct trace trace;
@@ -43,6 +50,8 @@ struct run {
     struct poll_timer timer;
 };
 
+struct resumption;
+
 enum { PACES = 4096 };
 
 struct flow {
@@ -52,7 +61,8 @@ struct flow {
     struct list waiting; // the register calls that are not answered yet, in the order of answer_by_us
     struct poll_timer answer_timer;
     bool answer_timer_runs;
-    size_t count;
+    size_t count; // runs, and the resumption
+    struct resumption *resumption; // or NULL
     int64_t paces[PACES]; // buckets (base/bucket.h) that devices share by hash
     uint64_t pace_seed;
     bool stopping;
@@ -66,6 +76,8 @@ void run_continue(struct run *run);
 void run_advance(struct run *run);
 // Back to the first step of the verb: what was loaded has changed.
 void run_rewind(struct run *run);
+// To the first step of what a restart does: whether the operation may still be carried on is to be seen anew.
+void run_take_up(struct run *run);
 // Takes the current step again after ms.
 enum step_result run_again_after(struct run *run, int64_t ms);
 // The run is over, outside of any step.
@@ -76,6 +88,10 @@ enum step_result run_refuse(struct run *run, struct err e);
 void run_answer(struct run *run, const struct registration *registration);
 // Submits run->store, which has verb, table and what the verb needs.
 enum step_result run_ask_store(struct run *run, void (*done)(struct store_request *request));
+// Asks for all that is known about the device.
+enum step_result run_load(struct run *run, void (*done)(struct store_request *request));
+// After a load that did not fail: what was known and decided before is forgotten, and the admission filled anew.
+void run_loaded(struct run *run);
 
 // The steps, in steps.c and record.c.
 enum step_result step_load(struct run *run);

@@ -5,21 +5,15 @@
 #include "base/map.h"
 #include "domain/identifier.h"
 
-enum { JOIN_POLL_MS = 5 };
+enum { JOIN_FIRST_MS = 5, JOIN_LAST_MS = 100 };
 
 static void loaded(struct store_request *request)
 {
     struct run *run = request->context;
-    if (failed(request->result)) {
+    if (failed(request->result))
         run->why = request->why;
-        run->store.result = request->result;
-    } else {
-        run->admission.individual = request->admission.individual;
-        run->admission.groups = (const struct enrollment *const *)request->admission.groups;
-        run->admission.group_count = request->admission.group_count;
-        run->admission.prior = request->admission.registration;
-        run->held = run->admission.prior != NULL ? run->admission.prior->etag : 0;
-    }
+    else
+        run_loaded(run);
     run_continue(run);
 }
 
@@ -35,15 +29,14 @@ enum step_result step_load(struct run *run)
                                         SLICE_ARG(request->id_scope)));
     }
     struct err e = registration_id_check(request->registration_id, "the registration ID", &run->why);
-    if (!failed(e))
+    if (!failed(e) && run->key.len == 0)
         e = arena_lower(&request->arena, request->registration_id, &run->key);
     if (failed(e))
         return run_refuse(run, e);
     run->admission.registration_id = request->registration_id;
     run->admission.credential = request->credential;
     run->admission.now_us = clock_wall_us(flow->ports.clock);
-    run->store = (struct store_request){.verb = STORE_ADMISSION, .table = STORE_REGISTRATION};
-    return run_ask_store(run, loaded);
+    return run_load(run, loaded);
 }
 
 // Threats A14. After the proof, so that nobody can use up what another device may ask; by hash, so that it takes no
@@ -68,7 +61,7 @@ enum step_result step_admit(struct run *run)
 {
     if (failed(run->store.result))
         return run_refuse(run, run->store.result);
-    struct err e = decide_admission(&run->admission, &run->request.arena, &run->decision, &run->trace, &run->why);
+    struct err e = decide_admission(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
     if (e.code == ERR_ENROLLMENT_DISABLED && run->request.verb == FLOW_REGISTER) {
         enum step_result paced = step_pace(run); // it leaves a record
         run->failure = e;
@@ -85,28 +78,37 @@ enum step_result step_admit(struct run *run)
 enum step_result step_join(struct run *run)
 {
     const struct registration *prior = run->admission.prior;
+    struct slice joined = run->joined;
+    run->joined = (struct slice){0};
     if (prior == NULL)
         return STEP_DONE;
     bool underway = prior->status == STATUS_ASSIGNING;
-    if (run->joined.len > 0 && !underway && slice_equal(prior->operation_id, run->joined)) {
+    bool same = joined.len > 0 && slice_equal(prior->operation_id, joined);
+    if (same && !underway) {
         run_answer(run, prior);
         return STEP_ENDS;
     }
     int64_t life_us = run->flow->settings.operation_ms * 1000 + 60 * (int64_t)1000000;
     if (!underway || run->admission.now_us - prior->updated_us > life_us)
         return STEP_DONE;
-    run->joined = prior->operation_id;
     if (run->flow->settings.strict_polling || run->answered || run->answer_by_us == 0) {
         run_answer(run, prior);
         return STEP_ENDS;
     }
+    struct err e = same ? OK : arena_copy(&run->request.arena, prior->operation_id, &joined);
+    if (failed(e))
+        return run_refuse(run, e);
+    run->joined = joined;
+    run->join_ms = run->join_ms == 0 ? JOIN_FIRST_MS : run->join_ms * 2;
+    if (run->join_ms > JOIN_LAST_MS)
+        run->join_ms = JOIN_LAST_MS;
     run_rewind(run);
-    return run_again_after(run, JOIN_POLL_MS);
+    return run_again_after(run, run->join_ms);
 }
 
 enum step_result step_plan(struct run *run)
 {
-    struct err e = decide_plan(&run->admission, &run->request.arena, &run->decision, &run->trace, &run->why);
+    struct err e = decide_plan(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
     if (!failed(e))
         return STEP_DONE;
     run->failure = e;
@@ -154,8 +156,9 @@ void run_log(const struct run *run, const char *event, struct err e)
     }
     if (run->record.operation_id.len > 0) {
         log_text(&line, LOG_operationId, run->record.operation_id);
-        log_text(&line, LOG_hub, run->record.assigned_hub);
-        log_text(&line, LOG_deviceId, run->record.device_id);
+        bool on_its_way = run->record.intended_hub.len > 0;
+        log_text(&line, LOG_hub, on_its_way ? run->record.intended_hub : run->record.assigned_hub);
+        log_text(&line, LOG_deviceId, on_its_way ? run->record.intended_device_id : run->record.device_id);
     }
     char text[512];
     struct buf trace = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};

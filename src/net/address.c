@@ -76,7 +76,8 @@ struct err address_listen_tcp(const char *host, uint16_t port, bool join, int *f
     bool taken = port != 0 && !join && !port_is_free(&address, len);
     *fd = taken ? -1 : bind_to(&address, len, true);
     if (*fd < 0)
-        return why_fail(why, ERR_CONFIG, "cannot listen on %s port %u: %s", host, port, strerror(errno));
+        return why_fail(why, ERR_CONFIG, "cannot listen on %s port %u: %s%s", host, port, strerror(errno),
+                        errno == EACCES ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE" : "");
     *bound = port_of(*fd);
     return OK;
 }

@@ -44,6 +44,8 @@ struct hub_request {
     struct err result;
     struct why why;
     int64_t retry_after_ms;
+    // HUB_ASSIGN that was refused half way: the identity is there all the same, and must stay named by a record.
+    bool left_there;
 
     void *connector; // the connector's
 };

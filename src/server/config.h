@@ -66,5 +66,5 @@ struct err config_set(struct config *config, struct arena *arena, struct slice n
 struct err config_read(struct config *config, struct arena *arena, struct slice yaml, struct why *why);
 // What must hold between keys, such as a certificate when there is a listener.
 struct err config_check(const struct config *config, struct why *why);
-// The table as text for --help, and as a commented YAML file.
+// The table as text for --help. docs/configuration.md is the same table for people (config_test.c holds them together).
 void config_help(struct buf *out);

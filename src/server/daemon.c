@@ -1,6 +1,7 @@
 // The life of usherd.
 #include "server/daemon.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 #include "store/memory/memory.h"
 #include "store/sqlite/sqlite.h"
 
-enum { START_MS = 30000, PATIENCE_US = 200, DOCUMENT_MAX = 64 * 1024 };
+enum { START_MS = 30000, PATIENCE_US = 200, DOCUMENT_MAX = 64 * 1024, DRAIN_ROUNDS = 100 };
 
 // ---- the ports that are the system itself -------------------------------------------------------------------------------------------
 
@@ -402,8 +403,58 @@ struct err daemon_reload_tls(struct daemon *d, struct why *why)
     return e;
 }
 
-bool daemon_stop(struct daemon *d)
+// ---- stopping
+// --------------------------------------------------------------------------------------------------------
+
+// Loops end one after the other, and those that end later still tell the others what became of their devices.
+static void drain(struct daemon *d)
 {
+    bool some = true;
+    for (int round = 0; some && round < DRAIN_ROUNDS; round++) {
+        some = false;
+        for (unsigned i = 0; i < d->worker_count; i++)
+            some = worker_drain(&d->workers[i]) || some;
+    }
+}
+
+void daemon_stop_heard(struct daemon *d, size_t operations, size_t requests, size_t connections)
+{
+    atomic_fetch_add(&d->stop_operations, operations);
+    atomic_fetch_add(&d->stop_requests, requests);
+    atomic_fetch_add(&d->stop_connections, connections);
+    if (atomic_fetch_sub(&d->stop_unheard, 1) > 1)
+        return;
+    struct log_line line;
+    char under_way[120];
+    (void)snprintf(
+        under_way, sizeof under_way, "%zu device requests and operations, %zu HTTP requests, %zu connections",
+        atomic_load(&d->stop_operations), atomic_load(&d->stop_requests), atomic_load(&d->stop_connections));
+    log_begin(&line, &d->log, ERR_LEVEL_INFO, "stopping");
+    log_text(&line, LOG_reason, slice_text(d->stop_reason));
+    log_text(&line, LOG_detail, slice_text(under_way));
+    log_end(&line);
+}
+
+static void log_stopped(const struct daemon *d, bool clean, int64_t since_us)
+{
+    struct log_line line;
+    log_begin(&line, &d->log, clean ? ERR_LEVEL_INFO : ERR_LEVEL_WARN, "stopped");
+    log_number(&line, LOG_durationMs, (clock_monotonic_us(&d->clock) - since_us) / 1000);
+    if (!clean)
+        log_text(
+            &line, LOG_detail,
+            SLICE("something under way had to be cut off; what was recorded is taken up at the next start"));
+    log_end(&line);
+}
+
+bool daemon_stop(struct daemon *d, const char *reason)
+{
+    int64_t since_us = clock_monotonic_us(&d->clock);
+    unsigned running = 0;
+    for (unsigned i = 0; i < d->worker_count; i++)
+        running += d->workers[i].started;
+    d->stop_reason = reason;
+    atomic_store(&d->stop_unheard, running);
     for (unsigned i = 0; i < d->worker_count; i++) {
         if (d->workers[i].started)
             worker_stop(&d->workers[i]);
@@ -412,15 +463,18 @@ bool daemon_stop(struct daemon *d)
         if (d->workers[i].started)
             pthread_join(d->workers[i].thread, NULL);
     }
+    drain(d);
     bool clean = true;
     for (unsigned i = 0; i < d->worker_count; i++)
         clean = worker_release(&d->workers[i]) && clean;
-    if (!clean)
-        return false;
-    store_free(d->store);
-    free(d->workers);
-    free(d->peers);
-    sealer_release(&d->sealer);
-    secret_wipe(&d->continuation_key);
-    return true;
+    if (clean) {
+        store_free(d->store);
+        free(d->workers);
+        free(d->peers);
+        sealer_release(&d->sealer);
+        secret_wipe(&d->continuation_key);
+    }
+    if (running > 0)
+        log_stopped(d, clean, since_us);
+    return clean;
 }

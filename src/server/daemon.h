@@ -26,6 +26,10 @@ struct daemon {
     uint16_t https_port;
     uint16_t mqtt_port;
     int64_t started_us; // monotonic
+    // While it stops: each loop adds what it has under way, and the last one to do so logs it.
+    const char *stop_reason;
+    atomic_uint stop_unheard; // loops that have not been told yet
+    atomic_size_t stop_operations, stop_requests, stop_connections;
 };
 
 // Opens the store, binds the doors. Nothing is served yet. On failure everything is released.
@@ -36,8 +40,11 @@ struct err daemon_ensure_hubs(struct daemon *daemon, const struct config_list *h
 struct err daemon_start(struct daemon *daemon, struct why *why);
 // Reads certificate and key anew; on failure the old ones stay.
 struct err daemon_reload_tls(struct daemon *daemon, struct why *why);
-// Stops gracefully and releases everything. False when something had to be cut off.
-bool daemon_stop(struct daemon *daemon);
+// Stops gracefully and releases everything. False when something had to be cut off. reason: for the log,
+// static text.
+bool daemon_stop(struct daemon *daemon, const char *reason);
+// What a loop calls when it hears of it.
+void daemon_stop_heard(struct daemon *daemon, size_t operations, size_t requests, size_t connections);
 
 // Between daemon_init and daemon_start only: one store request, answered before this returns.
 struct err daemon_ask_store(struct daemon *daemon, struct store_request *request);

@@ -215,6 +215,8 @@ struct err dev_populate(struct dev *dev, struct daemon *daemon, struct why *why)
     struct service service = {0};
     TRY(get_or_make_service(dev, daemon, &service, why));
     dev->id_scope = service.id_scope;
+    if (service_hub(&service, dev->hubs.items[0]) == NULL && service.hub_count > 0)
+        dev->linked_hub = service.hubs[0].host;
     if (service.policy_count > 0)
         TRY(connection_string(&dev->arena, service.host_name, &service.policies[0], &dev->service_connection));
     struct hub_settings hub = {0};
@@ -231,12 +233,18 @@ void dev_print(const struct dev *dev, const struct daemon *daemon)
                  "  provisioning host, HTTPS     localhost:%u\n"
                  "  trust this CA                %s/ca.pem      (NODE_EXTRA_CA_CERTS=… for Node)\n"
                  "  service connection string    %.*s\n"
+                 "  embedded hub                 %.*s\n"
                  "  hub connection string        %.*s\n"
                  "  usher                        usher --socket %s/control.sock enrollment create my-device\n",
                  SLICE_ARG(dev->id_scope), daemon->mqtt_port, daemon->https_port, dev->folder,
-                 SLICE_ARG(dev->service_connection), SLICE_ARG(dev->hub_connection), dev->folder);
+                 SLICE_ARG(dev->service_connection), SLICE_ARG(dev->hubs.items[0]), SLICE_ARG(dev->hub_connection),
+                 dev->folder);
     if (daemon->https_port != 443)
         (void)printf("  HTTPS is not on 443: SDKs that cannot be given a port will not find it\n");
+    if (dev->linked_hub.len > 0)
+        (void)printf("  Devices of this folder are assigned to %.*s, made in an earlier run: start with the same --mqtt-port\n"
+                     "  (or --hub), or in a fresh folder\n",
+                     SLICE_ARG(dev->linked_hub));
     (void)printf("ready\n");
     (void)fflush(stdout);
 }

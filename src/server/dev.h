@@ -11,6 +11,7 @@ struct dev {
     struct arena arena;
     // what dev_print tells; set by dev_populate
     struct slice id_scope;
+    struct slice linked_hub; // empty when the folder's service assigns to the hub that this run serves; else one it assigns to
     struct slice service_connection;
     struct slice hub_connection;
 };

@@ -31,8 +31,8 @@ static const char usage[] =
     "      a bench: everything is made in DIR (default: a scratch folder, removed at the end); listens on loopback;\n"
     "      prints what an SDK needs, then `ready`\n"
     "  usherd --config FILE          for real use\n"
-    "  usherd --check-config FILE    says whether FILE is right\n"
-    "  --set NAME=VALUE              a setting (see below), over the file's\n"
+    "  usherd --check-config FILE    says whether the settings in FILE are right (not the files that they name)\n"
+    "  --set NAME=VALUE              a setting (see below); what comes later on the command line counts\n"
     "  --help, --version\n"
     "\n"
     "SIGTERM and SIGINT stop it gracefully, SIGHUP has it read certificate and key anew. Logs are JSON lines on stderr.\n"
@@ -138,11 +138,15 @@ static int read_options(struct options *o, int argc, char **argv)
             return 1 + EXIT_USAGE;
         }
     }
-    if (optind < argc || o->dev == (o->config_file != NULL) || (o->folder != NULL && !o->dev)) {
-        (void)fputs("usherd: give either --dev or --config FILE; try usherd --help\n", stderr);
-        return 1 + EXIT_USAGE;
-    }
-    return 0;
+    const char *wrong = optind < argc                       ? "takes options only, no other words"
+                        : o->dev && o->config_file != NULL  ? "--dev and --config exclude each other"
+                        : !o->dev && o->folder != NULL      ? "--dir goes with --dev"
+                        : !o->dev && o->config_file == NULL ? "give --dev for a bench, or --config FILE"
+                                                            : NULL;
+    if (wrong == NULL)
+        return 0;
+    (void)fprintf(stderr, "usherd: %s; try usherd --help\n", wrong);
+    return 1 + EXIT_USAGE;
 }
 
 // Keys must not end up in a core file, and each connection needs a descriptor. Each connection also takes and gives back
@@ -175,14 +179,16 @@ static void log_reload(const struct daemon *daemon, struct err e, const struct w
     log_end(&line);
 }
 
-static void serve(struct daemon *daemon, const sigset_t *signals)
+// Returns the name of the signal that ends it.
+static const char *serve(struct daemon *daemon, const sigset_t *signals)
 {
     for (int signal = 0; sigwait(signals, &signal) == 0;) {
         if (signal != SIGHUP)
-            return;
+            return signal == SIGINT ? "SIGINT" : "SIGTERM";
         struct why why = {0};
         log_reload(daemon, daemon_reload_tls(daemon, &why), &why);
     }
+    return "";
 }
 
 static int run(struct options *o, struct dev *dev)
@@ -214,16 +220,12 @@ static int run(struct options *o, struct dev *dev)
         e = daemon_start(&daemon, &why);
     if (failed(e)) {
         (void)fprintf(stderr, "usherd: %s\n", why.text[0] != '\0' ? why.text : err_info(e)->sentence);
-        (void)daemon_stop(&daemon);
+        (void)daemon_stop(&daemon, "");
         return EXIT_FAILURE;
     }
     if (o->dev)
         dev_print(dev, &daemon);
-    serve(&daemon, &signals);
-    if (daemon_stop(&daemon))
-        return EXIT_SUCCESS;
-    (void)fputs("usherd: something under way had to be cut off; what was recorded is taken up at the next start\n", stderr);
-    return EXIT_FAILURE;
+    return daemon_stop(&daemon, serve(&daemon, &signals)) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

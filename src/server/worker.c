@@ -83,6 +83,11 @@ static void settings_changed(void *context, struct directory_wait *wait)
     daemon_settings_changed(context, wait);
 }
 
+static bool may_log(void *context)
+{
+    return loop_may_log(((struct worker *)context)->loop);
+}
+
 static struct err make_flow(struct worker *w)
 {
     struct daemon *d = w->daemon;
@@ -103,6 +108,8 @@ static struct err make_flow(struct worker *w)
         .log = &d->log,
         .directory = w->directory,
         .poller = loop_poller(w->loop),
+        .may_log = may_log,
+        .may_log_context = w,
     };
     return flow_new(&settings, &ports, &w->flow);
 }
@@ -210,7 +217,7 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
         .max_per_address = share(daemon, daemon->config->max_per_address),
         .new_per_address = share(daemon, daemon->config->new_per_address),
         .seed = random_etag(&daemon->random),
-        .noise_per_second = (unsigned)daemon->config->log_anonymous_per_s,
+        .noise_per_second = ((unsigned)daemon->config->log_anonymous_per_s + daemon->worker_count - 1) / daemon->worker_count,
     };
     TRY(loop_new(&loop, &w->loop, why));
     daemon->peers[index].mailbox = loop_mailbox(w->loop);
@@ -280,10 +287,15 @@ static void became_idle(void *context)
 static void stop_here(struct mail *mail)
 {
     struct worker *w = CONTAINER_OF(mail, struct worker, stop_mail);
+    daemon_stop_heard(w->daemon, flow_under_way(w->flow),
+                      http_front_under_way(w->https) + http_front_under_way(w->local),
+                      loop_connections(w->loop));
     listener_free(w->https_listener);
     listener_free(w->mqtt_listener);
     listener_free(w->control_listener);
-    w->stopping = 2;
+    w->stopping = 4;
+    http_front_stop(w->https, became_idle, w);
+    http_front_stop(w->local, became_idle, w);
     flow_stop(w->flow, became_idle, w);
     embedded_stop(w->embedded, became_idle, w);
 }
@@ -309,6 +321,11 @@ void worker_use_tls(struct worker *w, struct tls_context *tls)
     w->next_tls = tls;
     w->tls_mail.deliver = use_tls_here;
     mailbox_post(loop_mailbox(w->loop), &w->tls_mail);
+}
+
+bool worker_drain(struct worker *w)
+{
+    return w->loop != NULL && mailbox_deliver(loop_mailbox(w->loop)) > 0;
 }
 
 bool worker_release(struct worker *w)

@@ -53,6 +53,9 @@ struct err worker_start(struct worker *worker, struct why *why);
 // Any thread: stop gracefully; use this certificate from now on (takes over the share).
 void worker_stop(struct worker *worker);
 void worker_use_tls(struct worker *worker, struct tls_context *tls);
-// After the loop ended and its thread was joined. False when something was cut off while under way: its memory, which
+// After all loops ended and their threads were joined: delivers what others have posted since. False when there was
+// nothing.
+bool worker_drain(struct worker *worker);
+// After that. False when something was cut off while under way: its memory, which
 // others may still write to, stays as it is and the process must end.
 bool worker_release(struct worker *worker);

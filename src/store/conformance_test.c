@@ -51,6 +51,31 @@ struct err bench_do(struct bench *b, struct store_request *request)
     return request->result;
 }
 
+static void one_less(struct store_request *request)
+{
+    --*(size_t *)request->context;
+}
+
+void bench_submit(struct bench *b, struct store_request *request, size_t *left)
+{
+    request->arena = &b->arena;
+    request->done = one_less;
+    request->context = left;
+    store_submit(b->client, request);
+}
+
+void bench_await(struct bench *b, const size_t *left)
+{
+    while (*left > 0) {
+        struct mail *mail = mailbox_wait(&b->replies, ANSWER_MS);
+        assert_non_null(mail);
+        for (struct mail *next; mail != NULL; mail = next) {
+            next = mail->next;
+            mail->deliver(mail);
+        }
+    }
+}
+
 struct err bench_put(struct bench *b, enum store_table table, const char *partition, const char *key,
                      const void *record, enum store_condition condition, uint64_t match)
 {
@@ -179,7 +204,7 @@ static size_t append(struct CMUnitTest *to, size_t at, const struct CMUnitTest *
 int store_conformance(const char *name, struct conformance_factory *factory)
 {
     size_t all = conformance_record_count + conformance_query_count + conformance_admission_count +
-                 conformance_thread_count;
+                 conformance_thread_count + conformance_together_count;
     struct CMUnitTest *tests = calloc(all, sizeof *tests);
     if (tests == NULL)
         return 1;
@@ -188,6 +213,7 @@ int store_conformance(const char *name, struct conformance_factory *factory)
     at = append(tests, at, conformance_query_tests, conformance_query_count);
     at = append(tests, at, conformance_admission_tests, conformance_admission_count);
     at = append(tests, at, conformance_thread_tests, conformance_thread_count);
+    at = append(tests, at, conformance_together_tests, conformance_together_count);
     INVARIANT(at == all);
     int failures = _cmocka_run_group_tests(name, tests, all, NULL, NULL);
     free(tests);

@@ -33,6 +33,9 @@ void bench_join(struct bench *b, struct store *store);
 void bench_leave(struct bench *b);
 // Submits and waits for the answer; fails the test when it comes from within submit, twice, or not at all.
 struct err bench_do(struct bench *b, struct store_request *request);
+// Submits one of several, each of which takes one off *left when it is answered; waits until none is left.
+void bench_submit(struct bench *b, struct store_request *request, size_t *left);
+void bench_await(struct bench *b, const size_t *left);
 
 struct err bench_put(struct bench *b, enum store_table table, const char *partition, const char *key,
                      const void *record, enum store_condition condition, uint64_t match);
@@ -54,9 +57,9 @@ struct registration bench_registration(const char *id, const char *hub, uint64_t
 #define assert_text(slice, text) assert_true(slice_equal((slice), slice_text(text)))
 
 extern const struct CMUnitTest conformance_record_tests[], conformance_query_tests[],
-    conformance_admission_tests[], conformance_thread_tests[];
+    conformance_admission_tests[], conformance_thread_tests[], conformance_together_tests[];
 extern const size_t conformance_record_count, conformance_query_count, conformance_admission_count,
-    conformance_thread_count;
+    conformance_thread_count, conformance_together_count;
 #define CONFORMANCE_TESTS(name)                                                                              \
     const size_t conformance_##name##_count =                                                                \
         sizeof conformance_##name##_tests / sizeof conformance_##name##_tests[0]

@@ -38,9 +38,9 @@ struct err store_request_check(struct store_request *request)
     if (request->verb == STORE_PUT && columns_etag(request->table, request->record) == 0)
         return why_fail(why, ERR_INVALID, "A record needs an etag.");
     const struct store_request *also = request->also;
-    if (also != NULL && (request->verb != STORE_PUT || also->verb != STORE_PUT || also->table == request->table ||
-                         also->key.len == 0 || also->key.len > STORE_KEY_MAX ||
-                         columns_etag(also->table, also->record) == 0))
+    if (also != NULL && (request->verb != STORE_PUT || also->verb != STORE_PUT ||
+                         also->table == request->table || also->also != NULL || also->key.len == 0 ||
+                         also->key.len > STORE_KEY_MAX || columns_etag(also->table, also->record) == 0))
         return why_fail(why, ERR_INVALID, "What is written together is a PUT into another table.");
     return OK;
 }

@@ -8,18 +8,21 @@ const { until } = require('../lib/wait');
 
 let canaries = 0;
 
-/**
- * Runs `work` and asserts that usherd wrote exactly one log line meanwhile, and that this line says why.
- * A canary request that is always logged, sent afterwards, shows when all lines of `work` must have come.
- */
+/** Sends a request that is always logged: once its line is here, so are the lines of all that went before. */
+async function canary(server, mark) {
+  canaries += 1;
+  const name = `canary-${canaries}`;
+  await server.control.request('GET', `/${name}`);
+  await server.log.waitFor(name, { mark });
+}
+
+/** Runs `work` and asserts that usherd wrote exactly one log line meanwhile, and that this line says why. */
 async function oneLogLine(server, work) {
+  await canary(server, server.log.mark());
   const mark = server.log.mark();
   const value = await work();
   await until(3000, 'a log line', () => server.log.since(mark).length > 0);
-  canaries += 1;
-  const name = `canary-${canaries}`;
-  await server.control.request('GET', `/enrollments/${name}?api-version=2021-10-01`);
-  await server.log.waitFor(name, { mark });
+  await canary(server, mark);
   const lines = server.log.since(mark).filter((line) => !line.text.includes('canary-'));
   assert.strictEqual(lines.length, 1, `log lines: ${lines.map((line) => line.text).join(' | ')}`);
   const { entry, text } = lines[0];
@@ -48,7 +51,7 @@ class GoodDevice {
     assert.strictEqual(overHttp.status, 202, String(overHttp.body));
   }
 
-  token(more = {}) {
+  freshToken(more = {}) {
     return sas.deviceToken({ scope: this.server.scope, id: this.id, key: this.key, ...more });
   }
 }

@@ -39,7 +39,7 @@ function mqttRows(server, good) {
 function httpRows(server, good) {
   const path = `/${server.scope}/registrations/${good.id}/register?api-version=2019-03-31`;
   const base = ['Host: localhost', 'Content-Type: application/json'];
-  const auth = `Authorization: ${good.token()}`;
+  const auth = `Authorization: ${good.freshToken()}`;
   const put = (lines, body = '') => http1.request(`PUT ${path} HTTP/1.1`, [...base, ...lines], body);
   return [
     ['a Content-Length of 256 MB, from nobody', put([`Content-Length: ${HUGE}`]), [401, 413]],

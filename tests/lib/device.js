@@ -27,7 +27,7 @@ function openHttp(server, options = {}) {
 async function connectMqtt(server, { id, key, scope = server.scope, qos = 1, token, name = id }) {
   const peer = await openMqtt(server, { name });
   await peer.write(mqtt.connect({
-    clientId: id, username: username(scope, id), password: token || sas.deviceToken({ scope, id, key }),
+    clientId: id, username: username(scope, id), password: token === undefined ? sas.deviceToken({ scope, id, key }) : token,
   }));
   const connack = await peer.expect('CONNACK');
   if (connack.code !== 0) {
@@ -92,7 +92,7 @@ async function registerHttp(server, { id, key, scope = server.scope, token, body
     const bytes = Buffer.from(body, 'utf8');
     await peer.write(http1.request(`PUT /${scope}/registrations/${pathId}/register?api-version=${VERSION} HTTP/1.1`, [
       'Host: localhost', 'Content-Type: application/json; charset=utf-8', 'Accept: application/json',
-      `Authorization: ${token || sas.deviceToken({ scope, id, key })}`, `Content-Length: ${bytes.length}`,
+      `Authorization: ${token === undefined ? sas.deviceToken({ scope, id, key }) : token}`, `Content-Length: ${bytes.length}`,
     ], bytes));
     return await peer.response();
   } finally {

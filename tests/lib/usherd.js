@@ -79,6 +79,14 @@ class Usherd {
     [this.hub] = this.hubs;
   }
 
+  /** What learn() asks, from {scope, hubs, ca} and what it printed. */
+  knows(known) {
+    Object.assign(this, known);
+    const port = (door) => Number(new RegExp(`provisioning host, ${door}\\s.*:(\\d+)`).exec(this.out.join('\n'))[1]);
+    this.httpsPort = port('HTTPS');
+    this.mqttPort = port('MQTT');
+  }
+
   /** Resident memory in KiB. */
   rss() {
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${this.pid}/status`, 'utf8'))[1]);
@@ -115,12 +123,24 @@ function scratch() {
   return dir;
 }
 
-/** Starts usherd --dev and waits for `ready`. */
-async function start({ args = [], dir = scratch(), httpsPort = 0, mqttPort = 0, env = {} } = {}) {
-  const all = ['--dev', '--dir', dir, '--https-port', String(httpsPort), '--mqtt-port', String(mqttPort), ...args];
-  const child = children.start(program('usherd'), all, { env: { ...process.env, ...env } });
+/** The process that runs the program when `child` is another one, such as strace, that started it; else the child. */
+function innermost(pid) {
+  const [inner] = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return inner ? innermost(Number(inner)) : pid;
+}
+
+/**
+ * Starts usherd --dev and waits for `ready`. `under` is a program to run it under, with its arguments (strace …).
+ * `onStart(server)` is called at once, so that a caller can follow a server that never becomes ready. `known` is what
+ * learn() would ask it, for a caller that knows; the ports are then read from what it prints.
+ */
+async function start({ args = [], dir = scratch(), httpsPort = 0, mqttPort = 0, env = {}, under = [], onStart, known } = {}) {
+  const command = [...under, program('usherd'), '--dev', '--dir', dir, '--https-port', String(httpsPort),
+    '--mqtt-port', String(mqttPort), ...args];
+  const child = children.start(command[0], command.slice(1), { env: { ...process.env, ...env } });
   const out = [];
   const server = new Usherd(child, dir, out);
+  if (onStart) onStart(server);
   child.stderr.on('data', (data) => server.log.feed(data));
   let rest = '';
   const ready = new Promise((resolve, reject) => {
@@ -136,7 +156,9 @@ async function start({ args = [], dir = scratch(), httpsPort = 0, mqttPort = 0, 
     });
   });
   await within(20000, 'usherd to be ready', ready);
-  await server.learn();
+  if (under.length > 0) server.pid = innermost(child.pid);
+  if (known) server.knows(known);
+  else await server.learn();
   return server;
 }
 
@@ -146,6 +168,14 @@ async function checkStop(report, server, label = 'usherd') {
     if (!server.running) throw new Error(`it had ended by itself: ${JSON.stringify(await server.child.done)} ${tail(server)}`);
     const { code, signal } = await server.stop(15000);
     if (code !== 0) throw new Error(`exit code ${code}, signal ${signal}: ${tail(server)}`);
+    const [stopping, stopped] = [ 'stopping', 'stopped' ].map(
+        (event) => server.log.lines.filter(({entry}) => entry && entry.event === event));
+    if (stopping.length !== 1 ||
+        !/^\d+ device requests and operations, \d+ HTTP requests, \d+ connections$/.test(
+            stopping[0].entry.detail))
+        throw new Error(`one line should say what was under way: ${tail(server)}`);
+    if (stopped.length !== 1 || !(stopped[0].entry.durationMs >= 0))
+        throw new Error(`one line should say how long stopping took: ${tail(server)}`);
   });
   await report.check(`${label}: each line on stderr is one JSON object`, () => {
     const odd = server.log.lines.filter((line) => typeof line.entry !== 'object' || line.entry === null);

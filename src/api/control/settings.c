@@ -52,7 +52,7 @@ struct err settings_check_new(struct call *call, bool exists)
 {
     if (!exists || !work_of(call)->create_only)
         return OK;
-    return why_fail(&call->why, ERR_CONFLICT, "it exists already, and If-None-Match was sent");
+    return why_fail(&call->why, ERR_CONFLICT, "it exists already");
 }
 
 struct err settings_save(struct call *call, const char *event, enum log_key key, struct slice id)

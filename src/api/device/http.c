@@ -3,6 +3,7 @@
 
 #include "api/device/messages.h"
 #include "api/device/quirks.h"
+#include "api/media.h"
 #include "api/version.h"
 
 // Path: /{scope}/registrations/{id} and then `rest`; one more segment holds the operation ID when takes_operation.
@@ -89,6 +90,8 @@ static struct err fill(const struct exchange *x, const struct route *route, stru
     request->client = quirk->client[0] != '\0' ? slice_text(quirk->client) : agent;
     request->connection = x->connection;
     TRY(api_version_check(x, why));
+    if (route->verb != FLOW_OPERATION) // a GET's body is not read: Node sends "{}"
+        TRY(media_check(&x->request, why));
     TRY(arena_copy(arena, request->client, &request->client));
     TRY(arena_copy(arena, x->peer, &request->peer));
     TRY(arena_copy(arena, x->segments[0], &request->id_scope));

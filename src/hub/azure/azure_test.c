@@ -228,6 +228,30 @@ static void each_odd_answer_has_its_meaning(void **state)
     fake_end(&fake);
 }
 
+// A policy that may write identities and no twins does this.
+static void what_a_refused_twin_leaves_behind_is_told(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct shot shots[3];
+    fake_start(&fake);
+    for (size_t i = 0; i < 3; i++) {
+        shot_init(&shots[i], &fake, "dev1");
+        shots[i].request.set_twin = true;
+    }
+    fake_say(&fake, 0, NULL, NULL);
+    fake_say(&fake, 401, NULL, "{\"Message\":\"ErrorCode:IotHubUnauthorizedAccess;Unauthorized\"}");
+    (void)!failed(shot_run(&shots[0]));
+    assert_result(&shots[0], ERR_HUB_UNAUTHORIZED);
+    assert_true(shots[0].request.left_there);
+    fake_say(&fake, 401, NULL, "{\"Message\":\"ErrorCode:IotHubUnauthorizedAccess;Unauthorized\"}");
+    (void)!failed(shot_run(&shots[1]));
+    assert_result(&shots[1], ERR_HUB_UNAUTHORIZED);
+    assert_false(shots[1].request.left_there);
+    assert_false(failed(shot_run(&shots[2])));
+    fake_end(&fake);
+}
+
 static void a_wrong_answer_about_the_twin_is_noticed(void **state)
 {
     (void)state;
@@ -291,6 +315,7 @@ int main(void)
         cmocka_unit_test(tags_and_desired_properties_follow_the_identity),
         cmocka_unit_test(removing_what_is_not_there_is_fine),
         cmocka_unit_test(each_odd_answer_has_its_meaning),
+        cmocka_unit_test(what_a_refused_twin_leaves_behind_is_told),
         cmocka_unit_test(a_wrong_answer_about_the_twin_is_noticed),
         cmocka_unit_test(an_endless_answer_is_cut_off),
         cmocka_unit_test(keys_that_were_rolled_at_the_hub_are_reported_once),

@@ -196,6 +196,7 @@ static void ended(struct azure_transfer *t)
         return unanswered(call);
     bool good = t->status >= 200 && t->status < 300;
     bool moved = t->status == 404 || t->status == 409 || t->status == 412;
+    call->request->left_there |= good && (call->step == AZURE_CREATE || call->step == AZURE_UPDATE);
     switch (call->step) {
     case AZURE_CREATE:
         if (t->status == 409)

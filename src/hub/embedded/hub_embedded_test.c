@@ -238,6 +238,92 @@ static void capabilities_that_are_not_said_stay(void **state)
     assert_int_equal(stored_device(w)->iot_edge, SWITCH_ON);
 }
 
+// ---- enlisting
+
+static const char first_twin[] = "{\"tags\":{\"t\":1},\"properties\":{\"desired\":{\"d\":2}}}";
+static const struct linked_hub here = {.host = SLICE("Hub.Local:8884"), .kind = HUB_KIND_EMBEDDED};
+
+static struct hub_request enlistable(struct world *w, const char *device_id)
+{
+    struct hub_request request = {
+        .verb = HUB_ASSIGN,
+        .hub = &here,
+        .identity = {.device_id = slice_text(device_id), .iot_edge = SWITCH_ON},
+        .set_twin = true,
+        .twin = slice_text(first_twin),
+        .now_us = T0,
+        .arena = &w->arena,
+    };
+    assert_true(secret_set(&request.identity.primary_key, SLICE("0123456789abcdef")));
+    assert_true(secret_set(&request.identity.secondary_key, SLICE("fedcba9876543210")));
+    return request;
+}
+
+static void an_enlisted_device_is_the_one_that_would_have_been_made(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(assign(w, here.host, SLICE("0123456789abcdef"), first_twin).result.code, ERR_NONE);
+    const struct device *made = stored_device(w);
+    struct hub_request request = enlistable(w, "Dev2");
+    struct store_request put;
+    assert_true(hub_enlist(w->connector, &request, &put));
+    assert_int_equal(put.condition, STORE_IF_ABSENT);
+    store_do(w, &put);
+    assert_int_equal(put.result.code, ERR_NONE);
+    struct store_request get = {
+        .verb = STORE_GET, .table = STORE_DEVICE, .partition = SLICE("hub.local:8884"), .key = SLICE("Dev2")};
+    store_do(w, &get);
+    assert_int_equal(get.result.code, ERR_NONE);
+    const struct device *d = get.found;
+    assert_text(d->id, "Dev2");
+    assert_true(bytes_equal_ct(secret_slice(&d->primary_key), SLICE("0123456789abcdef")));
+    assert_true(bytes_equal_ct(secret_slice(&d->secondary_key), SLICE("fedcba9876543210")));
+    assert_text(d->tags, "{\"t\":1}");
+    assert_text(d->desired, "{\"d\":2}");
+    assert_int_equal(d->desired_version, made->desired_version);
+    assert_int_equal(d->twin_version, made->twin_version);
+    assert_int_equal(d->authentication, made->authentication);
+    assert_int_equal(d->status, made->status);
+    assert_int_equal(d->iot_edge, made->iot_edge);
+    assert_int_equal(d->created_us, made->created_us);
+    assert_int_equal(d->updated_us, made->updated_us);
+    assert_text(d->reported, "{}");
+}
+
+static void a_device_is_enlisted_once(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(assign(w, here.host, SLICE("0123456789abcdef"), NULL).result.code, ERR_NONE);
+    uint64_t etag = stored_device(w)->etag;
+    struct hub_request request = enlistable(w, "Dev1");
+    struct store_request put;
+    assert_true(hub_enlist(w->connector, &request, &put));
+    store_do(w, &put);
+    assert_int_equal(put.result.code, ERR_CONFLICT);
+    assert_int_equal(stored_device(w)->etag, etag);
+}
+
+static void what_cannot_be_enlisted_is_left_to_be_submitted(void **state)
+{
+    struct world *w = *state;
+    struct linked_hub elsewhere = {.host = SLICE("other.local"), .kind = HUB_KIND_EMBEDDED};
+    struct store_request put;
+    struct hub_request request = enlistable(w, "Dev2");
+    assert_false(hub_enlist(w->connector, &request, &put)); // nobody knows yet whether there is such a hub
+    assert_int_equal(assign(w, here.host, SLICE("0123456789abcdef"), NULL).result.code, ERR_NONE);
+    assert_true(hub_enlist(w->connector, &request, &put));
+    request.hub = &elsewhere;
+    assert_false(hub_enlist(w->connector, &request, &put));
+    request = enlistable(w, "Dev2");
+    request.verb = HUB_REMOVE;
+    assert_false(hub_enlist(w->connector, &request, &put));
+    request = enlistable(w, "no blanks");
+    assert_false(hub_enlist(w->connector, &request, &put));
+    request = enlistable(w, "Dev2");
+    request.twin = SLICE("{\"tags\":[]}");
+    assert_false(hub_enlist(w->connector, &request, &put));
+}
+
 static void removing_a_device_twice_is_no_error(void **state)
 {
     struct world *w = *state;
@@ -292,6 +378,9 @@ int main(void)
         WITH_WORLD(set_twin_replaces_tags_and_desired_of_a_device_that_is_there),
         WITH_WORLD(what_the_hub_cannot_take_is_refused_with_a_reason),
         WITH_WORLD(capabilities_that_are_not_said_stay),
+        WITH_WORLD(an_enlisted_device_is_the_one_that_would_have_been_made),
+        WITH_WORLD(a_device_is_enlisted_once),
+        WITH_WORLD(what_cannot_be_enlisted_is_left_to_be_submitted),
         WITH_WORLD(removing_a_device_twice_is_no_error),
         WITH_WORLD(a_hub_keeps_its_policies_in_its_document),
     };

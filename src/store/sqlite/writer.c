@@ -149,6 +149,11 @@ static int run_control(struct writer *w, enum schema_statement statement)
     return sqlite3_reset(s);
 }
 
+static bool changes_groups(const struct store_request *r)
+{
+    return r->table == STORE_GROUP || (r->also != NULL && r->also->table == STORE_GROUP);
+}
+
 // Returns SQLite's code of what broke the whole batch, or SQLITE_OK when all of it is durable.
 static int transact(struct writer *w, size_t count, bool *groups_changed)
 {
@@ -157,7 +162,7 @@ static int transact(struct writer *w, size_t count, bool *groups_changed)
         w->results[i] = change(w, w->batch[i], &broken);
         if (broken == SQLITE_OK && sqlite3_get_autocommit(w->connection.db))
             broken = SQLITE_ABORT; // SQLite gave up the transaction while reading
-        *groups_changed |= w->batch[i]->table == STORE_GROUP && !failed(w->results[i]);
+        *groups_changed |= changes_groups(w->batch[i]) && !failed(w->results[i]);
     }
     return broken == SQLITE_OK ? run_control(w, SCHEMA_COMMIT) : broken;
 }

@@ -47,10 +47,11 @@ static struct err hold_head(struct http_decoder *d, struct slice bytes, struct w
 }
 
 // *head is the complete head when *done: a view of what was in *in, or of d->head when it came in pieces.
-static struct err take_head(struct http_decoder *d, struct slice *in, struct slice *head, bool *done,
-                            struct why *why)
+static struct err take_head(struct http_decoder *d, const struct http_kind *kind, struct slice *in,
+                            struct slice *head, bool *done, struct why *why)
 {
     size_t len = 0;
+    enum http_phase before = d->phase;
     TRY(http_scan(d, *in, &len, done, why));
     *head = slice_to(*in, len);
     *in = slice_from(*in, len);
@@ -58,7 +59,8 @@ static struct err take_head(struct http_decoder *d, struct slice *in, struct sli
         return OK;
     TRY(hold_head(d, *head, why));
     *head = buf_slice(&d->head);
-    return OK;
+    bool line_ended = before != HTTP_PHASE_HEADERS && d->phase == HTTP_PHASE_HEADERS && !*done;
+    return line_ended ? kind->judge_line(d, *head, why) : OK;
 }
 
 // The body is not whole yet: whatever *out viewed in the input must be kept.
@@ -75,7 +77,7 @@ static struct err advance(struct http_decoder *d, const struct http_kind *kind, 
     bool resumed = d->phase == HTTP_PHASE_BODY;
     *result = HTTP_MORE;
     if (!resumed) {
-        TRY(take_head(d, in, &head, &done, why));
+        TRY(take_head(d, kind, in, &head, &done, why));
         if (!done)
             return OK;
         TRY(kind->judge(d, head, out, why));

@@ -113,7 +113,7 @@ static struct err refuse_as_llhttp_says(struct http_decoder *d, llhttp_t *parser
         return http_refuse(d, 431, why, "more than %d header fields", HTTP_MAX_HEADERS);
     if (parser->type == HTTP_REQUEST && other_version(bytes))
         return http_refuse(d, 505, why, "only HTTP/1.1 and HTTP/1.0 are spoken here");
-    if (e == HPE_INVALID_METHOD)
+    if (e == HPE_INVALID_METHOD && http_token_valid(slice_to(bytes, slice_find_byte(bytes, ' '))))
         return http_refuse(d, 501, why, "the method is not known (RFC 9110 9.1)");
     return http_refuse(d, 400, why, "the head is malformed: %s", reason);
 }

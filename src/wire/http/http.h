@@ -52,7 +52,7 @@ struct http_request {
 
 // The value of the first field of this name (ASCII letters without case). at is NULL when there is none, and
 // not NULL when the value is empty. Fields that must not be repeated (Host, Content-Length,
-// Transfer-Encoding, Authorization) are there at most once.
+// Transfer-Encoding, Authorization, Content-Type) are there at most once.
 struct slice http_header(const struct http_request *request, struct slice name);
 // A copy whose slices live in the arena. ERR_NO_MEMORY leaves *to empty.
 struct err http_request_copy(struct http_request *to, const struct http_request *from, struct arena *a);

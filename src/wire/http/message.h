@@ -39,6 +39,8 @@ struct err http_body_take(struct http_decoder *d, struct slice *in, struct slice
 // the body; it runs a second time when the head has moved into the decoder's memory meanwhile, and must then
 // do the same.
 struct http_kind {
+    // The first line is over and the head is not: what is not HTTP at all should not be waited for.
+    struct err (*judge_line)(struct http_decoder *d, struct slice bytes, struct why *why);
     struct err (*judge)(struct http_decoder *d, struct slice bytes, void *out, struct why *why);
     void (*set_body)(void *out, struct slice body);
     bool (*waits_for_continue)(const void *out);

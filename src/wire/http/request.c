@@ -69,8 +69,8 @@ static bool host_valid(struct slice host)
 // At most one of each, or readers pick different ones.
 static struct err judge_repetition(struct http_decoder *d, const struct http_head *head, struct why *why)
 {
-    static const char *const once[] = {"Host", "Content-Length", "Transfer-Encoding", "Authorization",
-                                       "Expect"};
+    static const char *const once[] = {"Host",         "Content-Length", "Transfer-Encoding", "Authorization",
+                                       "Content-Type", "Expect"};
     unsigned seen = 0;
     for (size_t i = 0; i < head->field_count; i++) {
         for (size_t j = 0; j < sizeof once / sizeof *once; j++) {
@@ -162,6 +162,16 @@ static struct err judge_expect(struct http_decoder *d, const struct http_request
     return OK;
 }
 
+static struct err judge_line(struct http_decoder *d, struct slice bytes, struct why *why)
+{
+    struct slice line = slice_from(bytes, slice_starts_with(bytes, SLICE("\r\n")) ? 2 : 0);
+    line = slice_to(line, slice_find_byte(line, '\r'));
+    static const size_t version = sizeof " HTTP/1.1" - 1;
+    if (line.len > version && slice_starts_with(slice_from(line, line.len - version), SLICE(" HTTP/")))
+        return OK;
+    return http_refuse(d, 400, why, "the request line does not end with a version (RFC 9112 3)");
+}
+
 static struct err judge_request(struct http_decoder *d, struct slice bytes, void *out, struct why *why)
 {
     struct http_request *r = out;
@@ -208,7 +218,12 @@ static bool waits_for_continue(const void *out)
 enum http_result http_decode(struct http_decoder *d, struct slice *in, struct http_request *out,
                              struct why *why)
 {
-    static const struct http_kind request = {judge_request, set_body, waits_for_continue};
+    static const struct http_kind request = {
+        .judge_line = judge_line,
+        .judge = judge_request,
+        .set_body = set_body,
+        .waits_for_continue = waits_for_continue,
+    };
     return http_message_decode(d, &request, in, out, why);
 }
 

@@ -101,6 +101,7 @@ static const struct {
     ROW(400, GET HOST "X: a\x7f"
                       "b\r\n\r\n"),
     ROW(400, GET HOST "Authorization: a\r\nAuthorization: b\r\n\r\n"),
+    ROW(400, POST HOST "Content-Type: a/b\r\ncontent-type: c/d\r\nContent-Length: 1\r\n\r\nx"),
     ROW(417, POST HOST "Content-Length: 1\r\nExpect: 200-ok\r\n\r\n"),
     // Host
     ROW(400, GET END),
@@ -140,7 +141,10 @@ static const struct {
     ROW(400, "GET / http/1.1\r\n" HOST END),
     ROW(400, "GET / HTTP/1.1x\r\n" HOST END),
     ROW(400, "get / HTTP/1.1\r\n" HOST END),
-    ROW(501, "G<T / HTTP/1.1\r\n" HOST END),
+    ROW(400, "G<T / HTTP/1.1\r\n" HOST END),
+    ROW(400, "Content-Length: 2\r\n" GET HOST END),
+    ROW(400, "EHLO localhost\r\n"), // at once, not at the end of the head
+    ROW(400, "GET /\r\n"),
     ROW(501, "FROB / HTTP/1.1\r\n" HOST END),
     ROW(501, "CONNECT h:443 HTTP/1.1\r\n" HOST END),
     ROW(505, "GET / HTTP/1.2\r\n" HOST END),

@@ -1,6 +1,6 @@
 // Claims: what is refused a device reaches the SDKs as their proper error, over MQTT and over HTTPS: wrong key, unknown ID,
-// wrong scope, expired token, disabled enrollment, mismatched identities, oversize. The device SDK knows a refused CONNECT
-// only as NotConnectedError with the broker's reason in it (device-protocol.md 2.1).
+// wrong scope, expired token, disabled enrollment, mismatched identities, oversize. A refused CONNECT the device SDK hands
+// on as it comes from mqtt.js: a plain Error with the return code and the reason.
 'use strict';
 
 const assert = require('assert');
@@ -20,7 +20,7 @@ function security(id, token) {
 
 async function unauthorized(bench, transport, device) {
   if (transport === 'mqtt') {
-    await refused(bench.provision('mqtt', device), { name: 'NotConnectedError', message: /Not authorized/i });
+    await refused(bench.provision('mqtt', device), { name: 'Error', code: 5, message: /^Connection refused: Not authorized$/ });
     return;
   }
   const error = await refused(bench.provision('http', device), { name: 'UnauthorizedError', status: 401 });
@@ -99,9 +99,11 @@ async function oversize(report, bench) {
     checkError(JSON.parse(error.responseBody), 413);
   });
   await report.check('mqtt: refused: a payload of 200 KB, by closing the connection', async () => {
-    const error = await bench.provision('mqtt', { id: 'refused-large', key }, payload).then(() => null, (caught) => caught);
-    assert.ok(error, 'accepted');
-    assert.ok(['NotConnectedError', 'OperationCancelledError'].includes(error.name), `${error.name}: ${error.message}`);
+    // When a connection ends under an unacknowledged publish, the SDK rejects, and then calls a callback that it does not
+    // have (its transport handles `error` once more although it is disconnected already).
+    const bug = { message: 'callback is not a function', from: 'azure-iot-provisioning-device-mqtt' };
+    await bench.tolerating(bug, () => refused(bench.provision('mqtt', { id: 'refused-large', key }, payload),
+      { name: 'NotConnectedError', message: /^Connection to the server has been closed/ }));
   });
   await report.check('a payload of 64 KB is taken, over both', async () => {
     for (const transport of ['http', 'mqtt']) {

@@ -1,0 +1,62 @@
+// A flow to test: the memory store, a hub that does what a test says, and time that stands still until a test
+// moves it.
+#pragma once
+
+#include "base/testing.h"
+
+#include "flow/run.h"
+
+#define T0       (INT64_C(1700000000) * 1000000)
+#define SCOPE    "0ne000A0B1C"
+#define HUB_HOST "hub.local"
+
+struct world {
+    struct clock clock; // first
+    struct random random;
+    struct poller poller;
+    struct hub_connector hub;
+    struct mailbox replies;
+    struct store *store;
+    struct store_client *client;
+    struct directory *directory;
+    struct flow *flow;
+    struct flow_settings settings;
+    struct arena arena;
+    int64_t now_us;
+    uint64_t next_random;
+    struct poll_timer *timers[64];
+    int64_t due_us[64];
+    struct hub_request *calls[64]; // at the hub, not answered yet
+    size_t call_count;
+    bool hub_answers; // at once, with hub_result and hub_left_there
+    struct err hub_result;
+    bool hub_left_there;
+    size_t hub_calls;
+    // what the last request came to
+    size_t answers;
+    struct err result;
+    enum registration_status status;
+    char hub_name[64];
+    char operation[80];
+    uint32_t retry_after_s;
+    bool loaded;
+};
+
+int world_setup(void **state);
+int world_teardown(void **state); // waits until nothing is under way
+void make_flow(struct world *w);  // w->flow, from w->settings
+
+void deliver(struct world *w, int wait_ms); // what is in the mailbox, or comes within the time
+void pass(struct world *w, int64_t ms);     // time goes on, and timers fire
+void until_answers(struct world *w, size_t answers);
+void until_hub_called(struct world *w, size_t calls);
+void until_idle(struct world *w);
+void answer_hub(struct world *w, struct err result); // the last of calls
+
+void store_do(struct world *w, struct store_request *request);
+struct registration *stored_registration(struct world *w, struct slice id); // NULL: there is none
+// One with keys that `ask` signs with. dev1 is there from the start.
+void put_enrollment(struct world *w, const char *id, enum provisioning_status status);
+struct secret device_key(void);
+// Hands over a request; the answer is in w, and counted in w->answers.
+void ask(struct world *w, enum flow_verb verb, const char *id, const char *operation);
