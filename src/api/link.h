@@ -59,7 +59,7 @@ void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why
 uint64_t mqtt_link_connection(const struct mqtt_link *link); // for logs
 struct slice mqtt_link_peer(const struct mqtt_link *link);   // for logs
 const struct log *mqtt_link_log(const struct mqtt_link *link);
-// To be asked before a line about a link that is not accepted yet: of strangers only so many a second are written.
+// To be asked before a line that the peer can cause without end, let in or not: only so many a second are written.
 bool mqtt_link_may_log(const struct mqtt_link *link);
 // Closes the link at this time (monotonic, microseconds) whatever happens, as an expired token does; 0: never.
 void mqtt_link_expires(struct mqtt_link *link, int64_t at_us);

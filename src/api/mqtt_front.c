@@ -110,14 +110,14 @@ void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet)
 
 bool mqtt_link_may_log(const struct mqtt_link *link)
 {
-    return link->state == LINK_OPEN || loop_may_log(link->front->settings.loop);
+    return loop_may_log(link->front->settings.loop);
 }
 
 static void log_link(struct mqtt_link *link, const char *event, struct slice registration_id, struct err e,
                      const struct why *why)
 {
     struct log_line line;
-    if (!mqtt_link_may_log(link))
+    if (link->state != LINK_OPEN && !mqtt_link_may_log(link))
         return;
     log_begin(&line, link->front->settings.log, err_info(e)->level, event);
     log_text(&line, LOG_registrationId, registration_id);
@@ -130,7 +130,8 @@ static void log_link(struct mqtt_link *link, const char *event, struct slice reg
 
 void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e, const struct why *why)
 {
-    log_link(link, "device.refused", registration_id, e, why);
+    if (mqtt_link_may_log(link))
+        log_link(link, "device.refused", registration_id, e, why);
 }
 
 void mqtt_link_refuse_quietly(struct mqtt_link *link, struct err e)

@@ -34,14 +34,14 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 32);
 }
 
-static uint64_t hash_of(const struct map *m, struct slice key)
+uint64_t map_hash(uint64_t seed, struct slice key)
 {
-    uint64_t h = mix(m->seed ^ key.len);
+    uint64_t h = mix(seed ^ key.len);
     size_t i = 0;
     for (; i + 8 <= key.len; i += 8) {
         uint64_t word;
         memcpy(&word, key.at + i, 8);
-        h = mix(h ^ word) + m->seed;
+        h = mix(h ^ word) + seed;
     }
     uint64_t tail = 0;
     for (; i < key.len; i++)
@@ -65,7 +65,7 @@ void *map_get(const struct map *m, struct slice key)
 {
     if (m->count == 0)
         return NULL;
-    return find(m, key, hash_of(m, key))->value;
+    return find(m, key, map_hash(m->seed, key))->value;
 }
 
 static struct err grow(struct map *m)
@@ -90,7 +90,7 @@ struct err map_put(struct map *m, struct slice key, void *value, void **old)
     INVARIANT(value != NULL);
     if ((m->count + 1) * 4 > m->room * 3)
         TRY(grow(m));
-    uint64_t hash = hash_of(m, key);
+    uint64_t hash = map_hash(m->seed, key);
     struct map_slot *s = find(m, key, hash);
     if (old != NULL)
         *old = s->value;
@@ -111,7 +111,7 @@ void *map_remove(struct map *m, struct slice key)
 {
     if (m->count == 0)
         return NULL;
-    struct map_slot *s = find(m, key, hash_of(m, key));
+    struct map_slot *s = find(m, key, map_hash(m->seed, key));
     if (s->key == NULL)
         return NULL;
     void *value = s->value;

@@ -6,6 +6,8 @@
 #include "domain/plan.h"
 #include "domain/reprovision.h"
 
+enum { LONG_LIVED_S = 366 * 24 * 3600 };
+
 static struct err refuse_disabled(const struct enrollment *e, struct why *why)
 {
     return why_fail(why, ERR_ENROLLMENT_DISABLED, "%s %.*s is disabled: enable it to let the device in",
@@ -29,7 +31,10 @@ static struct err admit(const struct admission *admission, struct arena *arena, 
             "symmetric keys: create one of them",
             SLICE_ARG(admission->registration_id));
     }
-    trace_add(trace, arena, "attest", "the shared access signature holds");
+    // threats B5: warned of, not refused, because there are clients that sign for years
+    bool long_lived = admission->credential.sas.expiry_s - admission->now_us / 1000000 > LONG_LIVED_S;
+    trace_add(trace, arena, "attest", "the shared access signature holds%s",
+              long_lived ? ", for more than a year: whoever reads the token can use it as long" : "");
     return enrollment_disabled(out->enrollment) ? refuse_disabled(out->enrollment, why) : OK;
 }
 

@@ -360,6 +360,37 @@ static void only_a_valid_proof_lets_a_device_in(void **state)
         check_admission(&admissions[i]);
 }
 
+static bool warns_of_token(int64_t lives_s)
+{
+    struct arena arena = arena_capped(65536);
+    struct service service = {.id_scope = SLICE("0ne1")};
+    struct enrollment individual = symmetric(ENROLLMENT_INDIVIDUAL, "dev", 1, 2);
+    struct secret key = key_of(1);
+    struct admission admission = {
+        .service = &service,
+        .registration_id = SLICE("dev"),
+        .individual = &individual,
+        .credential = token(&arena, "0ne1/registrations/dev", NOW_S + lives_s, &key, ""),
+        .now_us = NOW_S * INT64_C(1000000),
+    };
+    struct trace trace = {0};
+    struct decision out;
+    bool warned = false;
+    assert_false(failed(decide_admission(&admission, &arena, &out, &trace, NULL)));
+    for (size_t i = 0; i < trace.count; i++)
+        warned = warned || slice_find(trace.lines[i].text, SLICE("more than a year")) < trace.lines[i].text.len;
+    arena_release(&arena);
+    return warned;
+}
+
+static void a_token_for_years_is_taken_and_warned_of(void **state)
+{
+    (void)state;
+    assert_false(warns_of_token(24 * 3600));
+    assert_true(warns_of_token(400 * 24 * 3600));
+    assert_true(warns_of_token(SAS_EXPIRY_MAX - NOW_S));
+}
+
 static void a_device_without_a_token_is_refused(void **state)
 {
     (void)state;
@@ -510,6 +541,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_valid_proof_lets_a_device_in),
+        cmocka_unit_test(a_token_for_years_is_taken_and_warned_of),
         cmocka_unit_test(a_device_without_a_token_is_refused),
         cmocka_unit_test(the_tokens_of_all_sdks_admit_a_device_of_a_group),
         cmocka_unit_test(a_credential_counts_only_at_its_own_service),

@@ -3,6 +3,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "crypto/sas.h"
 #include "embedded/embedded.h"
 #include "embedded/hubs.h"
 
@@ -41,6 +42,11 @@ void embedded_hold(struct embedded *embedded);
 void embedded_let_go(struct embedded *embedded);
 // This loop's counter of a hub; NULL when there are too many hubs.
 struct embedded_count *embedded_count_of(struct embedded_peer *peer, struct slice host);
+
+// A token that names a device (by a third segment of its sr) is for that device only, and device IDs tell capital
+// letters apart, which the comparison of paths does not. ERR_SAS_RESOURCE or ERR_NO_MEMORY.
+struct err embedded_token_names(const struct sas_token *token, struct slice id, struct arena *scratch,
+                                struct why *why);
 
 static inline int64_t embedded_wall_us(const struct embedded *embedded)
 {

@@ -70,17 +70,17 @@ static void refuse(struct session *s, struct err e, const struct why *why)
 }
 
 // ---- the token ----------------------------------------------------------------------------------
-// A policy's token that names a device is for that device only, and device IDs tell capital letters apart.
-static struct err token_names_device(struct session *s, struct arena *scratch, struct why *why)
+struct err embedded_token_names(const struct sas_token *token, struct slice id, struct arena *scratch,
+                                struct why *why)
 {
     struct slice resource;
     struct slice part = {0};
-    TRY(percent_decode(scratch, s->token.resource, &resource));
-    for (int i = 0; i < 3; i++) { // {host}, "devices", {id}
+    TRY(percent_decode(scratch, token->resource, &resource));
+    for (int i = 0; i < 3; i++) { // {host}, "devices" or "twins", {id}
         if (!slice_cut(&resource, '/', &part) || slice_empty(part))
             return OK;
     }
-    if (slice_equal(part, s->id))
+    if (slice_equal(part, id))
         return OK;
     return why_fail(why, ERR_SAS_RESOURCE, "sr names another device");
 }
@@ -93,7 +93,7 @@ static struct err token_covers(struct session *s, struct why *why)
     if (!failed(e))
         e = sas_resource_covers(&s->token, &scratch, s->hub->host, path, why);
     if (!failed(e))
-        e = token_names_device(s, &scratch, why);
+        e = embedded_token_names(&s->token, s->id, &scratch, why);
     arena_release(&scratch);
     return e;
 }

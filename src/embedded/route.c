@@ -72,8 +72,8 @@ static const struct hub *hub_for(const struct hubs *hubs, const struct exchange 
     return hub == NULL && hubs->count == 1 ? &hubs->list[0] : hub;
 }
 
-static struct err authorize_token(struct call *call, const struct sas_token *token, uint32_t rights,
-                                  struct why *why)
+static struct err authorize_token(struct call *call, const struct sas_token *token,
+                                  const struct route *route, struct why *why)
 {
     struct exchange *x = call->x;
     struct slice name;
@@ -87,15 +87,17 @@ static struct err authorize_token(struct call *call, const struct sas_token *tok
         return why_fail(why, e.code, "neither key of policy '%.*s' made the signature", SLICE_ARG(name));
     struct slice path = slice_from(x->request.path, 1);
     TRY(sas_resource_covers(token, &x->arena, call->hub->host, path, why));
+    if (route->shape != ALL)
+        TRY(embedded_token_names(token, x->segments[1], &x->arena, why));
     if (sas_expired(token, embedded_wall_us(call->embedded), EMBEDDED_REST_SKEW_S))
         return why_fail(why, ERR_SAS_EXPIRED, "the token ended at %lld", (long long)token->expiry_s);
     TRY(arena_copy(&x->arena, policy->name, &x->caller)); // the policy may be gone before the answer
-    if ((policy->rights & rights) == 0)
+    if ((policy->rights & route->rights) == 0)
         return why_fail(why, ERR_RIGHT_MISSING, "the policy '%.*s' lacks the right", SLICE_ARG(policy->name));
     return OK;
 }
 
-static struct err authorize(struct call *call, uint32_t rights, struct why *why)
+static struct err authorize(struct call *call, const struct route *route, struct why *why)
 {
     if (call->x->local)
         return OK;
@@ -104,7 +106,7 @@ static struct err authorize(struct call *call, uint32_t rights, struct why *why)
         return why_fail(why, ERR_CREDENTIAL_MISSING, "there is no Authorization");
     struct sas_token token;
     TRY(sas_parse(header, &token, why));
-    return authorize_token(call, &token, rights, why);
+    return authorize_token(call, &token, route, why);
 }
 
 // ---- the request --------------------------------------------------------------------------------
@@ -163,7 +165,7 @@ static void area_handle(void *context, struct exchange *x)
     if (!failed(error))
         error = route_find(x, &route, &why);
     if (!failed(error))
-        error = authorize(call, route->rights, &why);
+        error = authorize(call, route, &why);
     if (!failed(error))
         error = request_read(call, route, &why);
     if (failed(error))

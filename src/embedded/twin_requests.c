@@ -53,6 +53,8 @@ static void respond_error(struct session *s, struct slice rid, struct err e, con
     error_body_write(&body, e, why, slice_of(tracking_id, sizeof tracking_id), embedded_wall_us(s->embedded));
     respond(s, err_info(e)->http, rid, 0, buf_slice(&body));
     buf_release(&body);
+    if (s->link == NULL || !mqtt_link_may_log(s->link))
+        return; // a device can ask wrongly without end
     struct log_line line;
     log_begin(&line, s->embedded->settings.log, err_info(e)->level, "hub.twin_refused");
     log_text(&line, LOG_trackingId, slice_of(tracking_id, sizeof tracking_id));

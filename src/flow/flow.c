@@ -12,6 +12,7 @@ static const struct step authenticate[] = {
 static const struct step register_device[] = {
     {"load", step_load},           // the service, the enrollments, the prior registration
     {"admit", step_admit},         // domain: match, attest
+    {"pace", step_pace},           // one device does not ask without end
     {"join", step_join},           // wait for another request that registers the same device
     {"plan", step_plan},           // domain: allocate, reprovision, plan
     {"settle", step_settle},       // a hub in the same store: identity and registration in one transaction, and done
@@ -23,12 +24,14 @@ static const struct step register_device[] = {
 static const struct step find_operation[] = {
     {"load", step_load},
     {"admit", step_admit},
+    {"pace", step_pace},
     {"find", step_find_operation},
     {0},
 };
 static const struct step find_registration[] = {
     {"load", step_load},
     {"admit", step_admit},
+    {"pace", step_pace},
     {"find", step_find_registration},
     {0},
 };
@@ -101,7 +104,7 @@ static void refuse_late(struct poll_timer *timer)
     run_free(run);
 }
 
-static bool may_log_stranger(const struct flow *flow)
+static bool may_log_noise(const struct flow *flow)
 {
     return flow->ports.may_log == NULL || flow->ports.may_log(flow->ports.may_log_context);
 }
@@ -116,7 +119,8 @@ enum step_result run_refuse(struct run *run, struct err e)
     }
     struct flow_outcome outcome = {.result = e, .why = run->why};
     bool proven = run->decision.enrollment != NULL; // an enrollment speaks for the device only then
-    if (proven || run->resumed || may_log_stranger(run->flow))
+    bool noise = !proven || e.code == ERR_THROTTLED; // what can be caused without end
+    if (!noise || run->resumed || may_log_noise(run->flow))
         run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
     answer(run, &outcome);
     return STEP_ENDS;
@@ -296,6 +300,7 @@ struct err flow_new(const struct flow_settings *settings, const struct flow_port
         return FAIL(ERR_NO_MEMORY);
     flow->settings = *settings;
     flow->ports = *ports;
+    flow->pace_seed = random_etag(ports->random);
     list_init(&flow->runs);
     list_init(&flow->waiting);
     return OK;

@@ -65,6 +65,7 @@ struct flow_settings {
     bool strict_polling;     // answer `assigning` first, always, as Azure does
     uint32_t retry_after_s;  // told with `assigning`
     int64_t operation_ms;    // an operation that no hub took by then ends `failed`
+    unsigned device_requests_per_s; // of one device; ten times as many after a quiet time. 0: no limit
     int64_t hub_call_ms;     // deadline of one call to a hub
 };
 

@@ -215,6 +215,42 @@ static void a_disabled_enrollment_refuses_and_leaves_a_record(void **state)
     assert_int_equal(w->hub_calls, 0);
 }
 
+static void a_device_that_asks_without_end_is_slowed_down_and_no_other(void **state)
+{
+    struct world *w = *state;
+    w->flow->settings.device_requests_per_s = 1;
+    put_enrollment(w, "dev2", PROVISIONING_ENABLED);
+    put_enrollment(w, "dev3", PROVISIONING_DISABLED);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    until_answers(w, 1);
+    char operation[80];
+    memcpy(operation, w->operation, sizeof operation);
+    unsigned answers = 1;
+    for (; answers < 10; until_answers(w, answers)) {
+        ask(w, FLOW_OPERATION, "DEV1", operation);
+        answers++;
+    }
+    assert_false(failed(w->result));
+    ask(w, FLOW_OPERATION, "dev1", operation);
+    until_answers(w, ++answers);
+    assert_int_equal(w->result.code, ERR_THROTTLED);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    until_answers(w, ++answers);
+    assert_int_equal(w->result.code, ERR_THROTTLED);
+    ask(w, FLOW_REGISTER, "dev2", "");
+    until_answers(w, ++answers);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    pass(w, 1000);
+    ask(w, FLOW_OPERATION, "dev1", operation);
+    until_answers(w, ++answers);
+    assert_false(failed(w->result));
+    for (int i = 0; i < 11; i++) { // each time a record would be written
+        ask(w, FLOW_REGISTER, "dev3", "");
+        until_answers(w, ++answers);
+    }
+    assert_int_equal(w->result.code, ERR_THROTTLED);
+}
+
 static void strangers_are_refused_without_a_record(void **state)
 {
     struct world *w = *state;
@@ -305,6 +341,7 @@ int main(void)
         TEST(what_a_refusing_hub_holds_stays_named),
         TEST(a_refusal_after_an_unknown_outcome_does_not_unname_what_may_be_there),
         TEST(a_disabled_enrollment_refuses_and_leaves_a_record),
+        TEST(a_device_that_asks_without_end_is_slowed_down_and_no_other),
         TEST(strangers_are_refused_without_a_record),
         TEST(strangers_leave_no_line_when_there_were_enough),
         TEST(an_unfinished_operation_is_taken_up_after_a_restart),

@@ -21,6 +21,7 @@ struct run {
     bool answered;
     bool submitting; // within flow_submit: nobody may be called back yet
     bool sleeping;   // waits for its timer
+    bool paced;      // counted against the device's limit
     bool intended;   // the intent is durable
     bool may_be_there; // whatever comes of it, the hub may hold the identity: the record must go on naming it
     uint64_t held;   // etag of the registration as the store holds it; 0: it holds none
@@ -51,6 +52,8 @@ struct run {
 
 struct resumption;
 
+enum { PACES = 4096 };
+
 struct flow {
     struct flow_settings settings;
     struct flow_ports ports;
@@ -60,6 +63,8 @@ struct flow {
     bool answer_timer_runs;
     size_t count; // runs, and the resumption
     struct resumption *resumption; // or NULL
+    int64_t paces[PACES]; // buckets (base/bucket.h) that devices share by hash
+    uint64_t pace_seed;
     bool stopping;
     void (*idle)(void *context);
     void *idle_context;
@@ -91,6 +96,7 @@ void run_loaded(struct run *run);
 // The steps, in steps.c and record.c.
 enum step_result step_load(struct run *run);
 enum step_result step_admit(struct run *run);
+enum step_result step_pace(struct run *run);
 enum step_result step_join(struct run *run);
 enum step_result step_plan(struct run *run);
 enum step_result step_settle(struct run *run);

@@ -1,6 +1,8 @@
 // The steps that read and decide: load, admit, join, plan, find. Those that write are in record.c.
 #include "flow/run.h"
 
+#include "base/bucket.h"
+#include "base/map.h"
 #include "domain/identifier.h"
 
 enum { JOIN_FIRST_MS = 5, JOIN_LAST_MS = 100 };
@@ -37,14 +39,33 @@ enum step_result step_load(struct run *run)
     return run_load(run, loaded);
 }
 
+// Threats A14. After the proof, so that nobody can use up what another device may ask; by hash, so that it takes no
+// memory for each device. A run that was rewound has been counted already.
+enum step_result step_pace(struct run *run)
+{
+    enum { SAVED_UP_S = 10 };
+    struct flow *flow = run->flow;
+    int64_t per_s = flow->settings.device_requests_per_s;
+    if (per_s == 0 || run->paced)
+        return STEP_DONE;
+    run->paced = true;
+    uint64_t hash = map_hash(map_hash(flow->pace_seed, run->admission.service->id_scope), run->key);
+    if (bucket_take(&flow->paces[hash % PACES], clock_monotonic_us(flow->ports.clock), 1000000 / per_s,
+                    SAVED_UP_S * (int64_t)1000000))
+        return STEP_DONE;
+    return run_refuse(run, why_fail(&run->why, ERR_THROTTLED, "the device asks more than %lld times a second",
+                                    (long long)per_s));
+}
+
 enum step_result step_admit(struct run *run)
 {
     if (failed(run->store.result))
         return run_refuse(run, run->store.result);
     struct err e = decide_admission(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
     if (e.code == ERR_ENROLLMENT_DISABLED && run->request.verb == FLOW_REGISTER) {
+        enum step_result paced = step_pace(run); // it leaves a record
         run->failure = e;
-        return step_write_refusal(run);
+        return paced == STEP_DONE ? step_write_refusal(run) : paced;
     }
     // a disabled device may connect, to be told so when it registers
     if (e.code == ERR_ENROLLMENT_DISABLED && run->request.verb == FLOW_AUTHENTICATE)

@@ -124,26 +124,46 @@ struct err address_listen_unix(const char *path, int *fd, struct why *why)
     return why_fail(why, ERR_CONFIG, "cannot listen on \"%s\": %s", path, strerror(saved));
 }
 
-static void name_unix_peer(struct conn *conn, int fd)
+static void name_unix_peer(struct conn *conn)
 {
+    uv_os_fd_t fd = -1;
+    (void)uv_fileno(&conn->io.handle, &fd);
     struct ucred peer = {0};
     socklen_t len = sizeof peer;
     conn->uid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? peer.uid : UINT32_MAX;
     (void)snprintf(conn->peer, sizeof conn->peer, "uid %u", conn->uid);
 }
 
-void address_of_peer(struct conn *conn)
+static bool peer_address(const struct conn *conn, union address *address)
 {
     uv_os_fd_t fd = -1;
+    socklen_t len = sizeof *address;
     (void)uv_fileno(&conn->io.handle, &fd);
+    *address = (union address){0};
+    return getpeername(fd, &address->any, &len) == 0;
+}
+
+struct slice address_origin(const struct conn *conn, uint8_t room[8])
+{
+    union address address;
+    if (conn->over_unix || !peer_address(conn, &address))
+        return (struct slice){0};
+    const uint8_t *v6 = address.v6.sin6_addr.s6_addr;
+    size_t len = address.any.sa_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr) ? 8 : 4;
+    const void *from = len == 8 ? v6 : address.any.sa_family == AF_INET6 ? v6 + 12 : (const void *)&address.v4.sin_addr;
+    memcpy(room, from, len);
+    return slice_of(room, len);
+}
+
+void address_of_peer(struct conn *conn)
+{
+    union address address;
+    char text[INET6_ADDRSTRLEN] = "?";
     if (conn->over_unix) {
-        name_unix_peer(conn, fd);
+        name_unix_peer(conn);
         return;
     }
-    union address address = {0};
-    socklen_t len = sizeof address;
-    char text[INET6_ADDRSTRLEN] = "?";
-    if (getpeername(fd, &address.any, &len) != 0)
+    if (!peer_address(conn, &address))
         return; // gone already
     bool v6 = address.any.sa_family == AF_INET6;
     const void *bytes = v6 ? (const void *)&address.v6.sin6_addr : (const void *)&address.v4.sin_addr;

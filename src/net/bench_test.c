@@ -362,6 +362,17 @@ int client_connect(uint16_t port)
     return connected(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), &address, sizeof address);
 }
 
+int client_connect_from(const char *from, uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(inet_pton(AF_INET, from, &own.sin_addr), 1);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&own, sizeof own), 0);
+    return connected(fd, &address, sizeof address);
+}
+
 int client_connect_with_window(uint16_t port, int bytes)
 {
     struct sockaddr_in address = {

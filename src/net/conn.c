@@ -110,6 +110,7 @@ void conn_free_when_done(struct conn *conn)
 {
     if (conn->open_handles > 0 || conn->settling)
         return;
+    crowd_leave(conn);
     tls_session_free(conn->tls);
     buf_release(&conn->output);
     buf_release(&conn->sending);

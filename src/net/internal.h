@@ -23,6 +23,14 @@ enum {
     UNIX_CONNECTIONS_MAX = 64,
 };
 
+// What the addresses in one corner of the crowd do (crowd.c).
+struct corner {
+    uint32_t connections;
+    int64_t full_until_us;
+};
+
+enum { CORNERS = 4096 };
+
 struct slot {
     struct conn *conn;
     uint32_t generation;
@@ -45,6 +53,7 @@ struct loop {
     struct slot *slots;
     uint32_t slot_count;
     uint32_t free_slot;
+    struct corner crowd[CORNERS];
     size_t connections;      // that exist, whatever their state
     size_t unix_connections; // of those
     struct list listeners;
@@ -92,6 +101,7 @@ struct conn {
     void *context;
     void *session;
     struct tls_session *tls;
+    struct corner *corner; // it is counted in; or NULL
     struct buf output;  // plaintext to send
     struct buf sending; // on its way in `write`
     struct buf rest;    // received, not taken by the protocol
@@ -132,11 +142,17 @@ void pump_stop(struct conn *conn); // the loop stops
 void pump_deadline(uv_timer_t *timer);
 // listener.c
 void listener_close(struct listener *listener);
+// crowd.c
+// Counts a connection that was just accepted; false when there are too many from where it comes.
+bool crowd_enter(struct conn *conn, struct why *why);
+void crowd_leave(struct conn *conn);
 // address.c
 struct err address_listen_tcp(const char *host, uint16_t port, bool join, int *fd, uint16_t *bound,
                               struct why *why);
 struct err address_listen_unix(const char *path, int *fd, struct why *why);
 void address_of_peer(struct conn *conn);
+// The part of the peer's address that one peer can hardly change: of IPv6 the first 64 bits. Empty when it is not known.
+struct slice address_origin(const struct conn *conn, uint8_t room[8]);
 // poll.c
 extern const struct poller_methods loop_poller_methods;
 // loop.c

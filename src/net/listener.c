@@ -61,10 +61,17 @@ static void connection_waits(uv_stream_t *stream, int status)
         return;
     }
     struct conn *conn = conn_new(listener->loop, listener);
-    if (conn != NULL)
-        pump_start(conn);
-    else
+    if (conn == NULL) {
         log_turned_away(listener, "out of memory");
+        return;
+    }
+    struct why why;
+    if (crowd_enter(conn, &why)) {
+        pump_start(conn);
+        return;
+    }
+    conn_log_noise(conn, "connection.refused", FAIL(ERR_OVERLOADED), &why);
+    conn_kill(conn);
 }
 
 static void listener_closed(uv_handle_t *handle)

@@ -98,6 +98,65 @@ static void beyond_the_cap_connections_are_closed_at_once(void **state)
     bench_end(&b);
 }
 
+static bool is_let_in(int fd)
+{
+    static const char asked[] = "echo in\n";
+    char got[3];
+    (void)send(fd, asked, sizeof asked - 1, MSG_NOSIGNAL); // it may be closed already
+    return recv(fd, got, sizeof got, MSG_WAITALL) == sizeof got;
+}
+
+static void one_address_cannot_take_all_the_room(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, &(struct loop_settings){.max_per_address = 2, .seed = 7});
+    uint16_t port = listener_port(bench_listen(&b, false));
+    int fds[2];
+    for (int i = 0; i < 2; i++)
+        fds[i] = client_connect(port);
+    bench_await(&b, &b.opened, 2);
+    int late = client_connect(port);
+    client_expect_end(late);
+    bench_await_log(&b, "this address has 2 connections already");
+    close(late);
+    int other = client_connect_from("127.0.0.2", port);
+    assert_true(is_let_in(other));
+    close(other);
+    close(fds[0]);
+    bench_await(&b, &b.closed, 2);
+    for (int tries = 0;; tries++) { // the place is free once both ends are closed
+        int fd = client_connect(port);
+        bool in = is_let_in(fd);
+        close(fd);
+        if (in)
+            break;
+        assert_true(tries < 1000);
+    }
+    close(fds[1]);
+    bench_end(&b);
+}
+
+static void one_address_cannot_connect_without_end(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, &(struct loop_settings){.new_per_address = 1, .seed = 7});
+    uint16_t port = listener_port(bench_listen(&b, false));
+    int in = 0;
+    for (int i = 0; i < 40; i++) {
+        int fd = client_connect(port);
+        in += is_let_in(fd);
+        close(fd);
+    }
+    assert_in_range(in, 10, 20); // what a quiet time saved up, and one for each second that this took
+    bench_await_log(&b, "makes more than 1 connections a second");
+    int other = client_connect_from("127.0.0.2", port);
+    assert_true(is_let_in(other));
+    close(other);
+    bench_end(&b);
+}
+
 struct folder {
     char path[32];
     char socket[64];
@@ -443,6 +502,8 @@ int main(void)
         CASE(a_thousand_connections_are_served_at_once),
         CASE(hundreds_of_tls_connections_come_and_go),
         CASE(beyond_the_cap_connections_are_closed_at_once),
+        CASE(one_address_cannot_take_all_the_room),
+        CASE(one_address_cannot_connect_without_end),
         CASE(a_unix_socket_is_for_its_owner_and_knows_who_calls),
         CASE(a_stale_socket_is_replaced_and_nothing_else),
         CASE(a_port_in_use_is_refused_unless_shared_on_purpose),

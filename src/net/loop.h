@@ -12,6 +12,9 @@ struct loop_settings {
     const struct log *log; // must outlive the loop; NULL: no lines
     size_t
         max_connections; // beyond it a new connection is closed at once; Unix sockets do not count. 0: 10,000
+    size_t max_per_address;    // connections at once from one address (of IPv6: one /64). 0: no limit
+    size_t new_per_address;    // and new ones a second; ten times as many after a quiet time. 0: no limit
+    uint64_t seed;             // random, so that nobody can choose with whom an address shares its count
     int64_t handshake_ms;      // for the whole TLS handshake; 0: 10,000
     int64_t closing_ms;        // for the last bytes and the peer's FIN; 0: 5,000
     unsigned noise_per_second; // lines about what anonymous peers do wrong; 0: 10

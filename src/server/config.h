@@ -27,6 +27,9 @@ struct config {
     int64_t log_anonymous_per_s;
     int64_t threads;
     int64_t max_connections;
+    int64_t max_per_address;
+    int64_t new_per_address;
+    int64_t device_requests_per_s;
     struct config_list embedded_hubs;
     int64_t inline_wait_ms;
     bool strict_polling;

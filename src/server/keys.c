@@ -27,6 +27,13 @@ const struct config_key config_keys[] = {
     {"threads", CONFIG_NUMBER, AT(threads), 0, 64, "", "", "0", "event loops; 0 is one for each processor"},
     {"limits.connections", CONFIG_NUMBER, AT(max_connections), 16, 1000000, "", "", "20000",
      "connections at once, over all doors"},
+    {"limits.connectionsPerAddress", CONFIG_NUMBER, AT(max_per_address), 0, 1000000, "", "", "10000",
+     "connections at once from one address (of IPv6: one /64); 0 is no limit"},
+    {"limits.handshakesPerAddress", CONFIG_NUMBER, AT(new_per_address), 0, 1000000, "a second", "", "10000",
+     "new connections from one address (ten times as many at once after a quiet time); 0 is no limit. Where devices "
+     "do not share addresses, 50 is plenty"},
+    {"limits.deviceRequests", CONFIG_NUMBER, AT(device_requests_per_s), 0, 1000000, "a second", "", "10",
+     "register calls and polls of one device, for each loop (ten times as many at once after a quiet time); 0 is no limit"},
     {"embeddedHubs", CONFIG_LIST, AT(embedded_hubs), 0, 0, "", "", "", "names of the hubs that this daemon itself is"},
     {"device.inlineWait", CONFIG_NUMBER, AT(inline_wait_ms), 0, 60000, "ms", "", "1500",
      "how long a register call may wait for its result before it is answered `assigning`"},

@@ -97,6 +97,7 @@ static struct err make_flow(struct worker *w)
         .strict_polling = c->strict_polling,
         .retry_after_s = (uint32_t)c->retry_after_s,
         .operation_ms = c->operation_minutes * 60000,
+        .device_requests_per_s = (unsigned)c->device_requests_per_s,
         .hub_call_ms = c->hub_call_ms,
     };
     struct flow_ports ports = {
@@ -200,13 +201,22 @@ static struct err make_fronts(struct worker *w)
     return http_front_new(&http, &w->local);
 }
 
+// What one loop may have of a limit of the process; 0 stays 0.
+static size_t share(const struct daemon *daemon, int64_t limit)
+{
+    return limit == 0 ? 0 : (size_t)limit / daemon->worker_count + 1;
+}
+
 struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, struct why *why)
 {
     w->daemon = daemon;
     w->index = index;
     struct loop_settings loop = {
         .log = &daemon->log,
-        .max_connections = (size_t)daemon->config->max_connections / daemon->worker_count + 1,
+        .max_connections = share(daemon, daemon->config->max_connections),
+        .max_per_address = share(daemon, daemon->config->max_per_address),
+        .new_per_address = share(daemon, daemon->config->new_per_address),
+        .seed = random_etag(&daemon->random),
         .noise_per_second = ((unsigned)daemon->config->log_anonymous_per_s + daemon->worker_count - 1) / daemon->worker_count,
     };
     TRY(loop_new(&loop, &w->loop, why));

@@ -271,6 +271,21 @@ static void an_embedded_hub_is_linked_by_name_if_there_is_one(void **state)
     assert_int_equal(number_of("DELETE", "/control/services/one/linkedHubs/bench.test", "", NULL), 0);
 }
 
+// Nothing proves that the hub is the caller's, and what one service registers there replaces what another did.
+static void over_https_no_service_helps_itself_to_an_embedded_hub(void **state)
+{
+    (void)state;
+    static const char path[] = "/control/services/one/linkedHubs/bench.test";
+    static const char embedded[] = "{\"embedded\":true,\"allocationWeight\":2}";
+    assert_int_equal(bench_call(&bench, "one", "PUT", path, "", embedded, NULL), 401);
+    assert_int_equal(number_of("GET", path, "", NULL), 404206);
+    assert_int_equal(number_of("PUT", path, "", "{\"connectionString\":\"" CS("bench.test") "\"}"), 0);
+    assert_int_equal(bench_call(&bench, "one", "PUT", path, "", embedded, NULL), 401);
+    assert_int_equal(number_of("PUT", path, "", embedded), 0);
+    assert_int_equal(bench_call(&bench, "one", "PUT", path, "", embedded, NULL), 200); // it is there already
+    assert_int_equal(number_of("DELETE", path, "", NULL), 0);
+}
+
 static void a_hub_that_is_not_described_well_is_not_linked(void **state)
 {
     (void)state;
@@ -487,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_service_in_use_is_not_deleted_and_says_what_uses_it),
         cmocka_unit_test(a_linked_hub_shows_its_settings_but_not_its_key),
         cmocka_unit_test(an_embedded_hub_is_linked_by_name_if_there_is_one),
+        cmocka_unit_test(over_https_no_service_helps_itself_to_an_embedded_hub),
         cmocka_unit_test(a_hub_that_is_not_described_well_is_not_linked),
         cmocka_unit_test(a_service_takes_fifty_hubs),
         cmocka_unit_test(a_policy_gets_keys_keeps_them_and_shows_them_only_when_asked),

@@ -105,6 +105,9 @@ struct err linked_hub_begin(struct call *call)
     return settings_begin(call);
 }
 
+// An embedded hub asks for no key, and a service that links it may take over devices that others have there: so
+// only who runs the daemon links one. A link that is there can be changed over HTTPS, too.
+//
 // A connection string as it is shown, with its key masked, leaves the stored one as it is.
 static struct err read_kind(struct call *call, const struct json_in *in, bool stored, struct linked_hub *hub)
 {
@@ -115,6 +118,8 @@ static struct err read_kind(struct call *call, const struct json_in *in, bool st
     TRY(json_want_bool(in, "embedded", JSON_OPTIONAL, &embedded, why));
     TRY(json_want_string(in, "connectionString", JSON_OPTIONAL, CONNECTION_STRING_MAX, &text, why));
     bool masked = stored && hub->kind == HUB_KIND_AZURE && slice_find(text, SLICE(MASK)) < text.len;
+    if (embedded && !call->x->local && !(stored && hub->kind == HUB_KIND_EMBEDDED))
+        return why_fail(why, ERR_RIGHT_MISSING, "an embedded hub is linked over the control socket only");
     if (embedded && text.len > 0)
         return json_refuse(in, "connectionString", why, "is not for an embedded hub");
     if (!embedded && text.len == 0 && !stored)
