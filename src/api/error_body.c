@@ -9,7 +9,8 @@
 struct why error_sentence(struct err e, const struct why *why)
 {
     const struct err_info *info = err_info(e);
-    bool told = info->class == ERR_CLASS_INPUT || info->class == ERR_CLASS_CONFLICT || info->class == ERR_CLASS_BUSY;
+    bool told =
+        info->class == ERR_CLASS_INPUT || info->class == ERR_CLASS_CONFLICT || info->class == ERR_CLASS_BUSY;
     struct why sentence = {0};
     if (told && why != NULL && why->text[0] != '\0')
         (void)snprintf(sentence.text, sizeof sentence.text, "%.100s (%.*s)", info->sentence,
@@ -26,7 +27,8 @@ static void stamp(char text[40], int64_t now_us)
     text[out.len] = '\0';
 }
 
-void error_body_write(struct buf *out, struct err e, const struct why *why, struct slice tracking_id, int64_t now_us)
+void error_body_write(struct buf *out, struct err e, const struct why *why, struct slice tracking_id,
+                      int64_t now_us)
 {
     error_body_write_numbered(out, err_info(e)->number, e, why, tracking_id, now_us);
 }

@@ -5,11 +5,13 @@
 #include "base/err.h"
 #include "base/text.h"
 
-// What the other side may be told about e: the table's sentence, and after it why->text when e is of class INPUT, CONFLICT
-// or BUSY, whose reasons help whoever sent the request and give nothing away. *out is cut to fit.
+// What the other side may be told about e: the table's sentence, and after it why->text when e is of class
+// INPUT, CONFLICT or BUSY, whose reasons help whoever sent the request and give nothing away. *out is cut to
+// fit.
 struct why error_sentence(struct err e, const struct why *why);
 // {"errorCode":…,"trackingId":…,"message":…,"timestampUtc":…}
-void error_body_write(struct buf *out, struct err e, const struct why *why, struct slice tracking_id, int64_t now_us);
+void error_body_write(struct buf *out, struct err e, const struct why *why, struct slice tracking_id,
+                      int64_t now_us);
 // The same with another number than the table's, for a protocol that has more kinds of refusal.
 void error_body_write_numbered(struct buf *out, uint32_t number, struct err e, const struct why *why,
                                struct slice tracking_id, int64_t now_us);

@@ -1,6 +1,6 @@
-// One HTTP request under way and the answer that is being made for it. It owns a copy of the request and outlives the
-// connection: an answer for a connection that has died is dropped. The http front (http_front.c) makes exchanges and hands
-// each to the first area that claims it.
+// One HTTP request under way and the answer that is being made for it. It owns a copy of the request and
+// outlives the connection: an answer for a connection that has died is dropped. The http front (http_front.c)
+// makes exchanges and hands each to the first area that claims it.
 #pragma once
 
 #include "base/arena.h"
@@ -9,17 +9,23 @@
 #include "base/text.h"
 #include "wire/http/http.h"
 
-enum { EXCHANGE_SEGMENTS_MAX = 8, EXCHANGE_HEADERS_MAX = 12, EXCHANGE_ARENA_CAP = 1 << 20, EXCHANGE_BODY_CAP = 4 << 20 };
+enum {
+    EXCHANGE_SEGMENTS_MAX = 8,
+    EXCHANGE_HEADERS_MAX = 12,
+    EXCHANGE_ARENA_CAP = 1 << 20,
+    EXCHANGE_BODY_CAP = 4 << 20
+};
 
 struct exchange_header {
-    const char *name; // a literal
+    const char *name;   // a literal
     struct slice value; // in the exchange's arena, or a literal
 };
 
 struct exchange {
     // the request; slices live as long as the exchange
     struct http_request request;
-    struct slice segments[EXCHANGE_SEGMENTS_MAX]; // of the path, percent-decoded; a trailing slash makes no segment
+    struct slice
+        segments[EXCHANGE_SEGMENTS_MAX]; // of the path, percent-decoded; a trailing slash makes no segment
     size_t segment_count;
     bool local;          // came over the control socket: the peer is trusted by its user ID
     struct slice peer;   // for logs
@@ -33,15 +39,18 @@ struct exchange {
     size_t header_count;
     struct slice caller; // for logs: the policy's or the device's name, set by whoever checked it
     bool logged;         // somebody has logged the decision: exchange_refuse writes no line of its own
-    void *front; // the http front's
+    void *front;         // the http front's
 };
 
-// An answer header besides Content-Type, Content-Length, Date and Strict-Transport-Security, which the front adds.
+// An answer header besides Content-Type, Content-Length, Date and Strict-Transport-Security, which the front
+// adds.
 void exchange_header(struct exchange *x, const char *name, struct slice value);
-// Sends x->body with this status; the exchange is gone afterwards. Exactly once, on the loop, at once or any time later.
+// Sends x->body with this status; the exchange is gone afterwards. Exactly once, on the loop, at once or any
+// time later.
 void exchange_answer(struct exchange *x, unsigned status);
-// An error body of device-protocol 8.4 / service-api A.6 with x-ms-error-code, and one log line. why may be NULL; its
-// text goes to the caller only when the error is of class INPUT, CONFLICT or BUSY (else only into the log).
+// An error body of device-protocol 8.4 / service-api A.6 with x-ms-error-code, and one log line. why may be
+// NULL; its text goes to the caller only when the error is of class INPUT, CONFLICT or BUSY (else only into
+// the log).
 void exchange_refuse(struct exchange *x, struct err e, const struct why *why);
 // The same with an error body of the hub API (service-api H.2).
 void exchange_refuse_as_hub(struct exchange *x, struct err e, const struct why *why);

@@ -10,9 +10,9 @@
 #include "net/loop.h"
 
 enum {
-    HEAD_MS = 10000,  // until the head of a request is whole (threats A2)
-    BODY_MS = 20000,  // and then its body
-    IDLE_MS = 60000,  // between requests
+    HEAD_MS = 10000,    // until the head of a request is whole (threats A2)
+    BODY_MS = 20000,    // and then its body
+    IDLE_MS = 60000,    // between requests
     ANSWER_MS = 330000, // a direct method may take 300 s (service-api H.2)
 };
 
@@ -37,7 +37,7 @@ struct pending {
     struct exchange x; // first: an exchange is found by its address
     struct http_front *front;
     struct ticket ticket;
-    bool close;   // after the answer
+    bool close; // after the answer
     bool to_head;
 };
 
@@ -57,7 +57,8 @@ void exchange_header(struct exchange *x, const char *name, struct slice value)
     x->headers[x->header_count++] = (struct exchange_header){name, value};
 }
 
-// ---- answers -------------------------------------------------------------------------------------------------------------------
+// ---- answers
+// -------------------------------------------------------------------------------------------------------------------
 
 static void encode(struct pending *p, unsigned status, struct buf *out)
 {
@@ -68,8 +69,10 @@ static void encode(struct pending *p, unsigned status, struct buf *out)
     struct buf date_buf = {.at = (uint8_t *)date, .room = sizeof date, .cap = sizeof date};
     instant_format_http(&date_buf, clock_wall_us(p->front->settings.clock));
     if (x->body.len > 0)
-        fields[count++] = (struct http_field){SLICE("Content-Type"), SLICE("application/json; charset=utf-8")};
-    fields[count++] = (struct http_field){SLICE("Strict-Transport-Security"), SLICE("max-age=31536000; includeSubDomains")};
+        fields[count++] =
+            (struct http_field){SLICE("Content-Type"), SLICE("application/json; charset=utf-8")};
+    fields[count++] =
+        (struct http_field){SLICE("Strict-Transport-Security"), SLICE("max-age=31536000; includeSubDomains")};
     fields[count++] = (struct http_field){SLICE("x-ms-request-id"), slice_of(x->tracking_id, GUID_TEXT)};
     for (size_t i = 0; i < x->header_count; i++)
         fields[count++] = (struct http_field){slice_text(x->headers[i].name), x->headers[i].value};
@@ -112,7 +115,8 @@ void exchange_answer(struct exchange *x, unsigned status)
     if (failed(buf_err(&x->body))) {
         x->body.broken = 0;
         buf_clear(&x->body);
-        error_body_write(&x->body, FAIL(ERR_CAPPED), NULL, slice_of(x->tracking_id, GUID_TEXT), x->started_us);
+        error_body_write(&x->body, FAIL(ERR_CAPPED), NULL, slice_of(x->tracking_id, GUID_TEXT),
+                         x->started_us);
         status = 500;
     }
     if (conn != NULL) {
@@ -130,8 +134,8 @@ void exchange_answer(struct exchange *x, unsigned status)
     pending_free(p);
 }
 
-// Of strangers only so many lines a second are written (threats A10); what comes over the control socket, or from a
-// caller who has proved who it is, always has its line.
+// Of strangers only so many lines a second are written (threats A10); what comes over the control socket, or
+// from a caller who has proved who it is, always has its line.
 static bool may_log(const struct exchange *x, struct err e)
 {
     const struct http_front *front = x->front;
@@ -189,7 +193,8 @@ void exchange_refuse_as_hub(struct exchange *x, struct err e, const struct why *
     refuse(x, e, why, true);
 }
 
-// ---- requests ------------------------------------------------------------------------------------------------------------------
+// ---- requests
+// ------------------------------------------------------------------------------------------------------------------
 
 static struct err split_path(struct exchange *x)
 {
@@ -273,7 +278,8 @@ static void log_unreadable(const struct exchange *x, unsigned status, struct err
     log_end(&line);
 }
 
-// A message that cannot be read: where the next one would start is not known, so the connection ends with the answer.
+// A message that cannot be read: where the next one would start is not known, so the connection ends with the
+// answer.
 static void refuse_message(struct http_session *s, const struct why *why)
 {
     struct http_request nothing = {.method_text = SLICE("-")};
@@ -290,8 +296,8 @@ static void refuse_message(struct http_session *s, const struct why *why)
     struct exchange *x = &p->x;
     if (may_log(x, e))
         log_unreadable(x, s->decoder.status, e, why);
-    error_body_write_numbered(&x->body, s->decoder.status * 1000u + 1, e, why, slice_of(x->tracking_id, GUID_TEXT),
-                              x->started_us);
+    error_body_write_numbered(&x->body, s->decoder.status * 1000u + 1, e, why,
+                              slice_of(x->tracking_id, GUID_TEXT), x->started_us);
     exchange_answer(x, s->decoder.status);
 }
 

@@ -1,5 +1,6 @@
-// Speaks HTTP/1.1 on a listener: takes requests off connections, makes exchanges of them, and hands each to the first area
-// that claims it. One request of a connection is under way at a time; those that follow wait in the connection.
+// Speaks HTTP/1.1 on a listener: takes requests off connections, makes exchanges of them, and hands each to
+// the first area that claims it. One request of a connection is under way at a time; those that follow wait
+// in the connection.
 #pragma once
 
 #include "api/exchange.h"
@@ -25,8 +26,8 @@ struct http_front_settings {
 struct err http_front_new(const struct http_front_settings *settings, struct http_front **out);
 // No connection of it is left and no exchange under way.
 void http_front_free(struct http_front *front);
-// From now on requests are refused, and answers to those under way end their connections; idle(context) is called
-// once, maybe at once, when all are answered.
+// From now on requests are refused, and answers to those under way end their connections; idle(context) is
+// called once, maybe at once, when all are answered.
 void http_front_stop(struct http_front *front, void (*idle)(void *context), void *context);
 size_t http_front_under_way(const struct http_front *front);
 // The protocol of a listener; its context is the front.

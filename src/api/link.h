@@ -1,6 +1,6 @@
-// One MQTT connection, as the doors behind it see it. The mqtt front (mqtt_front.c) speaks the protocol: CONNECT first,
-// keep-alive, PUBACK of what was published with QoS 1 (always before anything a door sends later), PINGRESP, caps and
-// deadlines. A door says what CONNECTs it claims, and what the packets mean.
+// One MQTT connection, as the doors behind it see it. The mqtt front (mqtt_front.c) speaks the protocol:
+// CONNECT first, keep-alive, PUBACK of what was published with QoS 1 (always before anything a door sends
+// later), PINGRESP, caps and deadlines. A door says what CONNECTs it claims, and what the packets mean.
 #pragma once
 
 #include "base/err.h"
@@ -19,19 +19,20 @@ struct mqtt_door {
     const char *name;
     // By the form of the user name. Doors are asked in order; a CONNECT that none claims is refused with 5.
     bool (*claims)(void *context, const struct mqtt_connect *connect);
-    // Starts a session for the link; nothing more arrives until mqtt_link_accept or mqtt_link_refuse was called, at once or
-    // later. The packet's slices are gone when this returns. NULL: out of memory, the link is refused.
+    // Starts a session for the link; nothing more arrives until mqtt_link_accept or mqtt_link_refuse was
+    // called, at once or later. The packet's slices are gone when this returns. NULL: out of memory, the link
+    // is refused.
     void *(*connect)(void *context, struct mqtt_link *link, const struct mqtt_connect *connect);
-    // Returns false to close the connection (the topic is not one that this door knows). With QoS 1 the PUBACK is out
-    // before anything that the door sends here or later.
+    // Returns false to close the connection (the topic is not one that this door knows). With QoS 1 the
+    // PUBACK is out before anything that the door sends here or later.
     bool (*publish)(void *session, const struct mqtt_publish *publish);
     // The granted QoS, or 0x80.
     uint8_t (*subscribe)(void *session, struct slice filter, uint8_t qos);
     void (*unsubscribe)(void *session, struct slice filter);
     // The link is gone or going: forget it. Called once for each session that connect returned.
     void (*closed)(void *session);
-    // Every publish of the device is answered by one of ours (or by mqtt_link_acknowledge), so its PUBACK travels with
-    // that answer: one record and one write less.
+    // Every publish of the device is answered by one of ours (or by mqtt_link_acknowledge), so its PUBACK
+    // travels with that answer: one record and one write less.
     bool answers_publishes;
     void *context;
 };
@@ -49,7 +50,8 @@ void mqtt_link_refuse(struct mqtt_link *link, struct err e, const struct why *wh
 // The same where somebody else has logged why.
 void mqtt_link_refuse_quietly(struct mqtt_link *link, struct err e);
 // One line `device.refused` for a request on this link.
-void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e, const struct why *why);
+void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e,
+                           const struct why *why);
 // PUBLISH with this QoS (0 or 1). False when the peer reads too slowly: the link is being closed.
 bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice payload, uint8_t qos);
 // The PUBACKs that wait for an answer, when there will be none.
@@ -59,7 +61,9 @@ void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why
 uint64_t mqtt_link_connection(const struct mqtt_link *link); // for logs
 struct slice mqtt_link_peer(const struct mqtt_link *link);   // for logs
 const struct log *mqtt_link_log(const struct mqtt_link *link);
-// To be asked before a line that the peer can cause without end, let in or not: only so many a second are written.
+// To be asked before a line that the peer can cause without end, let in or not: only so many a second are
+// written.
 bool mqtt_link_may_log(const struct mqtt_link *link);
-// Closes the link at this time (monotonic, microseconds) whatever happens, as an expired token does; 0: never.
+// Closes the link at this time (monotonic, microseconds) whatever happens, as an expired token does; 0:
+// never.
 void mqtt_link_expires(struct mqtt_link *link, int64_t at_us);

@@ -36,7 +36,8 @@ struct mqtt_link {
     size_t owed_count;
 };
 
-// ---- what doors may do -----------------------------------------------------------------------------------------------------------
+// ---- what doors may do
+// -----------------------------------------------------------------------------------------------------------
 
 struct link_ticket mqtt_link_ticket(const struct mqtt_link *link)
 {
@@ -128,7 +129,8 @@ static void log_link(struct mqtt_link *link, const char *event, struct slice reg
     log_end(&line);
 }
 
-void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e, const struct why *why)
+void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e,
+                           const struct why *why)
 {
     if (mqtt_link_may_log(link))
         log_link(link, "device.refused", registration_id, e, why);
@@ -201,15 +203,17 @@ bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice 
     return true;
 }
 
-// ---- packets -----------------------------------------------------------------------------------------------------------------------
+// ---- packets
+// -----------------------------------------------------------------------------------------------------------------------
 
 static void connect_arrived(struct mqtt_link *link, const struct mqtt_connect *connect)
 {
     struct mqtt_front *front = link->front;
     struct why why = {0};
     if (connect->unsupported_level) {
-        mqtt_link_refuse(link, why_fail(&why, ERR_PROTOCOL, "MQTT level %u; only 3.1.1 (4) is spoken", connect->level),
-                         &why);
+        mqtt_link_refuse(
+            link, why_fail(&why, ERR_PROTOCOL, "MQTT level %u; only 3.1.1 (4) is spoken", connect->level),
+            &why);
         return;
     }
     if (connect->client_id.len == 0 && !connect->clean_session) { // MQTT-3.1.3-8
@@ -221,8 +225,9 @@ static void connect_arrived(struct mqtt_link *link, const struct mqtt_connect *c
             link->door = &front->doors[i];
     }
     if (link->door == NULL) {
-        struct err e = why_fail(&why, ERR_CREDENTIAL_MISSING,
-                                "the user name is neither {idScope}/registrations/{id}/api-version=… nor that of a hub");
+        struct err e =
+            why_fail(&why, ERR_CREDENTIAL_MISSING,
+                     "the user name is neither {idScope}/registrations/{id}/api-version=… nor that of a hub");
         mqtt_link_refuse(link, e, &why);
         return;
     }
@@ -257,18 +262,22 @@ static void publish_arrived(struct mqtt_link *link, const struct mqtt_publish *p
     link->owed_count = 0;
     if (link->state == LINK_OPEN && out->len > before)
         out->len = before; // what is not taken is not acknowledged
-    mqtt_link_close(link, why_fail(&why, ERR_PROTOCOL, "nothing listens to the topic \"%.*s\"", SLICE_ARG(publish->topic)),
-                    &why);
+    mqtt_link_close(
+        link,
+        why_fail(&why, ERR_PROTOCOL, "nothing listens to the topic \"%.*s\"", SLICE_ARG(publish->topic)),
+        &why);
 }
 
 static void subscribe_arrived(struct mqtt_link *link, const struct mqtt_subscribe *subscribe)
 {
     uint8_t codes[MQTT_MAX_FILTERS];
     for (size_t i = 0; i < subscribe->count; i++)
-        codes[i] = link->door->subscribe(link->session, subscribe->filters[i].topic, subscribe->filters[i].qos);
+        codes[i] =
+            link->door->subscribe(link->session, subscribe->filters[i].topic, subscribe->filters[i].qos);
     if (link->state != LINK_OPEN)
         return;
-    struct mqtt_suback suback = {.packet_id = subscribe->packet_id, .codes = slice_of(codes, subscribe->count)};
+    struct mqtt_suback suback = {.packet_id = subscribe->packet_id,
+                                 .codes = slice_of(codes, subscribe->count)};
     mqtt_encode_suback(conn_output(link->conn), &suback);
 }
 

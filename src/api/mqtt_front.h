@@ -1,5 +1,5 @@
-// Speaks MQTT 3.1.1 on a listener: the first packet, acknowledgements, keep-alive, caps and deadlines; what connections are
-// for is the business of the doors (link.h).
+// Speaks MQTT 3.1.1 on a listener: the first packet, acknowledgements, keep-alive, caps and deadlines; what
+// connections are for is the business of the doors (link.h).
 #pragma once
 
 #include "api/link.h"

@@ -3,5 +3,6 @@
 
 #include "api/exchange.h"
 
-// Any date of the form YYYY-MM-DD, with -preview or without (service-api A.2); ERR_API_VERSION when missing or otherwise.
+// Any date of the form YYYY-MM-DD, with -preview or without (service-api A.2); ERR_API_VERSION when missing
+// or otherwise.
 struct err api_version_check(const struct exchange *x, struct why *why);

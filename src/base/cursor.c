@@ -27,5 +27,6 @@ uint16_t cursor_u16(struct cursor *c)
 uint32_t cursor_u32(struct cursor *c)
 {
     struct slice s = cursor_bytes(c, 4);
-    return s.len == 4 ? (uint32_t)s.at[0] << 24 | (uint32_t)s.at[1] << 16 | (uint32_t)s.at[2] << 8 | s.at[3] : 0;
+    return s.len == 4 ? (uint32_t)s.at[0] << 24 | (uint32_t)s.at[1] << 16 | (uint32_t)s.at[2] << 8 | s.at[3]
+                      : 0;
 }

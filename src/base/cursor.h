@@ -1,5 +1,5 @@
-// Reads bytes from a slice with bounds. Once a read went past the end the cursor is broken: every later read gives
-// zeros and cursor_ok says false, so a parser reads like a schema and checks once.
+// Reads bytes from a slice with bounds. Once a read went past the end the cursor is broken: every later read
+// gives zeros and cursor_ok says false, so a parser reads like a schema and checks once.
 #pragma once
 
 #include "base/slice.h"

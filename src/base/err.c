@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ERR_AS_ROW(code, name, class, http, number, amqp, connack, level, sentence)                                      \
+#define ERR_AS_ROW(code, name, class, http, number, amqp, connack, level, sentence)                          \
     [code] = {name, ERR_CLASS_##class, http, number, amqp, connack, ERR_LEVEL_##level, sentence},
 static const struct err_info rows[ERR_COUNT] = {ERR_TABLE(ERR_AS_ROW)};
 #undef ERR_AS_ROW

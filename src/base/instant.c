@@ -43,15 +43,15 @@ static int64_t days_of(int64_t year, unsigned month, unsigned day)
 void instant_format(struct buf *out, int64_t us)
 {
     struct civil c = civil_of(us);
-    buf_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%06u0Z", (long long)c.year, c.month, c.day, c.hour, c.minute,
-               c.second, c.micro);
+    buf_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%06u0Z", (long long)c.year, c.month, c.day, c.hour,
+               c.minute, c.second, c.micro);
 }
 
 void instant_format_ms(struct buf *out, int64_t us)
 {
     struct civil c = civil_of(us);
-    buf_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", (long long)c.year, c.month, c.day, c.hour, c.minute,
-               c.second, c.micro / 1000);
+    buf_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", (long long)c.year, c.month, c.day, c.hour,
+               c.minute, c.second, c.micro / 1000);
 }
 
 void instant_format_http(struct buf *out, int64_t us)
@@ -97,8 +97,8 @@ bool instant_parse(struct slice s, int64_t *us)
         if (count == 0)
             return false;
     }
-    if (!literal(&s, 'Z') || s.len > 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
-        second > 60)
+    if (!literal(&s, 'Z') || s.len > 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
+        minute > 59 || second > 60)
         return false;
     if (civil_of(days_of(year, month, day) * 86400000000).day != day)
         return false; // 31 November

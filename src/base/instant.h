@@ -1,4 +1,5 @@
-// Points in time as microseconds since 1970-01-01T00:00:00Z, and their text. Not a clock: that is ports/clock.h.
+// Points in time as microseconds since 1970-01-01T00:00:00Z, and their text. Not a clock: that is
+// ports/clock.h.
 #pragma once
 
 #include "base/buf.h"

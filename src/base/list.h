@@ -48,7 +48,8 @@ static inline struct list *list_take_first(struct list *l)
     return first;
 }
 
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 // The element may be removed in the body, others not.
-#define LIST_EACH(at, list_)                                                                                             \
-    for (struct list *at = (list_)->next, *at##_next = at->next; at != (list_); at = at##_next, at##_next = at->next)
+#define LIST_EACH(at, list_)                                                                                 \
+    for (struct list *at = (list_)->next, *at##_next = at->next; at != (list_);                              \
+         at = at##_next, at##_next = at->next)

@@ -17,7 +17,8 @@ void log_begin(struct log_line *line, const struct log *log, enum err_level leve
     line->dropped = log == NULL || log->write == NULL || level < log->least;
     if (line->dropped)
         return;
-    line->text = (struct buf){.at = line->room, .room = sizeof line->room - TAIL, .cap = sizeof line->room - TAIL};
+    line->text =
+        (struct buf){.at = line->room, .room = sizeof line->room - TAIL, .cap = sizeof line->room - TAIL};
     buf_text(&line->text, "{\"time\":\"");
     instant_format_ms(&line->text, log->now_us != NULL ? log->now_us(log->context) : 0);
     buf_printf(&line->text, "\",\"level\":\"%s\",\"event\":\"%s\"", level_names[level], event);
@@ -27,7 +28,11 @@ void log_begin(struct log_line *line, const struct log *log, enum err_level leve
 static size_t character(struct slice s, uint32_t *point)
 {
     uint8_t c = s.at[0];
-    size_t len = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    size_t len = c < 0x80                ? 1
+                 : c >= 0xc2 && c < 0xe0 ? 2
+                 : c >= 0xe0 && c < 0xf0 ? 3
+                 : c >= 0xf0 && c < 0xf5 ? 4
+                                         : 0;
     if (len == 0 || len > s.len)
         return 0;
     *point = len == 1 ? c : c & (0xffu >> (len + 1));

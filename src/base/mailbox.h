@@ -1,11 +1,13 @@
-// How threads hand work to one another: any thread posts, one owner takes. The only lock in the flow of a request.
+// How threads hand work to one another: any thread posts, one owner takes. The only lock in the flow of a
+// request.
 #pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-// Embedded as a member of whatever is sent. The sender owns the memory until deliver is called on the owner's thread.
+// Embedded as a member of whatever is sent. The sender owns the memory until deliver is called on the owner's
+// thread.
 struct mail {
     struct mail *next;
     void (*deliver)(struct mail *mail);
@@ -17,14 +19,16 @@ struct mailbox {
     struct mail *first;
     struct mail *last;
     size_t count;
-    void (*wake)(void *context); // called after a post to an empty box; NULL when the owner waits in mailbox_wait
+    void (*wake)(
+        void *context); // called after a post to an empty box; NULL when the owner waits in mailbox_wait
     void *context;
 };
 
 void mailbox_init(struct mailbox *box, void (*wake)(void *context), void *context);
 // Mail still inside is forgotten, not delivered.
 void mailbox_release(struct mailbox *box);
-// Any thread. Never fails, never blocks for long. The number of mails is bounded by what the senders may have under way.
+// Any thread. Never fails, never blocks for long. The number of mails is bounded by what the senders may have
+// under way.
 void mailbox_post(struct mailbox *box, struct mail *mail);
 // Owner only. All mail in the order of posting, linked by next; NULL when there is none.
 struct mail *mailbox_take(struct mailbox *box);

@@ -14,7 +14,8 @@ struct slice {
 // A slice of a string literal, without its NUL.
 #define SLICE(literal) ((struct slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
 // For printf: "%.*s".
-#define SLICE_ARG(s) ((int)((s).len > 1024 ? 1024 : (s).len)), ((const char *)((s).at != NULL ? (s).at : (const uint8_t *)""))
+#define SLICE_ARG(s)                                                                                         \
+    ((int)((s).len > 1024 ? 1024 : (s).len)), ((const char *)((s).at != NULL ? (s).at : (const uint8_t *)""))
 
 static inline struct slice slice_of(const void *at, size_t len)
 {
@@ -48,8 +49,8 @@ struct slice slice_to(struct slice s, size_t len);
 // Where `needle` first starts in s; s.len when it does not.
 size_t slice_find(struct slice s, struct slice needle);
 size_t slice_find_byte(struct slice s, uint8_t byte);
-// Takes off *s everything up to the first `byte`, which goes too; all of *s when there is none. False when *s is empty
-// and nothing is left to take.
+// Takes off *s everything up to the first `byte`, which goes too; all of *s when there is none. False when *s
+// is empty and nothing is left to take.
 bool slice_cut(struct slice *s, uint8_t byte, struct slice *head);
 // Without ASCII blanks, tabs, CR and LF at both ends.
 struct slice slice_trim(struct slice s);

@@ -6,8 +6,8 @@
 
 // Standard alphabet, with padding (RFC 4648 4).
 void b64_encode(struct buf *out, struct slice in);
-// Strict: standard alphabet, right padding, no blanks, zero trailing bits. *len receives the number of bytes written to
-// out, which has room for `room`. False when malformed or too long.
+// Strict: standard alphabet, right padding, no blanks, zero trailing bits. *len receives the number of bytes
+// written to out, which has room for `room`. False when malformed or too long.
 bool b64_decode(struct slice in, uint8_t *out, size_t room, size_t *len);
 struct err b64_decode_arena(struct arena *a, struct slice in, struct slice *out); // ERR_MALFORMED
 

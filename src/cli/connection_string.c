@@ -48,7 +48,8 @@ static struct err of_hub(struct cli *cli, struct slice host, struct slice policy
     TRY(cli_path(cli, &target, "control/hubs", host, "/listkeys"));
     TRY(cli_post(cli, target, &reply, why));
     const struct json *policy = find_policy(json_root(&reply.doc), policy_name);
-    // a port in an embedded hub's name is that of its MQTT door; SDKs use this string over HTTPS, and take no port in it
+    // a port in an embedded hub's name is that of its MQTT door; SDKs use this string over HTTPS, and take no
+    // port in it
     struct slice bare = slice_to(host, slice_find_byte(host, ':'));
     struct err e = policy != NULL ? print(cli, bare, policy, why)
                                   : why_fail(why, ERR_ABSENT, "hub %.*s has no policy '%.*s'",

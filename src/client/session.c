@@ -7,7 +7,13 @@
 
 #include "client/wait.h"
 
-enum { KEEP_ALIVE_S = 60, CONNACK_NONE = -1, CONNACK_NOT_AUTHORISED = 5, PAYLOAD_MAX = 1 << 20, SLICE_US = 100 * 1000 };
+enum {
+    KEEP_ALIVE_S = 60,
+    CONNACK_NONE = -1,
+    CONNACK_NOT_AUTHORISED = 5,
+    PAYLOAD_MAX = 1 << 20,
+    SLICE_US = 100 * 1000
+};
 
 struct session {
     struct mosquitto *mosquitto;
@@ -141,8 +147,8 @@ static struct err connect_and_wait(struct session *session, const struct session
     while (session->connack == CONNACK_NONE)
         TRY(turn(session, deadline_us, why));
     if (session->connack != 0)
-        return why_fail(why, ERR_CREDENTIAL_MISSING, "%s (CONNACK %d)%s", mosquitto_connack_string(session->connack),
-                        session->connack,
+        return why_fail(why, ERR_CREDENTIAL_MISSING, "%s (CONNACK %d)%s",
+                        mosquitto_connack_string(session->connack), session->connack,
                         session->connack == CONNACK_NOT_AUTHORISED
                             ? ": the name, ID scope or key is wrong; usherd's log says which"
                             : "");

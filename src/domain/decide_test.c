@@ -378,7 +378,8 @@ static bool warns_of_token(int64_t lives_s)
     bool warned = false;
     assert_false(failed(decide_admission(&admission, &arena, &out, &trace, NULL)));
     for (size_t i = 0; i < trace.count; i++)
-        warned = warned || slice_find(trace.lines[i].text, SLICE("more than a year")) < trace.lines[i].text.len;
+        warned =
+            warned || slice_find(trace.lines[i].text, SLICE("more than a year")) < trace.lines[i].text.len;
     arena_release(&arena);
     return warned;
 }

@@ -43,8 +43,8 @@ void embedded_let_go(struct embedded *embedded);
 // This loop's counter of a hub; NULL when there are too many hubs.
 struct embedded_count *embedded_count_of(struct embedded_peer *peer, struct slice host);
 
-// A token that names a device (by a third segment of its sr) is for that device only, and device IDs tell capital
-// letters apart, which the comparison of paths does not. ERR_SAS_RESOURCE or ERR_NO_MEMORY.
+// A token that names a device (by a third segment of its sr) is for that device only, and device IDs tell
+// capital letters apart, which the comparison of paths does not. ERR_SAS_RESOURCE or ERR_NO_MEMORY.
 struct err embedded_token_names(const struct sas_token *token, struct slice id, struct arena *scratch,
                                 struct why *why);
 

@@ -56,8 +56,8 @@ void embedded_free(struct embedded *embedded);
 // not: the old ones then stay. A reload asked for while one is under way is run after it. Connected devices
 // keep their connections.
 void embedded_reload(struct embedded *embedded, struct embedded_wait *wait);
-// Refuses new requests, answers those that wait for a device and closes the devices' connections; idle(context) is called, later, once nothing
-// is under way.
+// Refuses new requests, answers those that wait for a device and closes the devices' connections;
+// idle(context) is called, later, once nothing is under way.
 void embedded_stop(struct embedded *embedded, void (*idle)(void *context), void *context);
 
 // /devices…, /twins… and /statistics/….

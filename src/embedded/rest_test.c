@@ -183,7 +183,8 @@ static void tokens_that_do_not_count_are_refused_alike(void **state)
         {world_token(w, "HUB.local%3a8884", NOW_S + 60, second, "IoTHubOwner"), true},
         {world_token(w, "hub.local%3A8884%2Fdevices", NOW_S + 60, owner, "iothubowner"), true},
         {world_token(w, "hub.local%2Fdevices%2Fd", NOW_S + 60, owner, "iothubowner"), true},
-        {world_token(w, "hub.local%2Fdevices%2FD", NOW_S + 60, owner, "iothubowner"), false}, // another device
+        {world_token(w, "hub.local%2Fdevices%2FD", NOW_S + 60, owner, "iothubowner"),
+         false}, // another device
         {world_token(w, "hub.local%2Ftwins", NOW_S + 60, owner, "iothubowner"), false},
         {world_token(w, "hub.local%2Fdev", NOW_S + 60, owner, "iothubowner"), false},
         {world_token(w, "other.local", NOW_S + 60, owner, "iothubowner"), false},

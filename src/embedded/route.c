@@ -72,8 +72,8 @@ static const struct hub *hub_for(const struct hubs *hubs, const struct exchange 
     return hub == NULL && hubs->count == 1 ? &hubs->list[0] : hub;
 }
 
-static struct err authorize_token(struct call *call, const struct sas_token *token,
-                                  const struct route *route, struct why *why)
+static struct err authorize_token(struct call *call, const struct sas_token *token, const struct route *route,
+                                  struct why *why)
 {
     struct exchange *x = call->x;
     struct slice name;

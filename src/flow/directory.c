@@ -76,7 +76,8 @@ void directory_free(struct directory *directory)
     free(directory);
 }
 
-static struct err snapshot_add(struct directory_snapshot *snapshot, const struct service_record *record, struct why *why)
+static struct err snapshot_add(struct directory_snapshot *snapshot, const struct service_record *record,
+                               struct why *why)
 {
     if (snapshot->count == snapshot->room) {
         size_t room = snapshot->room == 0 ? 8 : snapshot->room * 2;

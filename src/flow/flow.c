@@ -1,5 +1,5 @@
-// The life of a registration on one screen: which steps each verb takes, in order. How a step is done is in steps.c and
-// record.c; here is how they follow one another.
+// The life of a registration on one screen: which steps each verb takes, in order. How a step is done is in
+// steps.c and record.c; here is how they follow one another.
 #include "flow/run.h"
 
 #include <stdlib.h>
@@ -10,30 +10,23 @@ static const struct step authenticate[] = {
     {0},
 };
 static const struct step register_device[] = {
-    {"load", step_load},           // the service, the enrollments, the prior registration
-    {"admit", step_admit},         // domain: match, attest
-    {"pace", step_pace},           // one device does not ask without end
-    {"join", step_join},           // wait for another request that registers the same device
-    {"plan", step_plan},           // domain: allocate, reprovision, plan
-    {"settle", step_settle},       // a hub in the same store: identity and registration in one transaction, and done
-    {"intend", step_intend},       // durable: this operation is taking this device to that hub, by these steps
+    {"load", step_load},   // the service, the enrollments, the prior registration
+    {"admit", step_admit}, // domain: match, attest
+    {"pace", step_pace},   // one device does not ask without end
+    {"join", step_join},   // wait for another request that registers the same device
+    {"plan", step_plan},   // domain: allocate, reprovision, plan
+    {"settle",
+     step_settle}, // a hub in the same store: identity and registration in one transaction, and done
+    {"intend", step_intend}, // durable: this operation is taking this device to that hub, by these steps
     {"carry out", step_carry_out}, // each step against the hub connector
     {"record", step_record},       // durable: the registration; then the answer
     {0},
 };
 static const struct step find_operation[] = {
-    {"load", step_load},
-    {"admit", step_admit},
-    {"pace", step_pace},
-    {"find", step_find_operation},
-    {0},
+    {"load", step_load}, {"admit", step_admit}, {"pace", step_pace}, {"find", step_find_operation}, {0},
 };
 static const struct step find_registration[] = {
-    {"load", step_load},
-    {"admit", step_admit},
-    {"pace", step_pace},
-    {"find", step_find_registration},
-    {0},
+    {"load", step_load}, {"admit", step_admit}, {"pace", step_pace}, {"find", step_find_registration}, {0},
 };
 // After a restart: the intent is there already.
 static const struct step resume[] = {
@@ -118,7 +111,7 @@ enum step_result run_refuse(struct run *run, struct err e)
             return STEP_WAITS;
     }
     struct flow_outcome outcome = {.result = e, .why = run->why};
-    bool proven = run->decision.enrollment != NULL; // an enrollment speaks for the device only then
+    bool proven = run->decision.enrollment != NULL;  // an enrollment speaks for the device only then
     bool noise = !proven || e.code == ERR_THROTTLED; // what can be caused without end
     if (!noise || run->resumed || may_log_noise(run->flow))
         run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
@@ -132,7 +125,8 @@ void run_answer(struct run *run, const struct registration *registration)
     bool group = enrollment != NULL && enrollment->kind == ENROLLMENT_GROUP;
     struct registration told;
     if (registration != NULL && run->request.verb == FLOW_OPERATION) {
-        told = *registration; // a later call may have begun another operation: the answer bears the name it was asked by
+        told = *registration; // a later call may have begun another operation: the answer bears the name it
+                              // was asked by
         told.operation_id = run->request.operation_id;
         registration = &told;
     }
@@ -141,8 +135,9 @@ void run_answer(struct run *run, const struct registration *registration)
         .registration = registration,
         .attestation = enrollment != NULL ? enrollment->attestation.type : ATTESTATION_NONE,
         .group_id = group ? enrollment->id : (struct slice){0},
-        .retry_after_s =
-            registration != NULL && registration->status == STATUS_ASSIGNING ? run->flow->settings.retry_after_s : 0,
+        .retry_after_s = registration != NULL && registration->status == STATUS_ASSIGNING
+                             ? run->flow->settings.retry_after_s
+                             : 0,
     };
     answer(run, &outcome);
 }
@@ -198,7 +193,8 @@ enum step_result run_again_after(struct run *run, int64_t ms)
     run->timer.fire = woken;
     run->timer.context = run;
     if (run->flow->stopping)
-        return run_refuse(run, why_fail(&run->why, ERR_STOPPING, "the operation is taken up at the next start"));
+        return run_refuse(run,
+                          why_fail(&run->why, ERR_STOPPING, "the operation is taken up at the next start"));
     if (failed(poller_timer_start(run->flow->ports.poller, &run->timer, ms)))
         return run_refuse(run, FAIL(ERR_NO_MEMORY));
     run->sleeping = true;
@@ -251,18 +247,19 @@ void run_loaded(struct run *run)
     run->held = found->registration != NULL ? found->registration->etag : 0;
 }
 
-// ---- answering in time ---------------------------------------------------------------------------------------------------
+// ---- answering in time
+// ---------------------------------------------------------------------------------------------------
 
 static void arm_answer_timer(struct flow *flow);
 
-// Register calls that have waited long enough are told `assigning`. One whose intent is not durable yet has no operation
-// to be told about, and is answered as soon as it has.
+// Register calls that have waited long enough are told `assigning`. One whose intent is not durable yet has
+// no operation to be told about, and is answered as soon as it has.
 static void answer_late(struct poll_timer *timer)
 {
     struct flow *flow = timer->context;
     int64_t now = clock_monotonic_us(flow->ports.clock);
     flow->answer_timer_runs = false;
-    LIST_EACH(at, &flow->waiting) {
+    LIST_EACH (at, &flow->waiting) {
         struct run *run = CONTAINER_OF(at, struct run, request.waiting);
         if (run->answer_by_us > now)
             break;
@@ -286,11 +283,12 @@ static void arm_answer_timer(struct flow *flow)
     flow->answer_timer.fire = answer_late;
     flow->answer_timer.context = flow;
     // without memory for a timer the calls are answered when their operations end
-    flow->answer_timer_runs =
-        !failed(poller_timer_start(flow->ports.poller, &flow->answer_timer, left_us > 0 ? left_us / 1000 + 1 : 0));
+    flow->answer_timer_runs = !failed(
+        poller_timer_start(flow->ports.poller, &flow->answer_timer, left_us > 0 ? left_us / 1000 + 1 : 0));
 }
 
-// ---- from outside ----------------------------------------------------------------------------------------------------------
+// ---- from outside
+// ----------------------------------------------------------------------------------------------------------
 
 struct err flow_new(const struct flow_settings *settings, const struct flow_ports *ports, struct flow **out)
 {
@@ -366,11 +364,12 @@ void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)
 {
     flow->stopping = true;
     // what waits for a hub or for somebody else is recorded, and taken up at the next start
-    LIST_EACH(at, &flow->runs) {
+    LIST_EACH (at, &flow->runs) {
         struct run *run = CONTAINER_OF(at, struct run, request.links);
         if (!run->sleeping)
             continue;
-        (void)run_refuse(run, why_fail(&run->why, ERR_STOPPING, "the operation is taken up at the next start"));
+        (void)run_refuse(run,
+                         why_fail(&run->why, ERR_STOPPING, "the operation is taken up at the next start"));
         run_free(run);
     }
     if (flow->resumption != NULL)
@@ -388,7 +387,8 @@ size_t flow_under_way(const struct flow *flow)
     return flow->count;
 }
 
-// ---- taking up what was left unfinished ------------------------------------------------------------------------------------
+// ---- taking up what was left unfinished
+// ------------------------------------------------------------------------------------
 
 // No more at once than keeps the hubs busy: there may be more of them than a flow takes.
 enum { RESUME_PAGE = 200, RESUME_AT_ONCE = 400, RESUME_PAUSE_MS = 50, PLACE_MAX = 2048 };
@@ -428,7 +428,8 @@ static void resumption_end(struct resumption *r, struct err result, const struct
 {
     struct flow *flow = r->flow;
     struct log_line line;
-    log_begin(&line, flow->ports.log, failed(result) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO, "operations.resumed");
+    log_begin(&line, flow->ports.log, failed(result) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO,
+              "operations.resumed");
     log_number(&line, LOG_count, (int64_t)r->found);
     if (failed(result))
         log_failure(&line, result, why);
@@ -503,7 +504,8 @@ void flow_resume(struct flow *flow)
     r->after = buf_capped(PLACE_MAX);
     r->timer = (struct poll_timer){.fire = resume_next, .context = r};
     r->assigning = (struct query_value){.kind = QUERY_TEXT, .text = SLICE("assigning")};
-    r->where = (struct query_node){.op = QUERY_EQ, .path = SLICE("status"), .values = &r->assigning, .count = 1};
+    r->where =
+        (struct query_node){.op = QUERY_EQ, .path = SLICE("status"), .values = &r->assigning, .count = 1};
     flow->resumption = r;
     flow->count++;
     ask_unfinished(r);

@@ -1,5 +1,5 @@
-// Runs what a device asks for: proving itself, registering, polling. Knows no protocol: api/device makes requests and
-// turns outcomes into bytes. One flow per loop; everything on that loop.
+// Runs what a device asks for: proving itself, registering, polling. Knows no protocol: api/device makes
+// requests and turns outcomes into bytes. One flow per loop; everything on that loop.
 //
 //   LOAD -> DECIDE -> SETTLE, or INTEND -> CARRY OUT -> RECORD -> ANSWER      (flow.c holds the table)
 #pragma once
@@ -26,9 +26,10 @@ enum flow_verb {
 struct flow_outcome {
     struct err result; // refused or failed without a registration to show; else OK
     struct why why;    // for the log; see exchange_refuse for what of it may be told
-    const struct registration *registration; // status assigning, assigned or failed; NULL when result is an error
+    const struct registration
+        *registration; // status assigning, assigned or failed; NULL when result is an error
     enum attestation_type attestation;
-    struct slice group_id;      // as the operator wrote it; empty for an individual enrollment
+    struct slice group_id;  // as the operator wrote it; empty for an individual enrollment
     uint32_t retry_after_s; // 0: final
 };
 
@@ -36,7 +37,7 @@ enum { FLOW_ARENA_CAP = 1 << 20, FLOW_UNDER_WAY_MAX = 20000 };
 
 // Made by api/device with flow_request_new, filled, handed over with flow_submit.
 struct flow_request {
-    struct list links; // the flow's
+    struct list links;   // the flow's
     struct list waiting; // the flow's
     enum flow_verb verb;
     struct slice id_scope;
@@ -50,10 +51,10 @@ struct flow_request {
     char tracking_id[GUID_TEXT];
     struct credential credential; // slices in the arena
     struct arena arena;
-    // Called once, on the loop, never from within flow_submit. The request and all it holds are freed when it returns.
-    // The operation may go on afterwards: the outcome then says `assigning`.
+    // Called once, on the loop, never from within flow_submit. The request and all it holds are freed when it
+    // returns. The operation may go on afterwards: the outcome then says `assigning`.
     void (*done)(struct flow_request *request, const struct flow_outcome *outcome);
-    void *context; // the caller's
+    void *context;            // the caller's
     uint64_t context_word;    // the caller's: room for a ticket
     struct slice correlation; // the caller's: what to echo
 };
@@ -61,12 +62,13 @@ struct flow_request {
 struct flow;
 
 struct flow_settings {
-    int64_t inline_wait_ms;  // how long a register call may wait for `assigned` before it is answered `assigning`
-    bool strict_polling;     // answer `assigning` first, always, as Azure does
-    uint32_t retry_after_s;  // told with `assigning`
-    int64_t operation_ms;    // an operation that no hub took by then ends `failed`
+    int64_t
+        inline_wait_ms;  // how long a register call may wait for `assigned` before it is answered `assigning`
+    bool strict_polling; // answer `assigning` first, always, as Azure does
+    uint32_t retry_after_s;         // told with `assigning`
+    int64_t operation_ms;           // an operation that no hub took by then ends `failed`
     unsigned device_requests_per_s; // of one device; ten times as many after a quiet time. 0: no limit
-    int64_t hub_call_ms;     // deadline of one call to a hub
+    int64_t hub_call_ms;            // deadline of one call to a hub
 };
 
 struct flow_ports {
@@ -77,8 +79,8 @@ struct flow_ports {
     const struct log *log;
     struct directory *directory;
     struct poller *poller;
-    // Asked before a line about a device that has not proved who it is: false when there were enough this second
-    // (threats A10). NULL: all are written.
+    // Asked before a line about a device that has not proved who it is: false when there were enough this
+    // second (threats A10). NULL: all are written.
     bool (*may_log)(void *context);
     void *may_log_context;
 };
@@ -88,7 +90,8 @@ struct err flow_new(const struct flow_settings *settings, const struct flow_port
 // Nothing may be under way: see flow_stop.
 void flow_free(struct flow *flow);
 
-// Zeroed but for the tracking ID and an arena; NULL when memory is out or too much is under way (answer ERR_OVERLOADED).
+// Zeroed but for the tracking ID and an arena; NULL when memory is out or too much is under way (answer
+// ERR_OVERLOADED).
 struct flow_request *flow_request_new(struct flow *flow);
 // For a request that is not going to be submitted.
 void flow_request_free(struct flow *flow, struct flow_request *request);

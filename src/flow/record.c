@@ -1,5 +1,5 @@
-// The steps that write: intend, carry out, record, and the record of a refusal. What is durable comes before what is
-// done, and before what is said (architecture 4).
+// The steps that write: intend, carry out, record, and the record of a refusal. What is durable comes before
+// what is done, and before what is said (architecture 4).
 #include "flow/run.h"
 
 enum { BACKOFF_FIRST_MS = 50, BACKOFF_LAST_MS = 30000 };
@@ -26,7 +26,8 @@ static struct err operation_id_new(struct run *run, struct slice *out)
 }
 
 // Writes run->record over what was loaded, only if that is still so; `also` (or NULL) together with it.
-static enum step_result put_with(struct run *run, struct store_request *also, void (*done)(struct store_request *request))
+static enum step_result put_with(struct run *run, struct store_request *also,
+                                 void (*done)(struct store_request *request))
 {
     run->record.etag = random_etag(run->flow->ports.random);
     run->record.updated_us = clock_wall_us(run->flow->ports.clock);
@@ -66,7 +67,8 @@ static struct err record_begin(struct run *run)
     return operation_id_new(run, &run->record.operation_id);
 }
 
-// ---- intend ----------------------------------------------------------------------------------------------------------------
+// ---- intend
+// ----------------------------------------------------------------------------------------------------------------
 
 static void intended(struct store_request *request)
 {
@@ -101,7 +103,8 @@ enum step_result step_intend(struct run *run)
     return put(run, intended);
 }
 
-// ---- carry out -------------------------------------------------------------------------------------------------------------
+// ---- carry out
+// -------------------------------------------------------------------------------------------------------------
 
 static bool life_is_over(const struct run *run)
 {
@@ -169,7 +172,8 @@ enum step_result step_carry_out(struct run *run)
     return STEP_WAITS;
 }
 
-// ---- record ----------------------------------------------------------------------------------------------------------------
+// ---- record
+// ----------------------------------------------------------------------------------------------------------------
 
 static void recorded(struct store_request *request)
 {
@@ -193,7 +197,8 @@ static void recorded(struct store_request *request)
         run_continue(run);
         return;
     }
-    // the hub has the device: the record is tried until it holds. Until then the intention is what the device may know.
+    // the hub has the device: the record is tried until it holds. Until then the intention is what the device
+    // may know.
     run->record.status = STATUS_ASSIGNING;
     run->record.error_code = 0;
     run->record.error_message = (struct slice){0};
@@ -243,7 +248,8 @@ enum step_result step_record(struct run *run)
     return put(run, recorded);
 }
 
-// ---- settle ----------------------------------------------------------------------------------------------------------------
+// ---- settle
+// ----------------------------------------------------------------------------------------------------------------
 
 static void settled(struct store_request *request)
 {
@@ -288,7 +294,8 @@ enum step_result step_settle(struct run *run)
     return put_with(run, &run->also, settled);
 }
 
-// ---- refusals that leave a record (service-api A.10) -------------------------------------------------------------------------
+// ---- refusals that leave a record (service-api A.10)
+// -------------------------------------------------------------------------
 
 static void refusal_written(struct store_request *request)
 {
@@ -310,7 +317,8 @@ static void refusal_written(struct store_request *request)
 enum step_result step_write_refusal(struct run *run)
 {
     bool disabled = run->failure.code == ERR_ENROLLMENT_DISABLED;
-    enum registration_status before = run->admission.prior != NULL ? run->admission.prior->status : STATUS_UNASSIGNED;
+    enum registration_status before =
+        run->admission.prior != NULL ? run->admission.prior->status : STATUS_UNASSIGNED;
     // the operation under way will write the record; and a disabled device that keeps asking writes it once
     if (before == STATUS_ASSIGNING || (disabled && before == STATUS_DISABLED))
         return run_refuse(run, run->failure);
@@ -323,7 +331,8 @@ enum step_result step_write_refusal(struct run *run)
     return put(run, refusal_written);
 }
 
-// ---- resuming --------------------------------------------------------------------------------------------------------------
+// ---- resuming
+// --------------------------------------------------------------------------------------------------------------
 
 // Nobody may be let in any more, or the hub is gone; what it may hold stays named by the intention.
 static void abandon(struct run *run, struct err e)
@@ -358,8 +367,10 @@ static void intention_loaded(struct store_request *request)
     }
     run_loaded(run);
     const struct registration *prior = run->admission.prior;
-    bool ours = prior != NULL && (run->operation.len == 0 || slice_equal(prior->operation_id, run->operation));
-    if (prior == NULL && !run->resumed && !run->answered) { // an operator deleted it: the device has nothing yet
+    bool ours =
+        prior != NULL && (run->operation.len == 0 || slice_equal(prior->operation_id, run->operation));
+    if (prior == NULL && !run->resumed &&
+        !run->answered) { // an operator deleted it: the device has nothing yet
         run->intended = false;
         run_rewind(run);
         run_advance(run);
@@ -374,7 +385,8 @@ static void intention_loaded(struct store_request *request)
     run->record = *prior;
     run->intended = true;
     run->may_be_there = true;
-    struct err e = run->operation.len > 0 ? OK : arena_copy(&run->request.arena, prior->operation_id, &run->operation);
+    struct err e =
+        run->operation.len > 0 ? OK : arena_copy(&run->request.arena, prior->operation_id, &run->operation);
     if (!failed(e))
         e = decide_resume(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
     if (failed(e))
@@ -393,6 +405,7 @@ enum step_result step_load_intention(struct run *run)
     run->admission.now_us = clock_wall_us(flow->ports.clock);
     if (run->admission.service == NULL)
         return run_refuse(run, why_fail(&run->why, ERR_SCOPE_UNKNOWN, "its service is gone"));
-    struct err e = run->key.len > 0 ? OK : arena_lower(&run->request.arena, run->request.registration_id, &run->key);
+    struct err e =
+        run->key.len > 0 ? OK : arena_lower(&run->request.arena, run->request.registration_id, &run->key);
     return failed(e) ? run_refuse(run, e) : run_load(run, intention_loaded);
 }

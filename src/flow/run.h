@@ -19,22 +19,23 @@ struct run {
     const struct step *step; // the one being taken, in the table of its verb
     bool resumed;            // taken up after a restart: nobody waits for an answer
     bool answered;
-    bool submitting; // within flow_submit: nobody may be called back yet
-    bool sleeping;   // waits for its timer
-    bool paced;      // counted against the device's limit
-    bool intended;   // the intent is durable
+    bool submitting;   // within flow_submit: nobody may be called back yet
+    bool sleeping;     // waits for its timer
+    bool paced;        // counted against the device's limit
+    bool intended;     // the intent is durable
     bool may_be_there; // whatever comes of it, the hub may hold the identity: the record must go on naming it
-    uint64_t held;   // etag of the registration as the store holds it; 0: it holds none
-    int64_t started_us;      // monotonic
-    int64_t answer_by_us;    // monotonic: a register call is answered by then; 0 when nobody waits
-    unsigned attempts;       // of the step that is being tried again
-    struct slice operation;  // the one that this run carries, once its intent is durable
-    struct slice joined;     // the operation of another request that this one waits for
-    int64_t join_ms;         // how long it waited between the last two looks at it
+    uint64_t held;     // etag of the registration as the store holds it; 0: it holds none
+    int64_t started_us;     // monotonic
+    int64_t answer_by_us;   // monotonic: a register call is answered by then; 0 when nobody waits
+    unsigned attempts;      // of the step that is being tried again
+    struct slice operation; // the one that this run carries, once its intent is durable
+    struct slice joined;    // the operation of another request that this one waits for
+    int64_t join_ms;        // how long it waited between the last two looks at it
     struct directory_snapshot *snapshot;
     struct slice key; // canonical registration ID
-    // What the store said last and what was decided by it live in `loaded`, until the answer to the next load, which is
-    // made in `loading`, takes its place. A run that waits long loads often, and must not grow by it.
+    // What the store said last and what was decided by it live in `loaded`, until the answer to the next
+    // load, which is made in `loading`, takes its place. A run that waits long loads often, and must not grow
+    // by it.
     struct arena loaded;
     struct arena loading;
     struct admission admission;
@@ -61,9 +62,9 @@ struct flow {
     struct list waiting; // the register calls that are not answered yet, in the order of answer_by_us
     struct poll_timer answer_timer;
     bool answer_timer_runs;
-    size_t count; // runs, and the resumption
+    size_t count;                  // runs, and the resumption
     struct resumption *resumption; // or NULL
-    int64_t paces[PACES]; // buckets (base/bucket.h) that devices share by hash
+    int64_t paces[PACES];          // buckets (base/bucket.h) that devices share by hash
     uint64_t pace_seed;
     bool stopping;
     void (*idle)(void *context);
@@ -90,7 +91,8 @@ void run_answer(struct run *run, const struct registration *registration);
 enum step_result run_ask_store(struct run *run, void (*done)(struct store_request *request));
 // Asks for all that is known about the device.
 enum step_result run_load(struct run *run, void (*done)(struct store_request *request));
-// After a load that did not fail: what was known and decided before is forgotten, and the admission filled anew.
+// After a load that did not fail: what was known and decided before is forgotten, and the admission filled
+// anew.
 void run_loaded(struct run *run);
 
 // The steps, in steps.c and record.c.

@@ -39,8 +39,8 @@ enum step_result step_load(struct run *run)
     return run_load(run, loaded);
 }
 
-// Threats A14. After the proof, so that nobody can use up what another device may ask; by hash, so that it takes no
-// memory for each device. A run that was rewound has been counted already.
+// Threats A14. After the proof, so that nobody can use up what another device may ask; by hash, so that it
+// takes no memory for each device. A run that was rewound has been counted already.
 enum step_result step_pace(struct run *run)
 {
     enum { SAVED_UP_S = 10 };
@@ -73,8 +73,9 @@ enum step_result step_admit(struct run *run)
     return failed(e) ? run_refuse(run, e) : STEP_DONE;
 }
 
-// Another request is registering this device: one assignment, equal answers (I2). Waits for its end and answers the
-// same. If it does not end within the life of an operation nobody carries it, and this request takes it over.
+// Another request is registering this device: one assignment, equal answers (I2). Waits for its end and
+// answers the same. If it does not end within the life of an operation nobody carries it, and this request
+// takes it over.
 enum step_result step_join(struct run *run)
 {
     const struct registration *prior = run->admission.prior;
@@ -119,18 +120,21 @@ enum step_result step_find_operation(struct run *run)
 {
     const struct registration *prior = run->admission.prior;
     struct slice wanted = run->request.operation_id;
-    bool known = prior != NULL && wanted.len > 0 &&
-                 (slice_equal(prior->operation_id, wanted) || slice_equal(prior->previous_operation_id, wanted));
+    bool known =
+        prior != NULL && wanted.len > 0 &&
+        (slice_equal(prior->operation_id, wanted) || slice_equal(prior->previous_operation_id, wanted));
     if (known)
         return STEP_DONE;
-    return run_refuse(run, why_fail(&run->why, ERR_OPERATION_NOT_FOUND, "this device has no operation of that ID"));
+    return run_refuse(
+        run, why_fail(&run->why, ERR_OPERATION_NOT_FOUND, "this device has no operation of that ID"));
 }
 
 enum step_result step_find_registration(struct run *run)
 {
     if (run->admission.prior != NULL)
         return STEP_DONE;
-    return run_refuse(run, why_fail(&run->why, ERR_REGISTRATION_NOT_FOUND, "the device has not registered yet"));
+    return run_refuse(run,
+                      why_fail(&run->why, ERR_REGISTRATION_NOT_FOUND, "the device has not registered yet"));
 }
 
 void run_log(const struct run *run, const char *event, struct err e)

@@ -150,7 +150,9 @@ struct slice address_origin(const struct conn *conn, uint8_t room[8])
         return (struct slice){0};
     const uint8_t *v6 = address.v6.sin6_addr.s6_addr;
     size_t len = address.any.sa_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr) ? 8 : 4;
-    const void *from = len == 8 ? v6 : address.any.sa_family == AF_INET6 ? v6 + 12 : (const void *)&address.v4.sin_addr;
+    const void *from = len == 8                            ? v6
+                       : address.any.sa_family == AF_INET6 ? v6 + 12
+                                                           : (const void *)&address.v4.sin_addr;
     memcpy(room, from, len);
     return slice_of(room, len);
 }

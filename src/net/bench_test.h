@@ -63,7 +63,7 @@ unsigned bench_count_log(struct bench *b, const char *part);
 void bench_await_end(struct bench *b);
 struct ticket bench_ticket(struct bench *b);
 
-int client_connect(uint16_t port); // must succeed
+int client_connect(uint16_t port);                        // must succeed
 int client_connect_from(const char *from, uint16_t port); // from another loopback address
 int client_connect_with_window(uint16_t port, int bytes);
 int client_connect_unix(const char *path); // must succeed

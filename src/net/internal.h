@@ -102,9 +102,9 @@ struct conn {
     void *session;
     struct tls_session *tls;
     struct corner *corner; // it is counted in; or NULL
-    struct buf output;  // plaintext to send
-    struct buf sending; // on its way in `write`
-    struct buf rest;    // received, not taken by the protocol
+    struct buf output;     // plaintext to send
+    struct buf sending;    // on its way in `write`
+    struct buf rest;       // received, not taken by the protocol
     uint64_t id;
     uint32_t slot;
     uint32_t uid;
@@ -151,7 +151,8 @@ struct err address_listen_tcp(const char *host, uint16_t port, bool join, int *f
                               struct why *why);
 struct err address_listen_unix(const char *path, int *fd, struct why *why);
 void address_of_peer(struct conn *conn);
-// The part of the peer's address that one peer can hardly change: of IPv6 the first 64 bits. Empty when it is not known.
+// The part of the peer's address that one peer can hardly change: of IPv6 the first 64 bits. Empty when it is
+// not known.
 struct slice address_origin(const struct conn *conn, uint8_t room[8]);
 // poll.c
 extern const struct poller_methods loop_poller_methods;

@@ -1,4 +1,5 @@
-// The port to a linked hub. Each request is idempotent: sending it again after an unknown outcome ends in the same state.
+// The port to a linked hub. Each request is idempotent: sending it again after an unknown outcome ends in the
+// same state.
 #pragma once
 
 #include "base/arena.h"
@@ -7,8 +8,10 @@
 #include "ports/store.h"
 
 enum hub_verb {
-    // The identity exists with these credentials and capabilities: created, or an existing one updated (its status, tags
-    // and properties are left as they are). With set_twin, tags and desired properties are then those of `twin`.
+    // The identity exists with these credentials and capabilities: created, or an existing one updated (its
+    // status, tags
+    // and properties are left as they are). With set_twin, tags and desired properties are then those of
+    // `twin`.
     HUB_ASSIGN,
     // The identity is gone; it is no error when it was not there.
     HUB_REMOVE,
@@ -31,7 +34,8 @@ struct hub_request {
     const struct linked_hub *hub;
     struct hub_identity identity;
     bool set_twin;
-    struct slice twin;   // JSON text of an InitialTwin: {"tags":{…},"properties":{"desired":{…}}}; empty: both empty
+    struct slice
+        twin; // JSON text of an InitialTwin: {"tags":{…},"properties":{"desired":{…}}}; empty: both empty
     int64_t now_us;      // wall clock, for tokens and time stamps
     int64_t deadline_ms; // from submit; the answer then is ERR_HUB_UNAVAILABLE
 
@@ -44,7 +48,8 @@ struct hub_request {
     struct err result;
     struct why why;
     int64_t retry_after_ms;
-    // HUB_ASSIGN that was refused half way: the identity is there all the same, and must stay named by a record.
+    // HUB_ASSIGN that was refused half way: the identity is there all the same, and must stay named by a
+    // record.
     bool left_there;
 
     void *connector; // the connector's
@@ -55,9 +60,10 @@ struct hub_connector;
 struct hub_methods {
     void (*submit)(struct hub_connector *connector, struct hub_request *request);
     void (*free)(struct hub_connector *connector); // no request is under way
-    // Optional, for a hub whose identities live in the service's own store. Makes the put that creates the device of a
-    // HUB_ASSIGN, for the flow to write together with the registration: then there is no moment between the two, and
-    // no intent is needed. All of it lives in request->arena. False: submit the request instead.
+    // Optional, for a hub whose identities live in the service's own store. Makes the put that creates the
+    // device of a HUB_ASSIGN, for the flow to write together with the registration: then there is no moment
+    // between the two, and no intent is needed. All of it lives in request->arena. False: submit the request
+    // instead.
     bool (*enlist)(struct hub_connector *connector, struct hub_request *request, struct store_request *put);
 };
 
@@ -71,7 +77,8 @@ static inline void hub_submit(struct hub_connector *connector, struct hub_reques
     connector->methods->submit(connector, request);
 }
 
-static inline bool hub_enlist(struct hub_connector *connector, struct hub_request *request, struct store_request *put)
+static inline bool hub_enlist(struct hub_connector *connector, struct hub_request *request,
+                              struct store_request *put)
 {
     return connector->methods->enlist != NULL && connector->methods->enlist(connector, request, put);
 }

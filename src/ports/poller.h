@@ -1,5 +1,6 @@
-// The port to a loop's timers and file descriptors, for code below net/ that must wait: the flow's retries, a hub
-// connector's sockets. Everything on the loop's thread; callbacks never come from within the call that starts them.
+// The port to a loop's timers and file descriptors, for code below net/ that must wait: the flow's retries, a
+// hub connector's sockets. Everything on the loop's thread; callbacks never come from within the call that
+// starts them.
 #pragma once
 
 #include "base/err.h"
@@ -17,7 +18,8 @@ enum { POLL_READ = 1, POLL_WRITE = 2 };
 
 // Zeroed storage of the caller's with ready and context set; lives until poller_unwatch.
 struct poll_watch {
-    void (*ready)(struct poll_watch *watch, int fd, unsigned events); // events: POLL_READ | POLL_WRITE; both on an error
+    void (*ready)(struct poll_watch *watch, int fd,
+                  unsigned events); // events: POLL_READ | POLL_WRITE; both on an error
     void *context;
     void *inner; // the poller's
 };
@@ -46,7 +48,8 @@ static inline void poller_timer_release(struct poller *poller, struct poll_timer
     poller->methods->timer_release(poller, timer);
 }
 
-static inline struct err poller_watch(struct poller *poller, struct poll_watch *watch, int fd, unsigned events)
+static inline struct err poller_watch(struct poller *poller, struct poll_watch *watch, int fd,
+                                      unsigned events)
 {
     return poller->methods->watch(poller, watch, fd, events);
 }

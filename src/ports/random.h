@@ -1,4 +1,5 @@
-// The port to randomness, fit for keys. Filling never fails: an implementation that cannot fill ends the process.
+// The port to randomness, fit for keys. Filling never fails: an implementation that cannot fill ends the
+// process.
 #pragma once
 
 #include <stddef.h>

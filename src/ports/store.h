@@ -75,10 +75,10 @@ struct store_request {
     struct slice key;       // canonical
     enum store_condition condition;
     uint64_t match;
-    const void *record;             // PUT; its etag is the new one and must not be 0
+    const void *record; // PUT; its etag is the new one and must not be 0
     // PUT: another PUT, into another table, that is written if and only if this one is; both conditions are
-    // checked first. When its condition fails, its result says so and this one's result is the same. Its client,
-    // arena, done and mail are not used.
+    // checked first. When its condition fails, its result says so and this one's result is the same. Its
+    // client, arena, done and mail are not used.
     struct store_request *also;
     const struct query_node *where; // NULL: all
     size_t limit;                   // QUERY: 1..STORE_LIMIT_MAX

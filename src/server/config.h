@@ -1,5 +1,5 @@
-// The daemon's settings: one table of keys makes validation, documentation and --help (keys.c). What belongs to one service
-// lives in the store instead.
+// The daemon's settings: one table of keys makes validation, documentation and --help (keys.c). What belongs
+// to one service lives in the store instead.
 #pragma once
 
 #include "base/arena.h"
@@ -60,11 +60,15 @@ extern const size_t config_key_count;
 
 // All keys at their defaults; slices are literals.
 void config_init(struct config *config);
-// One setting by name, from text. ERR_CONFIG with why: unknown key (with the nearest known one), wrong type, out of range.
-struct err config_set(struct config *config, struct arena *arena, struct slice name, struct slice value, struct why *why);
-// YAML: nested mappings of the keys' parts; a list for a list. An unknown key is an error; why names the line.
+// One setting by name, from text. ERR_CONFIG with why: unknown key (with the nearest known one), wrong type,
+// out of range.
+struct err config_set(struct config *config, struct arena *arena, struct slice name, struct slice value,
+                      struct why *why);
+// YAML: nested mappings of the keys' parts; a list for a list. An unknown key is an error; why names the
+// line.
 struct err config_read(struct config *config, struct arena *arena, struct slice yaml, struct why *why);
 // What must hold between keys, such as a certificate when there is a listener.
 struct err config_check(const struct config *config, struct why *why);
-// The table as text for --help. docs/configuration.md is the same table for people (config_test.c holds them together).
+// The table as text for --help. docs/configuration.md is the same table for people (config_test.c holds them
+// together).
 void config_help(struct buf *out);

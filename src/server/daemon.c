@@ -17,7 +17,8 @@
 
 enum { START_MS = 30000, PATIENCE_US = 200, DOCUMENT_MAX = 64 * 1024, DRAIN_ROUNDS = 100 };
 
-// ---- the ports that are the system itself -------------------------------------------------------------------------------------------
+// ---- the ports that are the system itself
+// -------------------------------------------------------------------------------------------
 
 static int64_t read_clock(clockid_t id)
 {
@@ -43,8 +44,8 @@ static int64_t monotonic_us(const struct clock *clock)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-// Small draws come out of a pool, because OpenSSL's generator costs about as much for 16 bytes as for 1,000. What was
-// given out is wiped from it.
+// Small draws come out of a pool, because OpenSSL's generator costs about as much for 16 bytes as for 1,000.
+// What was given out is wiped from it.
 static void fill(struct random *random, void *at, size_t len)
 {
     enum { POOL = 1024 };
@@ -92,7 +93,8 @@ static void disk_failed(void *context, const struct why *why)
     _exit(1);
 }
 
-// ---- opening -----------------------------------------------------------------------------------------------------------------------
+// ---- opening
+// -----------------------------------------------------------------------------------------------------------------------
 
 static struct err read_master_key(struct daemon *d, struct why *why)
 {
@@ -102,7 +104,8 @@ static struct err read_master_key(struct daemon *d, struct why *why)
     const char *path = (const char *)d->config->master_key_file.at;
     struct err e = file_read(path, true, &text, why);
     if (!failed(e) && (!b64_decode(slice_trim(buf_slice(&text)), key, sizeof key, &len) || len != sizeof key))
-        e = why_fail(why, ERR_CONFIG, "%s: not 32 bytes in base64; make one with: openssl rand -base64 32", path);
+        e = why_fail(why, ERR_CONFIG, "%s: not 32 bytes in base64; make one with: openssl rand -base64 32",
+                     path);
     if (!failed(e))
         e = sealer_init(&d->sealer, slice_of(key, sizeof key), why);
     uint8_t derived[SHA256_SIZE];
@@ -154,7 +157,9 @@ static struct err make_tls(const struct daemon *d, struct tls_context **out, str
 static struct err make_workers(struct daemon *d, struct why *why)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    d->worker_count = d->config->threads > 0 ? (unsigned)d->config->threads : processors > 0 ? (unsigned)processors : 1;
+    d->worker_count = d->config->threads > 0 ? (unsigned)d->config->threads
+                      : processors > 0       ? (unsigned)processors
+                                             : 1;
     d->workers = calloc(d->worker_count, sizeof *d->workers);
     d->peers = calloc(d->worker_count, sizeof *d->peers);
     if (d->workers == NULL || d->peers == NULL)
@@ -191,7 +196,8 @@ struct err daemon_init(struct daemon *d, const struct config *config, struct why
     return make_workers(d, why);
 }
 
-// ---- before the threads run: the first worker's client, its mailbox driven from here -------------------------------------------------
+// ---- before the threads run: the first worker's client, its mailbox driven from here
+// -------------------------------------------------
 
 static void answered(struct store_request *request)
 {
@@ -221,8 +227,8 @@ struct err daemon_ask_store(struct daemon *d, struct store_request *request)
     return drive(d, &done) ? request->result : FAIL(ERR_TIMEOUT);
 }
 
-struct err daemon_hub_settings(struct daemon *d, struct slice host, struct arena *arena, struct hub_settings *out,
-                               struct why *why)
+struct err daemon_hub_settings(struct daemon *d, struct slice host, struct arena *arena,
+                               struct hub_settings *out, struct why *why)
 {
     struct store_request get = {.verb = STORE_GET, .table = STORE_HUB, .arena = arena};
     TRY(arena_lower(arena, host, &get.key));
@@ -322,7 +328,8 @@ struct err daemon_ensure_hubs(struct daemon *d, const struct config_list *hubs, 
     return e;
 }
 
-// ---- settings that all loops share ---------------------------------------------------------------------------------------------------
+// ---- settings that all loops share
+// ---------------------------------------------------------------------------------------------------
 
 // One change of settings on its way round the loops and back to who asked.
 struct change {

@@ -51,11 +51,11 @@ void daemon_stop_heard(struct daemon *daemon, size_t operations, size_t requests
 struct err daemon_ask_store(struct daemon *daemon, struct store_request *request);
 // The embedded hub's policies; copied to the arena. ERR_ABSENT when there is no such hub.
 struct hub_settings;
-struct err daemon_hub_settings(struct daemon *daemon, struct slice host, struct arena *arena, struct hub_settings *out,
-                               struct why *why);
+struct err daemon_hub_settings(struct daemon *daemon, struct slice host, struct arena *arena,
+                               struct hub_settings *out, struct why *why);
 
-// What a worker calls once, while stopping, when nothing of its own is under way. Its loop goes on until that is so of
-// all: a change of settings that one of them still waits for takes the others' part.
+// What a worker calls once, while stopping, when nothing of its own is under way. Its loop goes on until that
+// is so of all: a change of settings that one of them still waits for takes the others' part.
 void daemon_worker_idle(struct daemon *daemon);
 // What an API calls to have all loops read the services anew: wait->loaded comes on the loop that asked.
 void daemon_settings_changed(struct worker *asking, struct directory_wait *wait);

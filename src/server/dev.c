@@ -86,7 +86,8 @@ static struct err make_folder(struct dev *dev, const char *folder, struct why *w
     if (len < 0 || (size_t)len >= sizeof dev->folder - 16)
         return why_fail(why, ERR_CONFIG, "the path of the folder is too long");
     dev->scratch = folder == NULL;
-    bool made = dev->scratch ? mkdtemp(dev->folder) != NULL : mkdir(dev->folder, 0700) == 0 || errno == EEXIST;
+    bool made =
+        dev->scratch ? mkdtemp(dev->folder) != NULL : mkdir(dev->folder, 0700) == 0 || errno == EEXIST;
     if (!made)
         return why_fail(why, ERR_CONFIG, "%s: cannot be made: %s", dev->folder, strerror(errno));
     return OK;
@@ -110,7 +111,8 @@ struct err dev_prepare(struct dev *dev, const char *folder, struct config *confi
     return OK;
 }
 
-// ---- the service ---------------------------------------------------------------------------------------------------------------------
+// ---- the service
+// ---------------------------------------------------------------------------------------------------------------------
 
 static struct err connection_string(struct arena *arena, struct slice host, const struct policy *policy,
                                     struct slice *out)
@@ -157,7 +159,8 @@ static struct err new_service(struct dev *dev, struct daemon *d, struct service 
         .etag = random_etag(&d->random),
     };
     const uint8_t *scope = random + 2 * POLICY_KEY;
-    struct err e = arena_printf(&dev->arena, &out->id_scope, "0ne%02X%02X%02X%02X", scope[0], scope[1], scope[2], scope[3]);
+    struct err e = arena_printf(&dev->arena, &out->id_scope, "0ne%02X%02X%02X%02X", scope[0], scope[1],
+                                scope[2], scope[3]);
     bytes_wipe(random, sizeof random);
     return e;
 }
@@ -206,7 +209,8 @@ struct err dev_populate(struct dev *dev, struct daemon *daemon, struct why *why)
 {
     struct slice host = SLICE("localhost");
     if (dev->hubs.count == 0) {
-        // the Node SDK pastes the assigned hub into its URL, which is how it learns of another port (service-api H.5)
+        // the Node SDK pastes the assigned hub into its URL, which is how it learns of another port
+        // (service-api H.5)
         if (daemon->mqtt_port != MQTT_PORT)
             TRY(arena_printf(&dev->arena, &host, "localhost:%u", daemon->mqtt_port));
         dev->hubs.items[dev->hubs.count++] = host;
@@ -218,7 +222,8 @@ struct err dev_populate(struct dev *dev, struct daemon *daemon, struct why *why)
     if (service_hub(&service, dev->hubs.items[0]) == NULL && service.hub_count > 0)
         dev->linked_hub = service.hubs[0].host;
     if (service.policy_count > 0)
-        TRY(connection_string(&dev->arena, service.host_name, &service.policies[0], &dev->service_connection));
+        TRY(connection_string(&dev->arena, service.host_name, &service.policies[0],
+                              &dev->service_connection));
     struct hub_settings hub = {0};
     TRY(daemon_hub_settings(daemon, dev->hubs.items[0], &dev->arena, &hub, why));
     struct slice bare = slice_to(dev->hubs.items[0], slice_find_byte(dev->hubs.items[0], ':'));
@@ -227,22 +232,24 @@ struct err dev_populate(struct dev *dev, struct daemon *daemon, struct why *why)
 
 void dev_print(const struct dev *dev, const struct daemon *daemon)
 {
-    (void)printf("Usher bench\n"
-                 "  ID scope                     %.*s\n"
-                 "  provisioning host, MQTT      localhost:%u\n"
-                 "  provisioning host, HTTPS     localhost:%u\n"
-                 "  trust this CA                %s/ca.pem      (NODE_EXTRA_CA_CERTS=… for Node)\n"
-                 "  service connection string    %.*s\n"
-                 "  embedded hub                 %.*s\n"
-                 "  hub connection string        %.*s\n"
-                 "  usher                        usher --socket %s/control.sock enrollment create my-device\n",
-                 SLICE_ARG(dev->id_scope), daemon->mqtt_port, daemon->https_port, dev->folder,
-                 SLICE_ARG(dev->service_connection), SLICE_ARG(dev->hubs.items[0]), SLICE_ARG(dev->hub_connection),
-                 dev->folder);
+    (void)printf(
+        "Usher bench\n"
+        "  ID scope                     %.*s\n"
+        "  provisioning host, MQTT      localhost:%u\n"
+        "  provisioning host, HTTPS     localhost:%u\n"
+        "  trust this CA                %s/ca.pem      (NODE_EXTRA_CA_CERTS=… for Node)\n"
+        "  service connection string    %.*s\n"
+        "  embedded hub                 %.*s\n"
+        "  hub connection string        %.*s\n"
+        "  usher                        usher --socket %s/control.sock enrollment create my-device\n",
+        SLICE_ARG(dev->id_scope), daemon->mqtt_port, daemon->https_port, dev->folder,
+        SLICE_ARG(dev->service_connection), SLICE_ARG(dev->hubs.items[0]), SLICE_ARG(dev->hub_connection),
+        dev->folder);
     if (daemon->https_port != 443)
         (void)printf("  HTTPS is not on 443: SDKs that cannot be given a port will not find it\n");
     if (dev->linked_hub.len > 0)
-        (void)printf("  Devices of this folder are assigned to %.*s, made in an earlier run: start with the same --mqtt-port\n"
+        (void)printf("  Devices of this folder are assigned to %.*s, made in an earlier run: start with the "
+                     "same --mqtt-port\n"
                      "  (or --hub), or in a fresh folder\n",
                      SLICE_ARG(dev->linked_hub));
     (void)printf("ready\n");

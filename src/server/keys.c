@@ -8,9 +8,12 @@
 const struct config_key config_keys[] = {
     {"listen.https.address", CONFIG_TEXT, AT(https_address), 0, 0, "", "", "127.0.0.1",
      "address of the HTTPS door (device, service, control and hub API)"},
-    {"listen.https.port", CONFIG_NUMBER, AT(https_port), 0, 65535, "", "", "443", "its port; 0 takes any free one"},
-    {"listen.mqtt.address", CONFIG_TEXT, AT(mqtt_address), 0, 0, "", "", "127.0.0.1", "address of the MQTT door"},
-    {"listen.mqtt.port", CONFIG_NUMBER, AT(mqtt_port), 0, 65535, "", "", "8883", "its port; 0 takes any free one"},
+    {"listen.https.port", CONFIG_NUMBER, AT(https_port), 0, 65535, "", "", "443",
+     "its port; 0 takes any free one"},
+    {"listen.mqtt.address", CONFIG_TEXT, AT(mqtt_address), 0, 0, "", "", "127.0.0.1",
+     "address of the MQTT door"},
+    {"listen.mqtt.port", CONFIG_NUMBER, AT(mqtt_port), 0, 65535, "", "", "8883",
+     "its port; 0 takes any free one"},
     {"control.socket", CONFIG_PATH, AT(control_socket), 0, 0, "", "", "/run/usher/control.sock",
      "Unix socket for usher; who may open it may do everything"},
     {"tls.certificate", CONFIG_PATH, AT(tls_certificate), 0, 0, "", "", "",
@@ -21,7 +24,8 @@ const struct config_key config_keys[] = {
     {"store.path", CONFIG_PATH, AT(store_path), 0, 0, "", "", "/var/lib/usher/usher.db", "the SQLite file"},
     {"store.masterKeyFile", CONFIG_PATH, AT(master_key_file), 0, 0, "", "", "/etc/usher/master.key",
      "32 bytes in base64 that seal secrets at rest; mode 0600; keep it apart from backups of the store"},
-    {"log.level", CONFIG_CHOICE, AT(log_level), 0, 0, "", "debug|info|warn|error", "info", "the least that is logged"},
+    {"log.level", CONFIG_CHOICE, AT(log_level), 0, 0, "", "debug|info|warn|error", "info",
+     "the least that is logged"},
     {"log.anonymousPerSecond", CONFIG_NUMBER, AT(log_anonymous_per_s), 1, 1000000, "lines", "", "10",
      "how many lines a loop may log in a second about peers that did not prove who they are"},
     {"threads", CONFIG_NUMBER, AT(threads), 0, 64, "", "", "0", "event loops; 0 is one for each processor"},
@@ -30,22 +34,28 @@ const struct config_key config_keys[] = {
     {"limits.connectionsPerAddress", CONFIG_NUMBER, AT(max_per_address), 0, 1000000, "", "", "10000",
      "connections at once from one address (of IPv6: one /64); 0 is no limit"},
     {"limits.handshakesPerAddress", CONFIG_NUMBER, AT(new_per_address), 0, 1000000, "a second", "", "10000",
-     "new connections from one address (ten times as many at once after a quiet time); 0 is no limit. Where devices "
+     "new connections from one address (ten times as many at once after a quiet time); 0 is no limit. Where "
+     "devices "
      "do not share addresses, 50 is plenty"},
     {"limits.deviceRequests", CONFIG_NUMBER, AT(device_requests_per_s), 0, 1000000, "a second", "", "10",
-     "register calls and polls of one device, for each loop (ten times as many at once after a quiet time); 0 is no limit"},
-    {"embeddedHubs", CONFIG_LIST, AT(embedded_hubs), 0, 0, "", "", "", "names of the hubs that this daemon itself is"},
+     "register calls and polls of one device, for each loop (ten times as many at once after a quiet time); "
+     "0 is no limit"},
+    {"embeddedHubs", CONFIG_LIST, AT(embedded_hubs), 0, 0, "", "", "",
+     "names of the hubs that this daemon itself is"},
     {"device.inlineWait", CONFIG_NUMBER, AT(inline_wait_ms), 0, 60000, "ms", "", "1500",
      "how long a register call may wait for its result before it is answered `assigning`"},
     {"device.strictPolling", CONFIG_SWITCH, AT(strict_polling), 0, 0, "", "", "false",
      "answer `assigning` first, always, as Azure does"},
-    {"device.retryAfter", CONFIG_NUMBER, AT(retry_after_s), 1, 300, "s", "", "2", "when to ask again, told with `assigning`"},
+    {"device.retryAfter", CONFIG_NUMBER, AT(retry_after_s), 1, 300, "s", "", "2",
+     "when to ask again, told with `assigning`"},
     {"device.operationLife", CONFIG_NUMBER, AT(operation_minutes), 1, 1440, "min", "", "10",
      "how long an operation goes on trying to reach its hub"},
-    {"hubs.callDeadline", CONFIG_NUMBER, AT(hub_call_ms), 100, 120000, "ms", "", "10000", "deadline of one call to a hub"},
+    {"hubs.callDeadline", CONFIG_NUMBER, AT(hub_call_ms), 100, 120000, "ms", "", "10000",
+     "deadline of one call to a hub"},
     {"hubs.caFile", CONFIG_PATH, AT(hub_ca_file), 0, 0, "", "", "",
      "PEM file of the CAs that linked hubs are trusted by; empty: those of the system"},
-    {"stop.wait", CONFIG_NUMBER, AT(stop_s), 0, 300, "s", "", "30", "how long a graceful stop waits for what is under way"},
+    {"stop.wait", CONFIG_NUMBER, AT(stop_s), 0, 300, "s", "", "30",
+     "how long a graceful stop waits for what is under way"},
 };
 const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
 
@@ -57,7 +67,8 @@ static struct err set_choice(const struct config_key *key, struct slice value, s
         if (slice_equal(word, value))
             return OK;
     }
-    return why_fail(why, ERR_CONFIG, "%s is \"%.*s\"; it must be one of %s", key->name, SLICE_ARG(value), key->choices);
+    return why_fail(why, ERR_CONFIG, "%s is \"%.*s\"; it must be one of %s", key->name, SLICE_ARG(value),
+                    key->choices);
 }
 
 static struct err set_number(const struct config_key *key, struct slice value, int64_t *out, struct why *why)
@@ -65,8 +76,9 @@ static struct err set_number(const struct config_key *key, struct slice value, i
     uint64_t number = 0;
     if (!slice_to_u64(value, &number) || number > INT64_MAX || (int64_t)number < key->least ||
         (int64_t)number > key->most) {
-        return why_fail(why, ERR_CONFIG, "%s is \"%.*s\"; it must be a whole number from %lld to %lld%s%s", key->name,
-                        SLICE_ARG(value), (long long)key->least, (long long)key->most, key->unit[0] ? " " : "", key->unit);
+        return why_fail(why, ERR_CONFIG, "%s is \"%.*s\"; it must be a whole number from %lld to %lld%s%s",
+                        key->name, SLICE_ARG(value), (long long)key->least, (long long)key->most,
+                        key->unit[0] ? " " : "", key->unit);
     }
     *out = (int64_t)number;
     return OK;
@@ -91,8 +103,8 @@ static struct err add_item(const struct config_key *key, struct arena *arena, st
 }
 
 // Paths and addresses go to the system as they are: with a NUL behind, and none inside.
-static struct err set_text(const struct config_key *key, struct arena *arena, struct slice value, struct slice *out,
-                           struct why *why)
+static struct err set_text(const struct config_key *key, struct arena *arena, struct slice value,
+                           struct slice *out, struct why *why)
 {
     if (slice_find_byte(value, 0) < value.len)
         return why_fail(why, ERR_CONFIG, "%s holds a NUL", key->name);
@@ -103,8 +115,8 @@ static struct err set_text(const struct config_key *key, struct arena *arena, st
     return OK;
 }
 
-static struct err set(struct config *config, struct arena *arena, const struct config_key *key, struct slice value,
-                      struct why *why)
+static struct err set(struct config *config, struct arena *arena, const struct config_key *key,
+                      struct slice value, struct why *why)
 {
     void *at = (char *)config + key->offset;
     switch (key->type) {
@@ -133,7 +145,8 @@ static size_t likeness(struct slice a, struct slice b)
     return same;
 }
 
-struct err config_set(struct config *config, struct arena *arena, struct slice name, struct slice value, struct why *why)
+struct err config_set(struct config *config, struct arena *arena, struct slice name, struct slice value,
+                      struct why *why)
 {
     const struct config_key *nearest = &config_keys[0];
     for (size_t i = 0; i < config_key_count; i++) {
@@ -166,10 +179,11 @@ void config_help(struct buf *out)
     static const char *const types[] = {"text", "path", "number", "true|false", "", "list"};
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        buf_printf(out, "  %-22s %s", key->name, key->type == CONFIG_CHOICE ? key->choices : types[key->type]);
+        buf_printf(out, "  %-22s %s", key->name,
+                   key->type == CONFIG_CHOICE ? key->choices : types[key->type]);
         if (key->type == CONFIG_NUMBER)
-            buf_printf(out, " %lld..%lld%s%s", (long long)key->least, (long long)key->most, key->unit[0] ? " " : "",
-                       key->unit);
+            buf_printf(out, " %lld..%lld%s%s", (long long)key->least, (long long)key->most,
+                       key->unit[0] ? " " : "", key->unit);
         buf_printf(out, "%s%s\n      %s\n", key->standard[0] ? "; default " : "", key->standard, key->help);
     }
 }

@@ -25,21 +25,37 @@ struct options {
 };
 
 static const char usage[] =
-    "usherd provisions devices: it speaks the protocols of Azure IoT DPS, and holds a small IoT hub for the bench.\n"
+    "usherd provisions devices: it speaks the protocols of Azure IoT DPS, and holds a small IoT hub for the "
+    "bench.\n"
     "\n"
     "  usherd --dev [--dir DIR] [--https-port N] [--mqtt-port N] [--hub NAME]... [--strict-polling]\n"
-    "      a bench: everything is made in DIR (default: a scratch folder, removed at the end); listens on loopback;\n"
+    "      a bench: everything is made in DIR (default: a scratch folder, removed at the end); listens on "
+    "loopback;\n"
     "      prints what an SDK needs, then `ready`\n"
     "  usherd --config FILE          for real use\n"
-    "  usherd --check-config FILE    says whether the settings in FILE are right (not the files that they name)\n"
+    "  usherd --check-config FILE    says whether the settings in FILE are right (not the files that they "
+    "name)\n"
     "  --set NAME=VALUE              a setting (see below); what comes later on the command line counts\n"
     "  --help, --version\n"
     "\n"
-    "SIGTERM and SIGINT stop it gracefully, SIGHUP has it read certificate and key anew. Logs are JSON lines on stderr.\n"
+    "SIGTERM and SIGINT stop it gracefully, SIGHUP has it read certificate and key anew. Logs are JSON lines "
+    "on stderr.\n"
     "\n"
     "Settings, in the file as nested YAML:\n";
 
-enum { O_DEV = 256, O_DIR, O_HTTPS_PORT, O_MQTT_PORT, O_HUB, O_STRICT, O_CONFIG, O_CHECK, O_SET, O_HELP, O_VERSION };
+enum {
+    O_DEV = 256,
+    O_DIR,
+    O_HTTPS_PORT,
+    O_MQTT_PORT,
+    O_HUB,
+    O_STRICT,
+    O_CONFIG,
+    O_CHECK,
+    O_SET,
+    O_HELP,
+    O_VERSION
+};
 
 static const struct option long_options[] = {
     {"dev", no_argument, NULL, O_DEV},
@@ -149,8 +165,9 @@ static int read_options(struct options *o, int argc, char **argv)
     return 1 + EXIT_USAGE;
 }
 
-// Keys must not end up in a core file, and each connection needs a descriptor. Each connection also takes and gives back
-// some 30 KB, so the heap keeps a little more room than it is born to, instead of asking the kernel each time.
+// Keys must not end up in a core file, and each connection needs a descriptor. Each connection also takes and
+// gives back some 30 KB, so the heap keeps a little more room than it is born to, instead of asking the
+// kernel each time.
 static void prepare_process(const struct config *config)
 {
     enum { HEAP_KEEP = 4 << 20, HEAP_STEP = 256 << 10 };
@@ -215,7 +232,8 @@ static int run(struct options *o, struct dev *dev)
     (void)signal(SIGPIPE, SIG_IGN);
     e = daemon_init(&daemon, &o->config, &why);
     if (!failed(e))
-        e = o->dev ? dev_populate(dev, &daemon, &why) : daemon_ensure_hubs(&daemon, &o->config.embedded_hubs, &why);
+        e = o->dev ? dev_populate(dev, &daemon, &why)
+                   : daemon_ensure_hubs(&daemon, &o->config.embedded_hubs, &why);
     if (!failed(e))
         e = daemon_start(&daemon, &why);
     if (failed(e)) {

@@ -7,9 +7,9 @@
 #include "hub/azure/azure.h"
 #include "hub/embedded/hub_embedded.h"
 #include "hub/embedded/hub_settings.h"
-#include "json/write.h"
 #include "server/daemon.h"
 #include "server/files.h"
+#include "json/write.h"
 
 static void write_status(void *context, struct json_writer *w)
 {
@@ -53,7 +53,8 @@ static void write_key(struct json_writer *w, const char *name, const struct secr
     bytes_wipe(text, sizeof text);
 }
 
-static struct err write_hub_policies(void *context, struct slice document, struct json_writer *w, struct why *why)
+static struct err write_hub_policies(void *context, struct slice document, struct json_writer *w,
+                                     struct why *why)
 {
     (void)context;
     struct arena arena = arena_capped(1 << 20);
@@ -217,7 +218,8 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
         .max_per_address = share(daemon, daemon->config->max_per_address),
         .new_per_address = share(daemon, daemon->config->new_per_address),
         .seed = random_etag(&daemon->random),
-        .noise_per_second = ((unsigned)daemon->config->log_anonymous_per_s + daemon->worker_count - 1) / daemon->worker_count,
+        .noise_per_second =
+            ((unsigned)daemon->config->log_anonymous_per_s + daemon->worker_count - 1) / daemon->worker_count,
     };
     TRY(loop_new(&loop, &w->loop, why));
     daemon->peers[index].mailbox = loop_mailbox(w->loop);
@@ -275,7 +277,8 @@ struct err worker_start(struct worker *w, struct why *why)
     return OK;
 }
 
-// ---- stopping ----------------------------------------------------------------------------------------------------------------------
+// ---- stopping
+// ----------------------------------------------------------------------------------------------------------------------
 
 static void became_idle(void *context)
 {

@@ -54,8 +54,8 @@ struct err worker_start(struct worker *worker, struct why *why);
 // Any thread: stop gracefully; use this certificate from now on (takes over the share).
 void worker_stop(struct worker *worker);
 void worker_use_tls(struct worker *worker, struct tls_context *tls);
-// After all loops ended and their threads were joined: delivers what others have posted since. False when there was
-// nothing.
+// After all loops ended and their threads were joined: delivers what others have posted since. False when
+// there was nothing.
 bool worker_drain(struct worker *worker);
 // After that. False when something was cut off while under way: its memory, which
 // others may still write to, stays as it is and the process must end.

@@ -271,7 +271,8 @@ static void an_embedded_hub_is_linked_by_name_if_there_is_one(void **state)
     assert_int_equal(number_of("DELETE", "/control/services/one/linkedHubs/bench.test", "", NULL), 0);
 }
 
-// Nothing proves that the hub is the caller's, and what one service registers there replaces what another did.
+// Nothing proves that the hub is the caller's, and what one service registers there replaces what another
+// did.
 static void over_https_no_service_helps_itself_to_an_embedded_hub(void **state)
 {
     (void)state;

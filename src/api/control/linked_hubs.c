@@ -105,8 +105,8 @@ struct err linked_hub_begin(struct call *call)
     return settings_begin(call);
 }
 
-// An embedded hub asks for no key, and a service that links it may take over devices that others have there: so
-// only who runs the daemon links one. A link that is there can be changed over HTTPS, too.
+// An embedded hub asks for no key, and a service that links it may take over devices that others have there:
+// so only who runs the daemon links one. A link that is there can be changed over HTTPS, too.
 //
 // A connection string as it is shown, with its key masked, leaves the stored one as it is.
 static struct err read_kind(struct call *call, const struct json_in *in, bool stored, struct linked_hub *hub)

@@ -8,8 +8,8 @@
 struct device_api;
 
 // One per loop. `front` and the ports outlive it; delays of replies run on `poller`.
-struct err device_api_new(struct flow *flow, struct mqtt_front *front, struct poller *poller, const struct clock *clock,
-                          const struct log *log, struct device_api **out);
+struct err device_api_new(struct flow *flow, struct mqtt_front *front, struct poller *poller,
+                          const struct clock *clock, const struct log *log, struct device_api **out);
 void device_api_free(struct device_api *api);
 
 // PUT /{scope}/registrations/{id}/register, GET …/operations/{op}, POST /{scope}/registrations/{id}.

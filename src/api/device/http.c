@@ -6,7 +6,8 @@
 #include "api/media.h"
 #include "api/version.h"
 
-// Path: /{scope}/registrations/{id} and then `rest`; one more segment holds the operation ID when takes_operation.
+// Path: /{scope}/registrations/{id} and then `rest`; one more segment holds the operation ID when
+// takes_operation.
 static const struct route {
     const char *method;
     const char *rest;
@@ -58,7 +59,8 @@ static void answer_outcome(struct exchange *x, enum flow_verb verb, const struct
         device_result_write(&x->body, outcome);
     else
         device_operation_write(&x->body, outcome);
-    // 202 to a register call even when assigned: C# and the identity service take nothing else (device-protocol 3.3)
+    // 202 to a register call even when assigned: C# and the identity service take nothing else
+    // (device-protocol 3.3)
     exchange_answer(x, verb == FLOW_REGISTER || !final ? 202 : 200);
 }
 

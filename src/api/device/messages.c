@@ -14,8 +14,9 @@ static struct err body_take(const struct json_doc *doc, struct slice registratio
     TRY(json_in_root(json_root(doc), "the body", &in, why));
     TRY(json_want_string(&in, "registrationId", JSON_OPTIONAL, REGISTRATION_ID_MAX, &id, why));
     if (id.len > 0 && !slice_equal_nocase(id, registration_id)) {
-        return why_fail(why, ERR_INVALID, "registrationId in the body is \"%.*s\", but the device is \"%.*s\"",
-                        SLICE_ARG(id), SLICE_ARG(registration_id));
+        return why_fail(why, ERR_INVALID,
+                        "registrationId in the body is \"%.*s\", but the device is \"%.*s\"", SLICE_ARG(id),
+                        SLICE_ARG(registration_id));
     }
     const struct json *value = json_get(in.object, "payload");
     if (!json_given(value))
@@ -31,8 +32,8 @@ static struct err body_take(const struct json_doc *doc, struct slice registratio
     return e;
 }
 
-struct err device_body_read(struct slice text, struct slice registration_id, struct arena *arena, struct slice *payload,
-                            struct why *why)
+struct err device_body_read(struct slice text, struct slice registration_id, struct arena *arena,
+                            struct slice *payload, struct why *why)
 {
     *payload = (struct slice){0};
     if (slice_empty(slice_trim(text)))
@@ -63,7 +64,8 @@ static void etag_field(struct json_writer *w, uint64_t etag)
 // How the device proved itself: an object that says so, with the group it came in by.
 static void attestation_field(struct json_writer *w, const struct flow_outcome *outcome)
 {
-    static const char *const keys[] = {[ATTESTATION_SYMMETRIC_KEY] = "symmetricKey", [ATTESTATION_X509] = "x509"};
+    static const char *const keys[] = {
+        [ATTESTATION_SYMMETRIC_KEY] = "symmetricKey", [ATTESTATION_X509] = "x509"};
     if (outcome->attestation != ATTESTATION_SYMMETRIC_KEY && outcome->attestation != ATTESTATION_X509)
         return;
     json_key(w, keys[outcome->attestation]);
@@ -72,7 +74,8 @@ static void attestation_field(struct json_writer *w, const struct flow_outcome *
     json_object_close(w);
 }
 
-// Absent members are left out, never null, and assignedHub comes with deviceId or not at all (device-protocol 0.8, 8.3).
+// Absent members are left out, never null, and assignedHub comes with deviceId or not at all (device-protocol
+// 0.8, 8.3).
 static void result_object(struct json_writer *w, const struct flow_outcome *outcome)
 {
     const struct registration *r = outcome->registration;

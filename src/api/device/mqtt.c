@@ -33,7 +33,8 @@ struct session {
     unsigned under_way;
 };
 
-// ---- the user name -----------------------------------------------------------------------------------------------------------
+// ---- the user name
+// -----------------------------------------------------------------------------------------------------------
 
 struct user_name {
     struct slice id_scope;
@@ -70,7 +71,8 @@ static bool claims(void *context, const struct mqtt_connect *connect)
     return connect->has_user_name && user_name_split(connect->user_name, &name);
 }
 
-// ---- requests ------------------------------------------------------------------------------------------------------------------
+// ---- requests
+// ------------------------------------------------------------------------------------------------------------------
 
 static struct err request_fill(struct session *s, enum flow_verb verb, struct flow_request *request)
 {
@@ -106,7 +108,8 @@ static struct session *session_of(const struct flow_request *request)
     return link != NULL ? mqtt_link_session(link) : NULL;
 }
 
-// ---- CONNECT -------------------------------------------------------------------------------------------------------------------
+// ---- CONNECT
+// -------------------------------------------------------------------------------------------------------------------
 
 static void authenticated(struct flow_request *request, const struct flow_outcome *outcome)
 {
@@ -126,7 +129,8 @@ static struct err session_fill(struct session *s, const struct mqtt_connect *con
     struct slice token = {0};
     (void)user_name_split(connect->user_name, &name);
     if (!slice_equal_nocase(connect->client_id, name.registration_id)) {
-        return why_fail(why, ERR_IDENTITY_MISMATCH, "the client ID is \"%.*s\", but the user name says \"%.*s\"",
+        return why_fail(why, ERR_IDENTITY_MISMATCH,
+                        "the client ID is \"%.*s\", but the user name says \"%.*s\"",
                         SLICE_ARG(connect->client_id), SLICE_ARG(name.registration_id));
     }
     if (!connect->has_password || connect->password.len == 0)
@@ -163,7 +167,8 @@ static void *connected(void *context, struct mqtt_link *link, const struct mqtt_
     return s;
 }
 
-// ---- replies -------------------------------------------------------------------------------------------------------------------
+// ---- replies
+// -------------------------------------------------------------------------------------------------------------------
 
 // A reply that must not be too fast for its client (quirks.c).
 struct delayed {
@@ -217,7 +222,8 @@ static void send_later(struct session *s, struct buf *topic, struct buf *body)
 }
 
 // $dps/registrations/res/{status}/?$rid={rid}[&retry-after={s}], exactly (device-protocol 2.4).
-static void reply(struct session *s, unsigned status, struct slice rid, uint32_t retry_after_s, struct buf *body)
+static void reply(struct session *s, unsigned status, struct slice rid, uint32_t retry_after_s,
+                  struct buf *body)
 {
     struct buf topic = buf_capped(4096);
     buf_text(&topic, "$dps/registrations/res/");
@@ -239,7 +245,8 @@ static void reply(struct session *s, unsigned status, struct slice rid, uint32_t
     buf_release(&topic);
 }
 
-static void reply_error(struct session *s, struct err e, const struct why *why, struct slice rid, struct slice tracking_id)
+static void reply_error(struct session *s, struct err e, const struct why *why, struct slice rid,
+                        struct slice tracking_id)
 {
     enum { RETRY_BUSY_S = 5 };
     const struct err_info *info = err_info(e);
@@ -266,11 +273,13 @@ static void registered(struct flow_request *request, const struct flow_outcome *
     }
     struct buf body = buf_capped(REPLY_MAX);
     device_operation_write(&body, outcome);
-    reply(s, outcome->registration->status == STATUS_ASSIGNING ? 202 : 200, rid, outcome->retry_after_s, &body);
+    reply(s, outcome->registration->status == STATUS_ASSIGNING ? 202 : 200, rid, outcome->retry_after_s,
+          &body);
     buf_release(&body);
 }
 
-// ---- PUBLISH -------------------------------------------------------------------------------------------------------------------
+// ---- PUBLISH
+// -------------------------------------------------------------------------------------------------------------------
 
 // The value of a parameter of the topic's query, as it stands there.
 static struct slice parameter(struct slice query, struct slice name)
@@ -285,12 +294,14 @@ static struct slice parameter(struct slice query, struct slice name)
 }
 
 static struct err publish_fill(struct session *s, enum flow_verb verb, struct slice query,
-                               const struct mqtt_publish *publish, struct flow_request *request, struct why *why)
+                               const struct mqtt_publish *publish, struct flow_request *request,
+                               struct why *why)
 {
     TRY(request_fill(s, verb, request));
     TRY(arena_copy(&request->arena, parameter(query, SLICE("$rid")), &request->correlation));
     if (verb == FLOW_REGISTER)
-        return device_body_read(publish->payload, s->registration_id, &request->arena, &request->payload, why);
+        return device_body_read(publish->payload, s->registration_id, &request->arena, &request->payload,
+                                why);
     return arena_copy(&request->arena, parameter(query, SLICE("operationId")), &request->operation_id);
 }
 
@@ -321,7 +332,8 @@ static bool published(void *session, const struct mqtt_publish *publish)
     return true;
 }
 
-// ---- the rest of the door --------------------------------------------------------------------------------------------------------
+// ---- the rest of the door
+// --------------------------------------------------------------------------------------------------------
 
 static uint8_t subscribed(void *session, struct slice filter, uint8_t qos)
 {
@@ -362,8 +374,8 @@ struct mqtt_door device_mqtt_door(struct device_api *api)
     };
 }
 
-struct err device_api_new(struct flow *flow, struct mqtt_front *front, struct poller *poller, const struct clock *clock,
-                          const struct log *log, struct device_api **out)
+struct err device_api_new(struct flow *flow, struct mqtt_front *front, struct poller *poller,
+                          const struct clock *clock, const struct log *log, struct device_api **out)
 {
     struct device_api *api = calloc(1, sizeof *api);
     *out = api;
@@ -378,7 +390,7 @@ void device_api_free(struct device_api *api)
 {
     if (api == NULL)
         return;
-    LIST_EACH(at, &api->delayed)
+    LIST_EACH (at, &api->delayed)
         delayed_free(CONTAINER_OF(at, struct delayed, links));
     free(api);
 }

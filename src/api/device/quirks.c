@@ -4,8 +4,8 @@
 #include <stdbool.h>
 
 enum fingerprint {
-    MQTT_VERSION_TWICE,   // ClientVersion is the api-version again
-    CLIENT_STARTS_WITH,   // ClientVersion or User-Agent begins with `text`
+    MQTT_VERSION_TWICE, // ClientVersion is the api-version again
+    CLIENT_STARTS_WITH, // ClientVersion or User-Agent begins with `text`
     ANYTHING,
 };
 
@@ -14,10 +14,15 @@ static const struct row {
     const char *text;
     struct quirk quirk;
 } rows[] = {
-    {MQTT_VERSION_TWICE, "",
-     {"java", "its thread waits for the reply only after it has sent the request, and sleeps 60 s when the reply was faster",
+    {MQTT_VERSION_TWICE,
+     "",
+     {"java",
+      "its thread waits for the reply only after it has sent the request, and sleeps 60 s when the reply was "
+      "faster",
       20}},
-    {CLIENT_STARTS_WITH, "com.microsoft.azure.sdk.iot.dps", {"java", "over HTTPS it reads the reply in turn", 0}},
+    {CLIENT_STARTS_WITH,
+     "com.microsoft.azure.sdk.iot.dps",
+     {"java", "over HTTPS it reads the reply in turn", 0}},
     {CLIENT_STARTS_WITH, "azure-iot-provisioning-device", {"node", "", 0}},
     {CLIENT_STARTS_WITH, "azure-iot-device-provisioning-py", {"python", "", 0}},
     {CLIENT_STARTS_WITH, "Microsoft.Azure.Devices.Provisioning.Client", {"csharp", "", 0}},
@@ -29,9 +34,10 @@ static const struct quirk *find(struct slice api_version, struct slice client, b
 {
     const struct row *row = rows;
     for (;; row++) {
-        bool fits = row->by == ANYTHING ||
-                    (row->by == MQTT_VERSION_TWICE && mqtt && client.len > 0 && slice_equal(api_version, client)) ||
-                    (row->by == CLIENT_STARTS_WITH && slice_starts_with(client, slice_text(row->text)));
+        bool fits =
+            row->by == ANYTHING ||
+            (row->by == MQTT_VERSION_TWICE && mqtt && client.len > 0 && slice_equal(api_version, client)) ||
+            (row->by == CLIENT_STARTS_WITH && slice_starts_with(client, slice_text(row->text)));
         if (fits)
             return &row->quirk;
     }

@@ -11,8 +11,8 @@ struct quirk {
     uint32_t reply_delay_ms; // an answer is not sent earlier than this after its request
 };
 
-// By what an MQTT client says in its user name: the api-version, and the ClientVersion still percent-encoded (empty when
-// absent). Never NULL.
+// By what an MQTT client says in its user name: the api-version, and the ClientVersion still percent-encoded
+// (empty when absent). Never NULL.
 const struct quirk *quirk_of_mqtt(struct slice api_version, struct slice client_version);
 // By the User-Agent (or UserAgent) header. Never NULL.
 const struct quirk *quirk_of_http(struct slice user_agent);

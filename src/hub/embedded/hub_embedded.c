@@ -113,8 +113,8 @@ static struct err twin_read(struct hub_request *request, struct json_doc *twin, 
 }
 
 // A device as it is created, with the initial twin.
-static struct err fresh_device(struct hub_embedded *hub, struct hub_request *request, const struct twin_parts *parts,
-                               struct arena *arena, struct device *out)
+static struct err fresh_device(struct hub_embedded *hub, struct hub_request *request,
+                               const struct twin_parts *parts, struct arena *arena, struct device *out)
 {
     TRY(device_id_check(request->identity.device_id, "deviceId", &request->why));
     TRY(device_fresh(arena, request->identity.device_id, request->now_us, random_etag(hub->random), out));
@@ -227,8 +227,8 @@ static bool enlist(struct hub_connector *connector, struct hub_request *request,
     struct twin_parts parts = {0};
     struct slice host;
     struct device *device = arena_take(request->arena, sizeof *device);
-    if (device == NULL || request->verb != HUB_ASSIGN || failed(arena_lower(request->arena, request->hub->host, &host)) ||
-        map_get(&hub->known, host) == NULL)
+    if (device == NULL || request->verb != HUB_ASSIGN ||
+        failed(arena_lower(request->arena, request->hub->host, &host)) || map_get(&hub->known, host) == NULL)
         return false;
     struct err e = twin_read(request, &twin, &parts);
     if (!failed(e))

@@ -77,7 +77,8 @@ static struct err check_condition(struct memory_store *s, struct store_request *
 {
     *node = ordered_find(&s->tables[r->table], r->partition, r->key);
     *present = *node != NULL ? *ordered_value(*node) : NULL;
-    return store_request_condition(r, *present != NULL, *present != NULL ? columns_etag(r->table, *present) : 0);
+    return store_request_condition(r, *present != NULL,
+                                   *present != NULL ? columns_etag(r->table, *present) : 0);
 }
 
 // Both or neither: what was put first is taken back when the second finds no memory.

@@ -71,8 +71,8 @@ static struct err prepare_put(struct writer *w, const struct store_request *r, s
     return e;
 }
 
-// Both are bound before either runs: what concerns these requests alone has failed by then, and what still fails breaks
-// the whole batch.
+// Both are bound before either runs: what concerns these requests alone has failed by then, and what still
+// fails breaks the whole batch.
 static struct err put(struct writer *w, struct store_request *r, int *broken)
 {
     sqlite3_stmt *first = NULL;

@@ -69,8 +69,8 @@ static bool host_valid(struct slice host)
 // At most one of each, or readers pick different ones.
 static struct err judge_repetition(struct http_decoder *d, const struct http_head *head, struct why *why)
 {
-    static const char *const once[] = {"Host",         "Content-Length", "Transfer-Encoding", "Authorization",
-                                       "Content-Type", "Expect"};
+    static const char *const once[] = {"Host",          "Content-Length", "Transfer-Encoding",
+                                       "Authorization", "Content-Type",   "Expect"};
     unsigned seen = 0;
     for (size_t i = 0; i < head->field_count; i++) {
         for (size_t j = 0; j < sizeof once / sizeof *once; j++) {
