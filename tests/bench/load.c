@@ -468,10 +468,11 @@ int main(int argc, char **argv)
     struct load l = {.epoll = epoll_create1(EPOLL_CLOEXEC), .se = (int64_t)time(NULL) + 3600};
     struct why why = {0};
     if (!read_options(&l.o, argc, argv)) {
-        (void)fputs("usher-load --kind mqtt|https|get|echo --port N --ca FILE [--scope S]\n"
-                    "           [--group-key B64 | --key B64] [--certificate FILE --certificate-key FILE]\n"
-                    "           [--prefix P] [--first N] [--stride N] [--count N] [--concurrency N] [--keep 1]\n",
-                    stderr);
+        (void)fputs(
+            "usher-load --kind mqtt|https|get|echo --port N --ca FILE [--scope S]\n"
+            "           [--group-key B64 | --key B64] [--certificate FILE --certificate-key FILE]\n"
+            "           [--prefix P] [--first N] [--stride N] [--count N] [--concurrency N] [--keep 1]\n",
+            stderr);
         return 2;
     }
     if (!make_context(&l, &why)) {
