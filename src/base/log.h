@@ -6,11 +6,14 @@
 #include "base/err.h"
 
 // X(key): the keys a line may hold, besides time, level and event. Keep it short; a reader greps for these.
-#define LOG_KEYS(X)                                                                                          \
-    X(registrationId)                                                                                        \
-    X(trackingId) X(connection) X(peer) X(service) X(idScope) X(enrollment) X(group) X(operationId) X(hub)   \
-        X(deviceId) X(protocol) X(method) X(path) X(status) X(reason) X(detail) X(trace) X(policy) X(error)  \
-            X(count) X(durationMs) X(port) X(file) X(client)
+// clang-format off
+#define LOG_KEYS(X) \
+    X(registrationId) X(trackingId) X(connection) X(peer) X(service) X(idScope) \
+    X(enrollment) X(group) X(operationId) X(hub) X(deviceId) X(protocol) \
+    X(method) X(path) X(status) X(reason) X(detail) X(trace) \
+    X(policy) X(error) X(count) X(durationMs) X(port) X(file) \
+    X(client)
+// clang-format on
 
 #define LOG_AS_ENUM(key) LOG_##key,
 enum log_key { LOG_KEYS(LOG_AS_ENUM) LOG_KEY_COUNT };

@@ -4,38 +4,58 @@
 
 #include "base/slice.h"
 
-// X(CONSTANT, "text")
-#define ATTESTATION_TYPES(X)                                                                                 \
-    X(ATTESTATION_NONE, "none")                                                                              \
-    X(ATTESTATION_SYMMETRIC_KEY, "symmetricKey") X(ATTESTATION_X509, "x509") X(ATTESTATION_TPM, "tpm")
-#define ALLOCATION_POLICIES(X)                                                                               \
-    X(ALLOCATION_UNSET, "")                                                                                  \
-    X(ALLOCATION_HASHED, "hashed")                                                                           \
-    X(ALLOCATION_GEO_LATENCY, "geoLatency") X(ALLOCATION_STATIC, "static") X(ALLOCATION_CUSTOM, "custom")
-// UNSET: the member was absent. NULL: the operator sent null, which is echoed and means enabled (service-api
-// A.5).
-#define PROVISIONING_STATUSES(X)                                                                             \
-    X(PROVISIONING_UNSET, "")                                                                                \
-    X(PROVISIONING_NULL, "null") X(PROVISIONING_ENABLED, "enabled") X(PROVISIONING_DISABLED, "disabled")
-#define REGISTRATION_STATUSES(X)                                                                             \
-    X(STATUS_UNASSIGNED, "unassigned")                                                                       \
-    X(STATUS_ASSIGNING, "assigning")                                                                         \
-    X(STATUS_ASSIGNED, "assigned") X(STATUS_FAILED, "failed") X(STATUS_DISABLED, "disabled")
-#define REGISTRATION_SUBSTATUSES(X)                                                                          \
-    X(SUBSTATUS_NONE, "")                                                                                    \
-    X(SUBSTATUS_INITIAL_ASSIGNMENT, "initialAssignment")                                                     \
-    X(SUBSTATUS_DATA_MIGRATED, "deviceDataMigrated") X(SUBSTATUS_DATA_RESET, "deviceDataReset")              \
-        X(SUBSTATUS_REPROVISIONED, "reprovisionedToInitialAssignment")
-#define ENROLLMENT_KINDS(X) X(ENROLLMENT_INDIVIDUAL, "individual") X(ENROLLMENT_GROUP, "group")
-#define SWITCHES(X)         X(SWITCH_UNSET, "") X(SWITCH_OFF, "false") X(SWITCH_ON, "true")
-#define CERTIFICATE_ROLES(X)                                                                                 \
-    X(CERTIFICATE_NONE, "")                                                                                  \
-    X(CERTIFICATE_CLIENT, "clientCertificates")                                                              \
-    X(CERTIFICATE_SIGNING, "signingCertificates") X(CERTIFICATE_CA_REFERENCE, "caReferences")
-#define HUB_AUTHENTICATIONS(X)                                                                               \
-    X(HUB_AUTH_SAS, "sas")                                                                                   \
-    X(HUB_AUTH_SELF_SIGNED, "selfSigned") X(HUB_AUTH_CA, "certificateAuthority") X(HUB_AUTH_NONE, "none")
-#define DEVICE_STATUSES(X) X(DEVICE_ENABLED, "enabled") X(DEVICE_DISABLED, "disabled")
+// X(CONSTANT, "text"); one row a line, which clang-format would not keep.
+// clang-format off
+#define ATTESTATION_TYPES(X) \
+    X(ATTESTATION_NONE, "none") \
+    X(ATTESTATION_SYMMETRIC_KEY, "symmetricKey") \
+    X(ATTESTATION_X509, "x509") \
+    X(ATTESTATION_TPM, "tpm")
+#define ALLOCATION_POLICIES(X) \
+    X(ALLOCATION_UNSET, "") \
+    X(ALLOCATION_HASHED, "hashed") \
+    X(ALLOCATION_GEO_LATENCY, "geoLatency") \
+    X(ALLOCATION_STATIC, "static") \
+    X(ALLOCATION_CUSTOM, "custom")
+// UNSET: the member was absent. NULL: the operator sent null, which is echoed and means enabled (service-api A.5).
+#define PROVISIONING_STATUSES(X) \
+    X(PROVISIONING_UNSET, "") \
+    X(PROVISIONING_NULL, "null") \
+    X(PROVISIONING_ENABLED, "enabled") \
+    X(PROVISIONING_DISABLED, "disabled")
+#define REGISTRATION_STATUSES(X) \
+    X(STATUS_UNASSIGNED, "unassigned") \
+    X(STATUS_ASSIGNING, "assigning") \
+    X(STATUS_ASSIGNED, "assigned") \
+    X(STATUS_FAILED, "failed") \
+    X(STATUS_DISABLED, "disabled")
+#define REGISTRATION_SUBSTATUSES(X) \
+    X(SUBSTATUS_NONE, "") \
+    X(SUBSTATUS_INITIAL_ASSIGNMENT, "initialAssignment") \
+    X(SUBSTATUS_DATA_MIGRATED, "deviceDataMigrated") \
+    X(SUBSTATUS_DATA_RESET, "deviceDataReset") \
+    X(SUBSTATUS_REPROVISIONED, "reprovisionedToInitialAssignment")
+#define ENROLLMENT_KINDS(X) \
+    X(ENROLLMENT_INDIVIDUAL, "individual") \
+    X(ENROLLMENT_GROUP, "group")
+#define SWITCHES(X) \
+    X(SWITCH_UNSET, "") \
+    X(SWITCH_OFF, "false") \
+    X(SWITCH_ON, "true")
+#define CERTIFICATE_ROLES(X) \
+    X(CERTIFICATE_NONE, "") \
+    X(CERTIFICATE_CLIENT, "clientCertificates") \
+    X(CERTIFICATE_SIGNING, "signingCertificates") \
+    X(CERTIFICATE_CA_REFERENCE, "caReferences")
+#define HUB_AUTHENTICATIONS(X) \
+    X(HUB_AUTH_SAS, "sas") \
+    X(HUB_AUTH_SELF_SIGNED, "selfSigned") \
+    X(HUB_AUTH_CA, "certificateAuthority") \
+    X(HUB_AUTH_NONE, "none")
+#define DEVICE_STATUSES(X) \
+    X(DEVICE_ENABLED, "enabled") \
+    X(DEVICE_DISABLED, "disabled")
+// clang-format on
 
 #define NAME_AS_ENUM(constant, text) constant,
 enum attestation_type { ATTESTATION_TYPES(NAME_AS_ENUM) };

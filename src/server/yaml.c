@@ -61,7 +61,7 @@ static struct err note_given(struct reading *r, struct slice name, bool list)
 static struct err list_start(struct reading *r)
 {
     char room[NAME_MAX_LEN];
-    struct slice name;
+    struct slice name = {0};
     if (r->depth == 0 && !r->key_next && !r->in_list)
         return why_fail(r->why, ERR_CONFIG, "the file must be a mapping of settings");
     if (r->in_list || r->key_next)
@@ -74,7 +74,7 @@ static struct err list_start(struct reading *r)
 static struct err set_scalar(struct reading *r, struct slice value)
 {
     char room[NAME_MAX_LEN];
-    struct slice name;
+    struct slice name = {0};
     TRY(setting_name(r, room, &name));
     if (!r->in_list)
         TRY(note_given(r, name, false));

@@ -69,13 +69,13 @@ static void apply(struct arena *arena, struct device *device, enum twin_how how,
     INVARIANT(!failed(e) || e.code == ERR_INVALID || e.code == ERR_NO_MEMORY);
     INVARIANT(e.code != ERR_INVALID || why.text[0] != '\0');
     if (failed(e))
-        INVARIANT(memcmp(&before, device, sizeof before) == 0);
+        INVARIANT(slice_equal(slice_of(&before, sizeof before), slice_of(device, sizeof *device)));
     struct err reported = OK;
     before = *device;
     if (parts.reported != NULL)
         reported = twin_change(arena, device, TWIN_REPORTED, how, parts.reported, T0, &why);
     if (failed(reported))
-        INVARIANT(memcmp(&before, device, sizeof before) == 0);
+        INVARIANT(slice_equal(slice_of(&before, sizeof before), slice_of(device, sizeof *device)));
     json_doc_release(&doc);
     check_twin(device);
 }
