@@ -121,6 +121,7 @@ void exchange_answer(struct exchange *x, unsigned status)
     }
     if (conn != NULL) {
         struct http_session *s = conn_session(conn);
+        conn_make_room(conn, x->body.len + HTTP_MAX_HEAD);
         encode(p, status, conn_output(conn));
         s->pending = NULL;
         s->ended = s->ended || p->close;

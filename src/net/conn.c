@@ -152,6 +152,13 @@ struct buf *conn_output(struct conn *conn)
     return &conn->output;
 }
 
+void conn_make_room(struct conn *conn, size_t bytes)
+{
+    size_t wanted = conn->output.len + bytes;
+    if (wanted > conn->output.cap)
+        conn->output.cap = wanted;
+}
+
 void conn_flush(struct conn *conn)
 {
     settle_soon(conn);

@@ -18,6 +18,9 @@ enum {
 // Where to write. Overflow needs no check: the connection is closed and one log line says so. Written out
 // when the current call returns, or by conn_flush.
 struct buf *conn_output(struct conn *conn);
+// Room in the output for `bytes` more than it usually takes, until they are written out: for one large answer
+// to somebody who may ask for it.
+void conn_make_room(struct conn *conn, size_t bytes);
 // Write out what is in the output, as one write, soon. Not needed inside open, receive, writable and
 // stopping.
 void conn_flush(struct conn *conn);

@@ -77,6 +77,7 @@ static struct buf *to_wire(struct conn *conn)
                         buf_slice(&conn->output)); // fails only for want of memory; then it has failed
     buf_clear(&conn->output);
     buf_shrink(&conn->output);
+    conn->output.cap = CONN_OUTPUT_MAX;
     if (conn->state == CONN_FLUSHING)
         tls_close(conn->tls);
     return tls_output(conn->tls);
@@ -97,7 +98,7 @@ static void send_wire(struct conn *conn, struct buf *wire)
         return;
     }
     conn->sending = *wire;
-    *wire = buf_capped(conn->sending.cap);
+    *wire = buf_capped(conn->tls == NULL ? CONN_OUTPUT_MAX : conn->sending.cap);
     all = uv_buf_init((char *)conn->sending.at, (unsigned)conn->sending.len);
     conn->writing = uv_write(&conn->write, &conn->io.stream, &all, 1, written) == 0;
     if (!conn->writing)

@@ -63,7 +63,7 @@ void file_unlock(int fd)
         close(fd);
 }
 
-static struct err sync_folder(const char *path, struct why *why)
+struct err file_sync_folder(const char *path, struct why *why)
 {
     char copy[PATH_MAX];
     (void)snprintf(copy, sizeof copy, "%s", path);
@@ -85,5 +85,5 @@ struct err file_create(const char *path, struct why *why)
         return system_failure(why, "create", path);
     struct err e = fsync(fd) != 0 ? system_failure(why, "sync", path) : OK;
     close(fd);
-    return failed(e) ? e : sync_folder(path, why);
+    return failed(e) ? e : file_sync_folder(path, why);
 }

@@ -9,3 +9,5 @@ struct err file_lock(const char *path, int *fd, struct why *why);
 void file_unlock(int fd); // -1: nothing
 // Makes an empty file that only its owner may read, and makes its name durable; nothing when there is one.
 struct err file_create(const char *path, struct why *why);
+// Makes durable which files lie beside PATH.
+struct err file_sync_folder(const char *path, struct why *why);

@@ -216,6 +216,9 @@ static struct err open_database(struct sqlite_store *s, struct why *why)
     TRY(connection_begin_writing(c, why));
     if (fresh)
         TRY(make_tables(c, why));
+    // the log lies beside the database by now; SQLite syncs the folder too, but does not look whether that
+    // worked
+    TRY(file_sync_folder(s->path, why));
     return connection_open(&s->scanner.connection, s->path, CONNECTION_READS, why);
 }
 

@@ -44,9 +44,9 @@ enum tls_state {
 };
 
 enum {
-    TLS_CHAIN_MAX = 16 * 1024,  // bytes of certificates a peer may send
-    TLS_PLAIN_MAX = 16 * 1024,  // bytes of plaintext in one record
-    TLS_OUTPUT_MAX = 512 * 1024 // bytes of ciphertext waiting to be taken; more fails the session
+    TLS_CHAIN_MAX = 16 * 1024,       // bytes of certificates a peer may send
+    TLS_PLAIN_MAX = 16 * 1024,       // bytes of plaintext in one record
+    TLS_OUTPUT_MAX = 8 * 1024 * 1024 // bytes of ciphertext waiting to be taken; more fails the session
 };
 
 // One connection's TLS. One thread at a time.

@@ -55,6 +55,21 @@ async function createAndGet(report, client) {
     assert.deepStrictEqual(rest, wanted);
   });
 
+  await report.check('an answer of a megabyte comes whole', async () => {
+    const tags = { note: 'x'.repeat(3000) };
+    for (let i = 0; i < 400; i += 10) {
+      const enrollments = Array.from({ length: 10 }, (_, k) => symmetric(`svc-large-${i + k}`, { initialTwin: { tags, properties: { desired: {} } } }));
+      const result = await new Promise((resolve, reject) => client.runBulkEnrollmentOperation({ enrollments, mode: 'create' },
+        (error, made) => (error ? reject(error) : resolve(made))));
+      assert.strictEqual(result.isSuccessful, true);
+    }
+    const query = client.createIndividualEnrollmentQuery({ query: "SELECT * FROM enrollments WHERE registrationId > 'svc-large-' AND registrationId < 'svc-large-z'" }, 1000);
+    const page = bodyOf(await query.next());
+    assert.strictEqual(page.length, 400);
+    assert.ok(JSON.stringify(page).length > 1000000, 'a large answer');
+    assert.ok(page.every((one) => one.initialTwin.tags.note.length === 3000));
+  });
+
   await report.check('an id with a colon, dots and capitals is kept as it was written, and found in any case', async () => {
     await client.createOrUpdateIndividualEnrollment(symmetric('Svc:Odd.Id_1-x'));
     assert.strictEqual(bodyOf(await client.getIndividualEnrollment('svc:odd.id_1-X')).registrationId, 'Svc:Odd.Id_1-x');
