@@ -6,11 +6,12 @@
 #define AT(member) offsetof(struct config, member)
 
 const struct config_key config_keys[] = {
-    {"listen.https.address", CONFIG_TEXT, AT(https_address), 0, 0, "", "", "127.0.0.1",
-     "address of the HTTPS door (device, service, control and hub API)"},
+    {"listen.https.address", CONFIG_TEXT, AT(https_address), 0, 0, "", "", "localhost",
+     "address of the HTTPS door (device, service, control and hub API); localhost is both loopback "
+     "addresses"},
     {"listen.https.port", CONFIG_NUMBER, AT(https_port), 0, 65535, "", "", "443",
      "its port; 0 takes any free one"},
-    {"listen.mqtt.address", CONFIG_TEXT, AT(mqtt_address), 0, 0, "", "", "127.0.0.1",
+    {"listen.mqtt.address", CONFIG_TEXT, AT(mqtt_address), 0, 0, "", "", "localhost",
      "address of the MQTT door"},
     {"listen.mqtt.port", CONFIG_NUMBER, AT(mqtt_port), 0, 65535, "", "", "8883",
      "its port; 0 takes any free one"},

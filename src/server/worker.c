@@ -231,6 +231,25 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
     return make_fronts(w);
 }
 
+// `localhost` is both loopback addresses: what a client takes the name for is its own affair (Node.js 18 asks
+// for ::1 first). A machine without IPv6, or with the port taken there, is served on 127.0.0.1 alone.
+static struct err listen_at(struct worker *w, struct slice address, struct listener_settings *settings,
+                            struct listener **listener, struct listener **on_ipv6,
+                            const struct listener *first_on_ipv6, struct why *why)
+{
+    TRY(listener_new(w->loop, settings, listener, why));
+    bool first = w->index == 0;
+    if (!slice_equal_nocase(address, SLICE("localhost")) || (!first && first_on_ipv6 == NULL))
+        return OK;
+    struct why ignored;
+    settings->host = "::1";
+    settings->port = listener_port(*listener);
+    settings->join = !first;
+    if (failed(listener_new(w->loop, settings, on_ipv6, &ignored)))
+        *on_ipv6 = NULL;
+    return OK;
+}
+
 struct err worker_listen(struct worker *w, uint16_t https_port, uint16_t mqtt_port, struct why *why)
 {
     const struct config *c = w->daemon->config;
@@ -255,8 +274,10 @@ struct err worker_listen(struct worker *w, uint16_t https_port, uint16_t mqtt_po
         .context = w->local,
         .unix_path = (const char *)c->control_socket.at,
     };
-    TRY(listener_new(w->loop, &https, &w->https_listener, why));
-    TRY(listener_new(w->loop, &mqtt, &w->mqtt_listener, why));
+    TRY(listen_at(w, c->https_address, &https, &w->https_listener, &w->https_on_ipv6,
+                  w->daemon->workers[0].https_on_ipv6, why));
+    TRY(listen_at(w, c->mqtt_address, &mqtt, &w->mqtt_listener, &w->mqtt_on_ipv6,
+                  w->daemon->workers[0].mqtt_on_ipv6, why));
     return w->index == 0 ? listener_new(w->loop, &control, &w->control_listener, why) : OK;
 }
 
@@ -295,6 +316,11 @@ static void stop_here(struct mail *mail)
                       loop_connections(w->loop));
     listener_free(w->https_listener);
     listener_free(w->mqtt_listener);
+    if (w->https_on_ipv6 != NULL)
+        listener_free(w->https_on_ipv6);
+    if (w->mqtt_on_ipv6 != NULL)
+        listener_free(w->mqtt_on_ipv6);
+    w->https_on_ipv6 = w->mqtt_on_ipv6 = NULL;
     listener_free(w->control_listener);
     w->https_listener = w->mqtt_listener = w->control_listener = NULL;
     w->stopping = 4;
@@ -319,6 +345,10 @@ static void use_tls_here(struct mail *mail)
         return;
     listener_set_tls(w->https_listener, w->tls);
     listener_set_tls(w->mqtt_listener, w->tls);
+    if (w->https_on_ipv6 != NULL)
+        listener_set_tls(w->https_on_ipv6, w->tls);
+    if (w->mqtt_on_ipv6 != NULL)
+        listener_set_tls(w->mqtt_on_ipv6, w->tls);
 }
 
 void worker_use_tls(struct worker *w, struct tls_context *tls)

@@ -38,6 +38,8 @@ struct worker {
     struct tls_context *tls;
     struct listener *https_listener;
     struct listener *mqtt_listener;
+    struct listener *https_on_ipv6; // of the address `localhost`, where there is IPv6; else NULL
+    struct listener *mqtt_on_ipv6;
     struct listener *control_listener;
     size_t stopping; // what must still become idle before the loops end
     struct mail stop_mail;
