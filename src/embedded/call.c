@@ -53,6 +53,20 @@ struct err call_error(struct err e)
     }
 }
 
+void call_read_device(struct call *call, void (*done)(struct store_request *request))
+{
+    call->store = (struct store_request){
+        .verb = STORE_GET,
+        .table = STORE_DEVICE,
+        .partition = call->hub->host,
+        .key = call->id,
+        .arena = &call->arena,
+        .done = done,
+        .context = call,
+    };
+    store_submit(call->embedded->settings.store, &call->store);
+}
+
 void call_refuse(struct call *call, struct err e, const struct why *why)
 {
     struct exchange *x = call->x;

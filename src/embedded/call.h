@@ -51,6 +51,9 @@ void call_make_keys(struct call *call, struct device *device);
 void call_drop(struct call *call, struct slice id, struct slice reason);
 
 // The handlers of route.c's table.
+// Asks the store for the device that the path names; done finds the call in request->context.
+void call_read_device(struct call *call, void (*done)(struct store_request *request));
+
 void devices_list(struct call *call);
 void devices_query(struct call *call);
 void devices_bulk(struct call *call);

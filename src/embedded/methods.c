@@ -196,14 +196,5 @@ static void device_read_for_method(struct store_request *request)
 
 void method_invoke(struct call *call)
 {
-    call->store = (struct store_request){
-        .verb = STORE_GET,
-        .table = STORE_DEVICE,
-        .partition = call->hub->host,
-        .key = call->id,
-        .arena = &call->arena,
-        .done = device_read_for_method,
-        .context = call,
-    };
-    store_submit(call->embedded->settings.store, &call->store);
+    call_read_device(call, device_read_for_method);
 }

@@ -21,16 +21,7 @@ static void got(struct store_request *request)
 
 void twin_get(struct call *call)
 {
-    call->store = (struct store_request){
-        .verb = STORE_GET,
-        .table = STORE_DEVICE,
-        .partition = call->hub->host,
-        .key = call->id,
-        .arena = &call->arena,
-        .done = got,
-        .context = call,
-    };
-    store_submit(call->embedded->settings.store, &call->store);
+    call_read_device(call, got);
 }
 
 static struct err change(struct device_update *u, struct device *device)

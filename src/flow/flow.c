@@ -10,14 +10,13 @@ static const struct step authenticate[] = {
     {0},
 };
 static const struct step register_device[] = {
-    {"load", step_load},   // the service, the enrollments, the prior registration
-    {"admit", step_admit}, // domain: match, attest
-    {"pace", step_pace},   // one device does not ask without end
-    {"join", step_join},   // wait for another request that registers the same device
-    {"plan", step_plan},   // domain: allocate, reprovision, plan
-    {"settle",
-     step_settle}, // a hub in the same store: identity and registration in one transaction, and done
-    {"intend", step_intend}, // durable: this operation is taking this device to that hub, by these steps
+    {"load", step_load},           // the service, the enrollments, the prior registration
+    {"admit", step_admit},         // domain: match, attest
+    {"pace", step_pace},           // one device does not ask without end
+    {"join", step_join},           // wait for another request that registers the same device
+    {"plan", step_plan},           // domain: allocate, reprovision, plan
+    {"settle", step_settle},       // a hub in the same store: all in one transaction, and done
+    {"intend", step_intend},       // durable: which hub this operation is taking the device to, and how
     {"carry out", step_carry_out}, // each step against the hub connector
     {"record", step_record},       // durable: the registration; then the answer
     {0},

@@ -2,19 +2,21 @@
 // over HTTPS. Shapes are those of service-api B.2 to B.4 without the wrapping in `properties`; lists are
 // {"value":[…]}.
 //
-//   GET    /control/status                                        control socket only
-//   GET    /control/services                                      control socket only
-//   GET    /control/services/{name}
-//   PUT    /control/services/{name}       allocationPolicy, serviceOperationsHostName; creating: control
-//   socket only.
-//                                         Hubs and policies have their own paths and are left as they are
-//   DELETE /control/services/{name}       control socket only; refused while it has enrollments or
-//   registrations GET    /control/services/{name}/linkedHubs            GET PUT DELETE …/linkedHubs/{host}
-//   GET    /control/services/{name}/policies              GET PUT DELETE …/policies/{policy}
-//   POST   /control/services/{name}/listkeys              POST …/policies/{policy}/listkeys
-//   GET    /control/hubs                                          control socket only, as what follows
-//   GET    /control/hubs/{host}           counts of an embedded hub
-//   POST   /control/hubs/{host}/listkeys  its policies with keys
+// clang-format off
+//   GET        /control/status                                    control socket only
+//   GET        /control/services                                  control socket only
+//   GET PUT    /control/services/{name}                           creating: control socket only. PUT takes
+//                                                                 allocationPolicy, serviceOperationsHostName
+//   DELETE     /control/services/{name}                           control socket only; refused while it has
+//                                                                 enrollments or registrations
+//   GET        /control/services/{name}/linkedHubs
+//   GET PUT DELETE  …/linkedHubs/{host}
+//   GET        /control/services/{name}/policies
+//   GET PUT DELETE  …/policies/{policy}
+//   POST       /control/services/{name}/listkeys, …/policies/{policy}/listkeys
+//   GET        /control/hubs, /control/hubs/{host}                control socket only; counts
+//   POST       /control/hubs/{host}/listkeys                      control socket only; policies with keys
+// clang-format on
 //
 // PUT creates or updates, and answers 200 with what is there afterwards. If-Match is optional: an etag is
 // that of the whole service. `If-None-Match: *` makes PUT create only. Answers to changes come after all

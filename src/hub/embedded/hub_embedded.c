@@ -266,10 +266,3 @@ struct hub_connector *hub_embedded_new(struct store_client *store, struct random
     map_init(&hub->known, random_etag(random));
     return &hub->connector;
 }
-
-void hub_embedded_forget(struct hub_connector *connector)
-{
-    struct hub_embedded *hub = CONTAINER_OF(connector, struct hub_embedded, connector);
-    map_release(&hub->known);
-    map_init(&hub->known, random_etag(hub->random));
-}

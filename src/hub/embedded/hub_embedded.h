@@ -9,5 +9,3 @@
 // Deadlines of requests are the store's: it answers every request.
 struct hub_connector *hub_embedded_new(struct store_client *store, struct random *random,
                                        struct mailbox *replies);
-// Embedded hubs came or went: which names exist is looked up anew.
-void hub_embedded_forget(struct hub_connector *connector);
