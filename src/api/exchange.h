@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/chain.h"
 #include "wire/http/http.h"
 
 enum {
@@ -54,6 +55,10 @@ void exchange_answer(struct exchange *x, unsigned status);
 void exchange_refuse(struct exchange *x, struct err e, const struct why *why);
 // The same with an error body of the hub API (service-api H.2).
 void exchange_refuse_as_hub(struct exchange *x, struct err e, const struct why *why);
+// The certificates that the client showed in the TLS handshake, or NULL; the exchange's, as long as it lives
+// (chain_hold to keep it). Decoded once for a connection, when first asked for; NULL too when memory is out,
+// or when the connection is gone.
+struct chain *exchange_chain(struct exchange *x);
 const struct log *exchange_log(const struct exchange *x);
 
 // A part of the URL space. Areas are asked in order; the first that claims a request handles it.

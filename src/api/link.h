@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "crypto/chain.h"
 #include "wire/mqtt/mqtt.h"
 
 struct mqtt_link;
@@ -58,6 +59,9 @@ bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice 
 void mqtt_link_acknowledge(struct mqtt_link *link);
 // Closes after what was written is out, with one log line when e is an error.
 void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why);
+// The certificates that the device showed in the TLS handshake, or NULL; the link's, as long as it lives
+// (chain_hold to keep it). Decoded when first asked for; NULL too when memory is out.
+struct chain *mqtt_link_chain(struct mqtt_link *link);
 uint64_t mqtt_link_connection(const struct mqtt_link *link); // for logs
 struct slice mqtt_link_peer(const struct mqtt_link *link);   // for logs
 const struct log *mqtt_link_log(const struct mqtt_link *link);

@@ -87,6 +87,16 @@ enum err_level { ERR_LEVEL_DEBUG, ERR_LEVEL_INFO, ERR_LEVEL_WARN, ERR_LEVEL_ERRO
       INFO, "Unauthorized")                                                                                  \
     X(ERR_ATTESTATION_TYPE, "attestation_type", AUTH, 401, 401002, "amqp:unauthorized-access", 5, INFO,      \
       "Unauthorized")                                                                                        \
+    X(ERR_CERTIFICATE_EXPIRED, "certificate_expired", AUTH, 401, 401002, "amqp:unauthorized-access", 5,      \
+      INFO, "Unauthorized")                                                                                  \
+    X(ERR_CERTIFICATE_REVOKED, "certificate_revoked", AUTH, 401, 401002, "amqp:unauthorized-access", 5,      \
+      INFO, "Unauthorized")                                                                                  \
+    X(ERR_CERTIFICATE_REFUSED, "certificate_refused", AUTH, 401, 401002, "amqp:unauthorized-access", 5,      \
+      INFO, "Unauthorized")                                                                                  \
+    X(ERR_CERTIFICATE_UNTRUSTED, "certificate_untrusted", AUTH, 401, 401002, "amqp:unauthorized-access", 5,  \
+      INFO, "Unauthorized")                                                                                  \
+    X(ERR_REGISTRATION_TAKEN, "registration_taken", AUTH, 401, 401002, "amqp:unauthorized-access", 5, INFO,  \
+      "Unauthorized")                                                                                        \
     X(ERR_IDENTITY_MISMATCH, "identity_mismatch", AUTH, 401, 401002, "amqp:unauthorized-access", 5, INFO,    \
       "Unauthorized")                                                                                        \
     X(ERR_ENROLLMENT_DISABLED, "enrollment_disabled", AUTH, 401, 401002, "amqp:unauthorized-access", 5,      \

@@ -26,3 +26,8 @@ struct certificate_info {
 // All text is made in the arena. ERR_INVALID with why when `der` is no certificate; ERR_NO_MEMORY.
 struct err certificate_describe(struct arena *arena, struct slice der, struct certificate_info *out,
                                 struct why *why);
+
+// What a certificate is found by: a hash of the name, the same for names that RFC 5280 7.1 calls equal. Two
+// names may share one; whoever uses what was found compares the names themselves. ERR_INVALID: not a
+// certificate.
+struct err certificate_names(struct slice der, uint32_t *subject, uint32_t *issuer);

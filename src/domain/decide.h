@@ -5,18 +5,21 @@
 //   match -> attest -> allocate -> reprovision -> plan
 #pragma once
 
+#include "crypto/path.h"
 #include "crypto/sas.h"
+#include "domain/ca_certificate.h"
 #include "domain/enrollment.h"
 #include "domain/registration.h"
 #include "domain/service.h"
 #include "domain/trace.h"
 
 // How the device proves itself.
-enum credential_kind { CREDENTIAL_NONE, CREDENTIAL_SAS };
+enum credential_kind { CREDENTIAL_NONE, CREDENTIAL_SAS, CREDENTIAL_X509 };
 
 struct credential {
     enum credential_kind kind;
     struct sas_token sas;
+    struct chain *chain; // X509: what the device showed; held by whoever holds the credential
 };
 
 // Everything known about a device at the moment of deciding.
@@ -27,6 +30,17 @@ struct admission {
     const struct enrollment *const *groups; // candidates when there is no individual enrollment
     size_t group_count;
     const struct registration *prior; // or NULL
+    const struct enrollment *former;  // the group that admitted the device before, if it is still there
+    // For a device that shows certificates: what was found by the words of its lookup. groups then holds the
+    // groups that have or refer to one of the certificates, and may be there beside an individual enrollment.
+    const struct ca_certificate *const *certificates;
+    size_t certificate_count;
+    const struct ca_crl *const *crls;
+    size_t crl_count;
+    const struct enrollment *const *holders; // disabled individual enrollments with exactly its certificate
+    size_t holder_count;
+    struct issuers *issuers; // decoded certificates that are kept from one decision to the next
+    bool expired_anchors;    // a CA certificate counts although it expired
     struct credential credential;
     int64_t now_us;
 };
@@ -38,15 +52,35 @@ enum plan_step {
 };
 
 struct decision {
-    const struct enrollment *enrollment; // that admitted the device
-    struct secret primary_key;           // what the hub will accept from the device
+    const struct enrollment *enrollment;    // that admitted the device
+    enum hub_authentication authentication; // what the hub will accept from the device: keys, or thumbprints
+    struct secret primary_key;
     struct secret secondary_key;
+    struct slice
+        primary_thumbprint; // SHA-256 of the certificate that the device showed: 64 hex digits, capitals
+    struct slice secondary_thumbprint; // of the other one that it may show; the same when there is none
     struct slice device_id;
     const struct linked_hub *hub;
     bool moves;     // the device is to be taken to another hub than the prior one
     uint32_t steps; // enum plan_step bits
     enum registration_substatus substatus;
 };
+
+// What to look up for a device: nothing but its ID when it proves itself by a key; with certificates, the
+// words of all that may be above the leaf.
+enum { LOOKUP_WORDS_MAX = 12, LOOKUP_CRLS_MAX = 4 };
+struct lookup {
+    struct slice words[LOOKUP_WORDS_MAX];
+    size_t word_count;
+    struct slice
+        crls[LOOKUP_CRLS_MAX]; // names (lower case) of CA certificates whose revocation list is not kept
+    size_t crl_count;
+};
+// Adds what is still missing: at first what the credential says, and after each look what the certificates
+// found say (a device may send its leaf alone). *more is false when nothing was added. Text is made in the
+// arena, which lives as long as the lookup.
+struct err decide_lookup(const struct admission *admission, struct arena *arena, struct lookup *lookup,
+                         bool *more);
 
 // match and attest: who is this, and is it let in? Fills enrollment and the keys. All failures are of class
 // AUTH; ERR_ENROLLMENT_DISABLED only for a device that proved itself. A device unknown to the service costs

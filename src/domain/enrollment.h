@@ -38,6 +38,7 @@ struct enrollment {
     struct slice hub_host_name; // the legacy iotHubHostName
     struct slice webhook_url;
     struct slice webhook_api_version;
+    struct slice words; // what it is found by besides its ID: see words.h
     int64_t created_us;
     int64_t updated_us;
     uint64_t etag;

@@ -20,8 +20,12 @@ struct registration {
     struct slice
         intended_device_id; // (architecture 4). Stays after a failure when the hub may hold the identity, so
     int64_t plan_steps;     // that none there goes unnamed; empty and 0 otherwise. enum plan_step bits
-    struct slice payload;   // JSON object for the device, or empty
-    int64_t error_code;     // 0: none
+    // of an X.509 device: the SHA-256 thumbprints that its identity in the hub has or is being given, 64 hex
+    // digits
+    struct slice primary_thumbprint;
+    struct slice secondary_thumbprint;
+    struct slice payload; // JSON object for the device, or empty
+    int64_t error_code;   // 0: none
     struct slice error_message;
     int64_t created_us;
     int64_t updated_us;

@@ -49,7 +49,7 @@ struct flow_request {
     struct slice peer;
     uint64_t connection;
     char tracking_id[GUID_TEXT];
-    struct credential credential; // slices in the arena
+    struct credential credential; // slices in the arena; its chain, if any, is held by the request
     struct arena arena;
     // Called once, on the loop, never from within flow_submit. The request and all it holds are freed when it
     // returns. The operation may go on afterwards: the outcome then says `assigning`.
@@ -69,6 +69,7 @@ struct flow_settings {
     int64_t operation_ms;           // an operation that no hub took by then ends `failed`
     unsigned device_requests_per_s; // of one device; ten times as many after a quiet time. 0: no limit
     int64_t hub_call_ms;            // deadline of one call to a hub
+    bool expired_anchors;           // a CA certificate counts although it expired (threats B14)
 };
 
 struct flow_ports {
@@ -78,6 +79,7 @@ struct flow_ports {
     struct random *random;
     const struct log *log;
     struct directory *directory;
+    struct issuers *issuers; // of this loop
     struct poller *poller;
     // Asked before a line about a device that has not proved who it is: false when there were enough this
     // second (threats A10). NULL: all are written.

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/mailbox.h"
+#include "domain/ca_certificate.h"
 #include "domain/device.h"
 #include "domain/enrollment.h"
 #include "domain/query.h"
@@ -17,6 +18,8 @@ enum store_table {
     STORE_REGISTRATION, // struct registration    partition: ID scope  key: registration ID
     STORE_HUB,    // struct hub_record      partition ""        key: host; the embedded hubs' own settings
     STORE_DEVICE, // struct device          partition: hub host  key: device ID
+    STORE_CERTIFICATE, // struct ca_certificate  partition: ID scope  key: name
+    STORE_CRL,         // struct ca_crl          partition: ID scope  key: name of the CA certificate
     STORE_TABLES,
 };
 
@@ -57,14 +60,25 @@ enum store_condition {
 
 struct store_admission {
     struct enrollment *individual; // by registration ID, or NULL
-    struct enrollment *
-        *groups;        // only when there is no individual: the groups with symmetricKey attestation; the one
-    size_t group_count; // that admitted the device before comes first. Not to be changed: they may be shared
-                        // with other requests, until the arena of this one is released
+    // Without words: only when there is no individual, the groups with symmetricKey attestation; the one that
+    // admitted the device before comes first. With words: the groups that have one of them, or that refer
+    // (c:) to one of the certificates found, whether or not there is an individual. Not to be changed: they
+    // may be shared with other requests, until the arena of this one is released.
+    struct enrollment **groups;
+    size_t group_count;
+    // The group named by the registration, of whatever attestation, or NULL.
+    struct enrollment *former;
+    // With words: what else has one of them. At most STORE_FOUND_MAX of each kind, the latest written first.
+    struct ca_certificate **certificates;
+    size_t certificate_count;
+    struct enrollment **holders; // individual enrollments
+    size_t holder_count;
+    struct ca_crl **crls; // of the names asked for; one that is not there is left out
+    size_t crl_count;
     struct registration *registration; // or NULL
 };
 
-enum { STORE_LIMIT_MAX = 1000 };
+enum { STORE_LIMIT_MAX = 1000, STORE_FOUND_MAX = 64, STORE_WORDS_MAX = 16 };
 
 struct store_request {
     struct mail mail; // the store's
@@ -82,6 +96,12 @@ struct store_request {
     struct store_request *also;
     const struct query_node *where; // NULL: all
     size_t limit;                   // QUERY: 1..STORE_LIMIT_MAX
+    // ADMISSION of a device that shows certificates (domain/words.h): at most STORE_WORDS_MAX words, and the
+    // canonical names of CA certificates whose revocation lists are wanted.
+    const struct slice *words;
+    size_t word_count;
+    const struct slice *crls;
+    size_t crl_count;
     struct slice after; // QUERY: the key to go on after, or empty. With all partitions: "partition\0key".
 
     // Everything above, and what it points to, belongs to the store until `done` is called. Results are made

@@ -20,6 +20,8 @@ struct config {
     struct slice control_socket;
     struct slice tls_certificate; // paths of PEM files
     struct slice tls_key;
+    bool tls_client_certificates; // devices are asked for theirs
+    bool expired_anchors;
     struct slice store_kind;
     struct slice store_path;
     struct slice master_key_file;

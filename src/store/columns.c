@@ -62,6 +62,7 @@ static const struct column hub_columns[] = {
         {"hub_host_name", COLUMN_TEXT, AT(enrollment, hub_host_name), .path = "iotHubHostName"},             \
         {"webhook_url", COLUMN_TEXT, AT(enrollment, webhook_url)},                                           \
         {"webhook_api_version", COLUMN_TEXT, AT(enrollment, webhook_api_version)},                           \
+        {"words", COLUMN_TEXT, AT(enrollment, words)},                                                       \
         {"created_us", COLUMN_TIME, AT(enrollment, created_us), .path = "createdDateTimeUtc"},               \
         {"updated_us", COLUMN_TIME, AT(enrollment, updated_us), .path = "lastUpdatedDateTimeUtc"},           \
     {                                                                                                        \
@@ -86,6 +87,8 @@ static const struct column registration_columns[] = {
     {"intended_hub", COLUMN_TEXT, AT(registration, intended_hub)},
     {"intended_device_id", COLUMN_TEXT, AT(registration, intended_device_id)},
     {"plan_steps", COLUMN_INTEGER, AT(registration, plan_steps)},
+    {"primary_thumbprint", COLUMN_TEXT, AT(registration, primary_thumbprint)},
+    {"secondary_thumbprint", COLUMN_TEXT, AT(registration, secondary_thumbprint)},
     {"payload", COLUMN_JSON, AT(registration, payload), .path = "payload"},
     {"error_code", COLUMN_INTEGER, AT(registration, error_code), .path = "errorCode", .zero_is_absent = true},
     {"error_message", COLUMN_TEXT, AT(registration, error_message), .path = "errorMessage"},
@@ -121,6 +124,30 @@ static const struct column device_columns[] = {
     {"etag", COLUMN_ETAG, AT(device, etag)},
 };
 
+static const struct column certificate_columns[] = {
+    {"name", COLUMN_TEXT, AT(ca_certificate, name), .path = "name"},
+    {"certificate", COLUMN_BLOB, AT(ca_certificate, certificate)},
+    {"verified", COLUMN_FLAG, AT(ca_certificate, verified), .path = "isVerified"},
+    {"code", COLUMN_SECRET, AT(ca_certificate, code)},
+    {"code_until_us", COLUMN_TIME, AT(ca_certificate, code_until_us)},
+    {"crl_digest", COLUMN_BLOB, AT(ca_certificate, crl_digest)},
+    {"crl_next_update_us", COLUMN_TIME, AT(ca_certificate, crl_next_update_us)},
+    {"crl_required", COLUMN_FLAG, AT(ca_certificate, crl_required)},
+    {"not_after_us", COLUMN_TIME, AT(ca_certificate, not_after_us), .path = "expiry"},
+    {"words", COLUMN_TEXT, AT(ca_certificate, words)},
+    {"created_us", COLUMN_TIME, AT(ca_certificate, created_us)},
+    {"updated_us", COLUMN_TIME, AT(ca_certificate, updated_us)},
+    {"etag", COLUMN_ETAG, AT(ca_certificate, etag)},
+};
+
+static const struct column crl_columns[] = {
+    {"name", COLUMN_TEXT, AT(ca_crl, name), .path = "name"},
+    {"crl", COLUMN_BLOB, AT(ca_crl, crl)},
+    {"created_us", COLUMN_TIME, AT(ca_crl, created_us)},
+    {"updated_us", COLUMN_TIME, AT(ca_crl, updated_us)},
+    {"etag", COLUMN_ETAG, AT(ca_crl, etag)},
+};
+
 #define TABLE(sql, columns_, type_)                                                                          \
     {                                                                                                        \
         sql, columns_, sizeof columns_ / sizeof columns_[0], sizeof(struct type_)                            \
@@ -132,6 +159,8 @@ static const struct columns tables[STORE_TABLES] = {
     [STORE_REGISTRATION] = TABLE("registration", registration_columns, registration),
     [STORE_HUB] = TABLE("hub", hub_columns, hub_record),
     [STORE_DEVICE] = TABLE("device", device_columns, device),
+    [STORE_CERTIFICATE] = TABLE("certificate", certificate_columns, ca_certificate),
+    [STORE_CRL] = TABLE("crl", crl_columns, ca_crl),
 };
 #define FITS(columns_) _Static_assert(sizeof columns_ / sizeof columns_[0] <= COLUMNS_MAX, "too many columns")
 FITS(enrollment_columns);

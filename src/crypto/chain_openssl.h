@@ -1,0 +1,10 @@
+// For wire/tls only: the chain of a session, without decoding a second time.
+#pragma once
+
+#include <openssl/x509.h>
+
+#include "crypto/chain.h"
+
+// leaf and others as the TLS library holds them; the chain takes its own references. others may be NULL, and
+// does not hold the leaf. ERR_NO_MEMORY.
+struct err chain_from_openssl(X509 *leaf, STACK_OF(X509) * others, struct chain **out);

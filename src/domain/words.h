@@ -1,0 +1,20 @@
+// What records are found by, besides their names: words, separated by blanks, made when a record is written
+// and asked for when a device shows certificates (ports/store.h, STORE_ADMISSION).
+//   n:1a2b3c4d    holds a certificate whose subject name hashes to this (certificate_names)
+//   c:factory-ca  refers to the CA certificate of that name (lower case)
+//   f:<64 hex>    a disabled enrollment that holds exactly this certificate (SHA-256): nobody may use it any
+//   more
+#pragma once
+
+#include "domain/ca_certificate.h"
+#include "domain/enrollment.h"
+
+enum { WORD_MAX = 2 + 256 };
+
+// Made in the arena. A group with signing certificates has n: for each, with CA references c: for each. A
+// disabled individual enrollment with client certificates has f: for each. Others have none.
+struct err enrollment_words(struct arena *arena, const struct enrollment *e, struct slice *out);
+struct err ca_certificate_words(struct arena *arena, const struct ca_certificate *c, struct slice *out);
+struct err word_of_name(struct arena *arena, uint32_t name, struct slice *out);
+struct err word_of_reference(struct arena *arena, struct slice ca_name, struct slice *out);
+struct err word_of_fingerprint(struct arena *arena, const uint8_t fingerprint[32], struct slice *out);
