@@ -209,7 +209,7 @@ void run_log(const struct run *run, const char *event, struct err e)
         log_text(&line, LOG_hub, on_its_way ? run->record.intended_hub : run->record.assigned_hub);
         log_text(&line, LOG_deviceId, on_its_way ? run->record.intended_device_id : run->record.device_id);
     }
-    char text[512];
+    char text[2048]; // more than the line takes
     struct buf trace = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};
     for (size_t i = 0; i < run->trace.count; i++) {
         buf_text(&trace, i > 0 ? "; " : "");
