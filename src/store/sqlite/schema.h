@@ -4,14 +4,18 @@
 #include "base/buf.h"
 #include "store/columns.h"
 
-enum { SCHEMA_VERSION = 1, SCHEMA_APPLICATION = 0x55736872 /* "Ushr" */, SCHEMA_SQL_MAX = 16384 };
+enum { SCHEMA_VERSION = 2, SCHEMA_APPLICATION = 0x55736872 /* "Ushr" */, SCHEMA_SQL_MAX = 16384 };
 
 enum schema_statement {
     SCHEMA_GET,    // ?1 partition, ?2 key -> partition, key, columns
-    SCHEMA_ETAG,   // ?1 partition, ?2 key -> etag
+    SCHEMA_BEFORE, // ?1 partition, ?2 key -> etag, and of a table with words: updated_us, words
     SCHEMA_PUT,    // ?1 partition, ?2 key, ?3… columns
     SCHEMA_DELETE, // ?1 partition, ?2 key
     SCHEMA_GROUPS, // ?1 partition -> partition, key, columns of the groups that admit by key
+    // the index of words; without a table
+    SCHEMA_FIND,        // ?1 partition, ?2 word, ?3 table -> table, written_us, key, from that table on
+    SCHEMA_WORD_PUT,    // ?1 partition, ?2 word, ?3 table, ?4 written_us, ?5 key
+    SCHEMA_WORD_DELETE, // the same
     SCHEMA_BEGIN_READ,
     SCHEMA_BEGIN_WRITE,
     SCHEMA_COMMIT,

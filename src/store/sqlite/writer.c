@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/list.h"
-#include "store/request.h"
+#include "store/admission.h"
 #include "store/sqlite/row.h"
 
 // Pages of 4 KiB in the log: at the first a checkpoint that disturbs nobody, at the second one that waits a
@@ -32,35 +32,86 @@ static struct err step_change(struct writer *w, sqlite3_stmt *s, struct why *why
     return e;
 }
 
-static struct err read_etag(struct writer *w, const struct store_request *r, bool *present, uint64_t *etag,
-                            int *broken)
+// What there is of the record that a request changes.
+struct before {
+    bool present;
+    uint64_t etag;
+    struct finders finders;
+};
+
+static struct err take_before(const struct store_request *r, sqlite3_stmt *s, struct arena *arena,
+                              struct before *out)
+{
+    out->present = true;
+    out->etag = (uint64_t)sqlite3_column_int64(s, 0);
+    if (columns_finders(r->table) == NULL)
+        return OK;
+    out->finders.written_us = sqlite3_column_int64(s, 1);
+    return arena_copy(arena, column_slice(s, 2), &out->finders.words);
+}
+
+static struct err read_before(struct writer *w, const struct store_request *r, struct arena *arena,
+                              struct before *out, int *broken)
 {
     sqlite3_stmt *s;
-    *present = false;
-    TRY(connection_statement(&w->connection, SCHEMA_ETAG, r->table, &s));
+    TRY(connection_statement(&w->connection, SCHEMA_BEFORE, r->table, &s));
     bind_slice(s, 1, r->partition);
     bind_slice(s, 2, r->key);
     int code = sqlite3_step(s);
-    if (code == SQLITE_ROW) {
-        *present = true;
-        *etag = (uint64_t)sqlite3_column_int64(s, 0);
-    } else if (code != SQLITE_DONE) {
-        *broken = code;
-    }
     struct err e = connection_failure(&w->connection, code, NULL);
+    if (failed(e))
+        *broken = code;
+    else if (code == SQLITE_ROW)
+        e = take_before(r, s, arena, out);
     sqlite3_reset(s);
     return e;
 }
 
-static struct err check_condition(struct writer *w, struct store_request *r, bool *present, int *broken)
+static struct err check_condition(struct writer *w, struct store_request *r, struct arena *arena,
+                                  struct before *before, int *broken)
 {
-    uint64_t etag = 0;
-    *present = false;
-    if (r->condition == STORE_ALWAYS && r->verb != STORE_DELETE)
+    *before = (struct before){0};
+    if (r->condition == STORE_ALWAYS && r->verb != STORE_DELETE && columns_finders(r->table) == NULL)
         return OK;
-    TRY(read_etag(w, r, present, &etag, broken));
-    return store_request_condition(r, *present, etag);
+    TRY(read_before(w, r, arena, before, broken));
+    return store_request_condition(r, before->present, before->etag);
 }
+
+// --- words
+
+static struct err change_word(struct writer *w, enum schema_statement statement,
+                              const struct store_request *r, struct slice word, int64_t written_us,
+                              int *broken)
+{
+    sqlite3_stmt *s;
+    TRY(connection_statement(&w->connection, statement, 0, &s));
+    bind_slice(s, 1, r->partition);
+    bind_slice(s, 2, word);
+    sqlite3_bind_int(s, 3, (int)r->table);
+    sqlite3_bind_int64(s, 4, written_us);
+    bind_slice(s, 5, r->key);
+    return step_change(w, s, NULL, broken);
+}
+
+// The index follows the record, which has been changed already: so a failure ends the batch.
+static struct err change_words(struct writer *w, const struct store_request *r, const struct before *before,
+                               int *broken)
+{
+    const struct finders *old = &before->finders;
+    struct finders new = finders_of(r->table, r->verb == STORE_PUT ? r->record : NULL);
+    struct slice rest = old->words, word;
+    struct err e = OK;
+    while (!failed(e) && finders_next(old, &new, &rest, &word))
+        e = change_word(w, SCHEMA_WORD_DELETE, r, word, old->written_us, broken);
+    rest = new.words;
+    while (!failed(e) && finders_next(&new, old, &rest, &word))
+        e = change_word(w, SCHEMA_WORD_PUT, r, word, new.written_us, broken);
+    if (failed(e) && *broken == SQLITE_OK)
+        *broken = SQLITE_ABORT;
+    return e;
+}
+
+// --- one request, in full
 
 static struct err prepare_put(struct writer *w, const struct store_request *r, sqlite3_stmt **s)
 {
@@ -73,7 +124,7 @@ static struct err prepare_put(struct writer *w, const struct store_request *r, s
 
 // Both are bound before either runs: what concerns these requests alone has failed by then, and what still
 // fails breaks the whole batch.
-static struct err put(struct writer *w, struct store_request *r, int *broken)
+static struct err put(struct writer *w, struct store_request *r, const struct before before[2], int *broken)
 {
     sqlite3_stmt *first = NULL;
     sqlite3_stmt *second = NULL;
@@ -86,34 +137,43 @@ static struct err put(struct writer *w, struct store_request *r, int *broken)
         }
     }
     struct err e = step_change(w, first, &r->why, broken);
+    if (!failed(e))
+        e = change_words(w, r, &before[0], broken);
     if (second == NULL)
         return e;
     struct err also = step_change(w, second, &r->why, broken);
+    if (!failed(also))
+        also = change_words(w, r->also, &before[1], broken);
     if (failed(also) && *broken == SQLITE_OK)
         *broken = SQLITE_ABORT;
     return failed(e) ? e : also;
 }
 
-static struct err change(struct writer *w, struct store_request *r, int *broken)
+static struct err remove_record(struct writer *w, struct store_request *r, const struct before *before,
+                                int *broken)
 {
-    bool present;
-    struct err e = check_condition(w, r, &present, broken);
-    if (failed(e)) {
-        if (present)
-            TRY(row_get(&w->connection, r->table, r->partition, r->key, r->arena, &r->found, &r->why));
-        return e;
-    }
-    if (r->also != NULL) {
-        r->also->result = check_condition(w, r->also, &present, broken);
-        TRY(r->also->result);
-    }
-    if (r->verb == STORE_PUT)
-        return put(w, r, broken);
     sqlite3_stmt *s;
     TRY(connection_statement(&w->connection, SCHEMA_DELETE, r->table, &s));
     bind_slice(s, 1, r->partition);
     bind_slice(s, 2, r->key);
-    return step_change(w, s, &r->why, broken);
+    TRY(step_change(w, s, &r->why, broken));
+    return change_words(w, r, before, broken);
+}
+
+static struct err change(struct writer *w, struct store_request *r, int *broken)
+{
+    struct before before[2];
+    struct err e = check_condition(w, r, r->arena, &before[0], broken);
+    if (failed(e)) {
+        if (before[0].present && *broken == SQLITE_OK)
+            TRY(row_get(&w->connection, r->table, r->partition, r->key, r->arena, &r->found, &r->why));
+        return e;
+    }
+    if (r->also != NULL) {
+        r->also->result = check_condition(w, r->also, r->arena, &before[1], broken);
+        TRY(r->also->result);
+    }
+    return r->verb == STORE_PUT ? put(w, r, before, broken) : remove_record(w, r, before, broken);
 }
 
 // --- one batch
