@@ -438,7 +438,6 @@ static void a_line_says_how_a_device_was_let_in_and_why_another_was_not(void **s
     enter(w, "dev3", device(w, "dev3", root_of(w, "Somebody")), NULL);
     assert_non_null(strstr(w->line, "\"event\":\"device.refused\""));
     assert_non_null(strstr(w->line, "\"error\":\"certificate_untrusted\""));
-    print_message("%s", w->line);
     assert_non_null(strstr(w->line, "Somebody")); // which issuer is not known
 }
 
