@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "wire/tls/tls.h"
 
 enum {
     HEAD_MS = 10000,    // until the head of a request is whole (threats A2)
@@ -29,6 +30,7 @@ struct http_session {
     struct conn *conn;
     struct http_decoder decoder;
     struct pending *pending; // the request under way, or NULL
+    struct chain *chain;     // what the peer showed, once somebody asked for it
     bool ended;              // nothing more is read
 };
 
@@ -55,6 +57,18 @@ void exchange_header(struct exchange *x, const char *name, struct slice value)
 {
     INVARIANT(x->header_count < EXCHANGE_HEADERS_MAX);
     x->headers[x->header_count++] = (struct exchange_header){name, value};
+}
+
+struct chain *exchange_chain(struct exchange *x)
+{
+    struct pending *p = pending_of(x);
+    struct conn *conn = conn_by_ticket(p->front->settings.loop, p->ticket);
+    if (conn == NULL || conn_tls(conn) == NULL)
+        return NULL;
+    struct http_session *s = conn_session(conn);
+    if (s->chain == NULL && failed(tls_take_chain(conn_tls(conn), &s->chain)))
+        s->chain = NULL;
+    return s->chain;
 }
 
 // ---- answers
@@ -370,6 +384,7 @@ static void closed(void *session)
 {
     struct http_session *s = session;
     http_decoder_release(&s->decoder);
+    chain_release(s->chain);
     free(s); // a request under way goes on without it
 }
 

@@ -11,6 +11,9 @@
 #include "server/files.h"
 #include "json/write.h"
 
+// Of each loop. A fleet has far fewer CA certificates than that; its revocation lists fit, or are read anew.
+enum { ISSUERS_MAX = 4096, ISSUERS_CRL_BYTES = 8 << 20 };
+
 static void write_status(void *context, struct json_writer *w)
 {
     const struct daemon *daemon = ((struct worker *)context)->daemon;
@@ -100,7 +103,9 @@ static struct err make_flow(struct worker *w)
         .operation_ms = c->operation_minutes * 60000,
         .device_requests_per_s = (unsigned)c->device_requests_per_s,
         .hub_call_ms = c->hub_call_ms,
+        .expired_anchors = c->expired_anchors,
     };
+    TRY(issuers_new(ISSUERS_MAX, ISSUERS_CRL_BYTES, &w->issuers));
     struct flow_ports ports = {
         .store = w->store,
         .hubs = {w->hubs[0], w->hubs[1]},
@@ -108,6 +113,7 @@ static struct err make_flow(struct worker *w)
         .random = &d->random,
         .log = &d->log,
         .directory = w->directory,
+        .issuers = w->issuers,
         .poller = loop_poller(w->loop),
         .may_log = may_log,
         .may_log_context = w,
@@ -378,6 +384,7 @@ bool worker_release(struct worker *w)
         return false;
     device_api_free(w->device);
     flow_free(w->flow);
+    issuers_free(w->issuers);
     embedded_free(w->embedded);
     service_api_free(w->service);
     control_api_free(w->control);

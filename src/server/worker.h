@@ -28,6 +28,7 @@ struct worker {
     struct directory *directory;
     struct hub_connector *hubs[2]; // by enum hub_kind
     struct embedded *embedded;
+    struct issuers *issuers; // certificates that vouch for devices, decoded
     struct flow *flow;
     struct device_api *device;
     struct service_api *service;
