@@ -25,6 +25,9 @@ struct certificate *make(struct world *w, enum bench_role role, const char *name
                               .days = days,
                               .now_us = w->now_us};
     struct why why = {0};
+    const char *const localhost[] = {"localhost"};
+    if (role == BENCH_SERVER)
+        spec.names = (struct bench_names){.dns = localhost, .dns_count = 1};
     if (issuer != NULL) {
         spec.issuer_certificate = buf_slice(&issuer->pem);
         spec.issuer_key = buf_slice(&issuer->key);

@@ -332,7 +332,11 @@ static void a_call_with_a_new_certificate_is_not_answered_by_an_operation_with_t
     }
     assert_int_equal(w->hub_calls, 1);
     answer_hub(w, OK);
-    until_hub_called(w, 2);
+    for (int i = 0; i < 200 && w->hub_calls < 2; i++) {
+        deliver(w, 2);
+        pass(w, 10);
+    }
+    assert_int_equal(w->hub_calls, 2);
     assert_thumbprint(w->calls[0]->identity.primary_thumbprint, renewed);
     answer_hub(w, OK);
     until_answers(w, 2);
@@ -434,6 +438,7 @@ static void a_line_says_how_a_device_was_let_in_and_why_another_was_not(void **s
     enter(w, "dev3", device(w, "dev3", root_of(w, "Somebody")), NULL);
     assert_non_null(strstr(w->line, "\"event\":\"device.refused\""));
     assert_non_null(strstr(w->line, "\"error\":\"certificate_untrusted\""));
+    print_message("%s", w->line);
     assert_non_null(strstr(w->line, "Somebody")); // which issuer is not known
 }
 
