@@ -221,6 +221,143 @@ static void a_revocation_list_is_set_and_removed(void **state)
     write_file(both_path, buf_slice(&certificate), buf_slice(&certificate));
 }
 
+static void an_enrollment_takes_a_certificate_from_a_file(void **state)
+{
+    (void)state;
+    fake.answers[0] = ANSWER("200 OK", "",
+                             "{\"registrationId\":\"dev1\",\"attestation\":{\"type\":\"x509\",\"x509\":{"
+                             "\"clientCertificates\":{\"primary\":{\"info\":{\"subjectName\":\"CN=dev1\","
+                             "\"issuerName\":\"CN=Acme\",\"sha256Thumbprint\":\"AB\",\"notAfterUtc\":"
+                             "\"2030-01-01T00:00:00Z\"}}}}}}");
+    assert_int_equal(RUN("enrollment", "create", "dev1", "--certificate", ca_path), 0);
+    assert_body(0,
+                "{\"registrationId\":\"dev1\",\"attestation\":{\"type\":\"x509\",\"x509\":{"
+                "\"clientCertificates\":{\"primary\":{\"certificate\":\"",
+                "\"}}}}}");
+    assert_slice(buf_slice(&cli.out), "registration ID  dev1\n"
+                                      "attestation      x509\n"
+                                      "certificate      CN=dev1\n"
+                                      "  issuer         CN=Acme\n"
+                                      "  thumbprint     AB\n"
+                                      "  expires        2030-01-01T00:00:00Z\n"
+                                      "provisioning     enabled\n");
+}
+
+static void a_group_takes_a_ca_from_a_file_or_by_name(void **state)
+{
+    (void)state;
+    fake.answers[0] = ANSWER("200 OK", "", "{}");
+    assert_int_equal(RUN("group", "create", "g", "--certificate", ca_path), 0);
+    assert_body(0,
+                "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"x509\",\"x509\":{"
+                "\"signingCertificates\":{\"primary\":{\"certificate\":\"",
+                "\"}}}}}");
+    assert_int_equal(RUN("group", "create", "g", "--ca", "root 1", "--secondary-ca", "root2"), 0);
+    assert_has(fake.requests[0],
+               "\"x509\":{\"caReferences\":{\"primary\":\"root 1\",\"secondary\":\"root2\"}}");
+}
+
+static void proofs_of_different_kinds_do_not_mix(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("enrollment", "create", "r", "--certificate", ca_path, "--primary-key", "cA=="), 2);
+    assert_trouble("by key or by certificate: --primary-key and --secondary-key do not go together with "
+                   "--certificate and --secondary-certificate");
+    buf_clear(&trouble);
+    assert_int_equal(RUN("group", "update", "r", "--ca", "root", "--secondary-key", "cA=="), 2);
+    assert_trouble("do not go together with --ca and --secondary-ca");
+    buf_clear(&trouble);
+    assert_int_equal(RUN("group", "create", "r", "--ca", "root", "--secondary-certificate", ca_path), 2);
+    assert_trouble("give one of the two");
+    buf_clear(&trouble);
+    assert_int_equal(RUN("enrollment", "create", "r", "--secondary-certificate", ca_path), 2);
+    assert_trouble("enrollment create: the first certificate is given by --certificate");
+    buf_clear(&trouble);
+    assert_int_equal(RUN("enrollment", "update", "r", "--secondary-certificate", ca_path,
+                         "--remove-secondary-certificate"),
+                     2);
+    assert_trouble("exclude each other");
+    buf_clear(&trouble);
+    assert_int_equal(RUN("enrollment", "create", "r", "--certificate", key_path), 2);
+    assert_trouble(key_path);
+    assert_int_equal(fake.served, 0);
+}
+
+// What GET answers: two certificates with these thumbprints.
+#define STORED(primary, secondary)                                                                           \
+    "{\"registrationId\":\"r\",\"attestation\":{\"type\":\"x509\",\"x509\":{\"clientCertificates\":{"        \
+    "\"primary\":{\"info\":{\"sha256Thumbprint\":\"" primary "\"}},\"secondary\":{\"info\":{"                \
+    "\"sha256Thumbprint\":\"" secondary "\"}}}}},\"etag\":\"IjEi\"}"
+#define PUT_BEGIN                                                                                            \
+    "{\"registrationId\":\"r\",\"attestation\":{\"type\":\"x509\",\"x509\":{\"clientCertificates\":{"
+
+static void answer_update(const char *stored)
+{
+    fake.answers[0] = ANSWER("200 OK", "", stored);
+    fake.answers[1] = ANSWER("200 OK", "", "{\"type\":\"x509\",\"x509\":{}}");
+    fake.answers[2] = ANSWER("200 OK", "", "{}");
+    fake.served = 0;
+}
+
+static void a_new_secondary_leaves_the_primary_as_it_is(void **state)
+{
+    (void)state;
+    answer_update(STORED("AA", "AA"));
+    assert_int_equal(RUN("enrollment", "update", "r", "--secondary-certificate", ca_path), 0);
+    assert_body(
+        2, PUT_BEGIN "\"primary\":{\"info\":{\"sha256Thumbprint\":\"AA\"}},\"secondary\":{\"certificate\":\"",
+        "\"}}}}}");
+}
+
+static void a_new_primary_leaves_a_secondary_that_was_given(void **state)
+{
+    (void)state;
+    answer_update(STORED("AA", "BB"));
+    assert_int_equal(RUN("enrollment", "update", "r", "--certificate", ca_path), 0);
+    assert_body(2, PUT_BEGIN "\"primary\":{\"certificate\":\"",
+                "\"},\"secondary\":{\"info\":{\"sha256Thumbprint\":\"BB\"}}}}}}");
+}
+
+static void a_replaced_primary_does_not_live_on_as_its_own_secondary(void **state)
+{
+    (void)state;
+    answer_update(STORED("AA", "AA"));
+    assert_int_equal(RUN("enrollment", "update", "r", "--certificate", ca_path), 0);
+    assert_body(2, PUT_BEGIN "\"primary\":{\"certificate\":\"", "\"}}}}}");
+}
+
+static void the_secondary_can_be_removed(void **state)
+{
+    (void)state;
+    answer_update(STORED("AA", "BB"));
+    assert_int_equal(RUN("enrollment", "update", "r", "--remove-secondary-certificate"), 0);
+    assert_has(fake.requests[2],
+               "\r\n\r\n" PUT_BEGIN "\"primary\":{\"info\":{\"sha256Thumbprint\":\"AA\"}}}}}}");
+}
+
+static void a_group_moves_from_a_file_to_a_name(void **state)
+{
+    (void)state;
+    fake.answers[0] = ANSWER("200 OK", "",
+                             "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"x509\",\"x509\":{"
+                             "\"signingCertificates\":{\"primary\":{\"info\":{}}}}},\"etag\":\"IjEi\"}");
+    fake.answers[1] = ANSWER("200 OK", "", "{\"type\":\"x509\",\"x509\":{}}");
+    fake.answers[2] = ANSWER("200 OK", "", "{}");
+    assert_int_equal(RUN("group", "update", "g", "--ca", "root"), 0);
+    assert_has(fake.requests[2], "\"attestation\":{\"type\":\"x509\",\"x509\":{\"caReferences\":{\"primary\":"
+                                 "\"root\"}}}}");
+}
+
+static void a_proof_of_another_kind_than_the_record_has_is_refused(void **state)
+{
+    (void)state;
+    fake.answers[0] = ANSWER("200 OK", "", "{\"registrationId\":\"r\",\"etag\":\"IjEi\"}");
+    fake.answers[1] = ANSWER("200 OK", "", "{\"type\":\"symmetricKey\",\"symmetricKey\":{}}");
+    assert_int_equal(RUN("enrollment", "update", "r", "--certificate", ca_path), 1);
+    assert_trouble("does not attest by certificate");
+    assert_int_equal(fake.served, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +370,15 @@ int main(void)
         TEST(a_code_comes_with_the_commands_that_use_it),
         TEST(a_proof_is_handed_in),
         TEST(a_revocation_list_is_set_and_removed),
+        TEST(an_enrollment_takes_a_certificate_from_a_file),
+        TEST(a_group_takes_a_ca_from_a_file_or_by_name),
+        TEST(proofs_of_different_kinds_do_not_mix),
+        TEST(a_new_secondary_leaves_the_primary_as_it_is),
+        TEST(a_new_primary_leaves_a_secondary_that_was_given),
+        TEST(a_replaced_primary_does_not_live_on_as_its_own_secondary),
+        TEST(the_secondary_can_be_removed),
+        TEST(a_group_moves_from_a_file_to_a_name),
+        TEST(a_proof_of_another_kind_than_the_record_has_is_refused),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
