@@ -75,7 +75,7 @@ async function prepare(count) {
   });
   await server.stop();
   const key = crypto.randomBytes(32).toString('base64');
-  if (count > 0) await must(usherd.program('usher-fill'), ['enrollments', dir, scope, String(count), 'own-', key]);
+  if (count > 0) await must(usherd.program('usher-fill'), [dir, scope, key, 'own-', String(count)]);
   return { dir, scope, key, groupKey: group.attestation.symmetricKey.primaryKey, pki };
 }
 
@@ -177,7 +177,7 @@ async function idle(names, say) {
     const by = name === 'idle_mqtt_x509' ? 'certificate' : 'group';
     await repetition(server, server.bench.mqttPort, { kind: 'mqtt', count: WARM_UP, concurrency: IN_FLIGHT, ...proof(made, by) });
     const before = server.rss();
-    const held = await hold(server, { kind: 'mqtt', count: IDLE, first: WARM_UP, keep: 1, ...proof(made, by) });
+    const held = await hold(server, { kind: 'mqtt', count: IDLE, concurrency: IN_FLIGHT, first: WARM_UP, keep: 1, ...proof(made, by) });
     results.push({
       case: name, ops: IDLE, rss_kib: (server.rss() - before) / IDLE,
       what: `resident memory for each of ${IDLE} MQTT connections whose devices registered and then say nothing`,
@@ -196,8 +196,8 @@ async function crowd(names, repetitions, say) {
   for (const name of names) {
     const made = await prepare(0);
     if (name === 'mqtt_x509_10k_groups') {
-      await must(usherd.program('usher-fill'), ['certificates', made.dir, made.scope, '1000']);
-      await must(usherd.program('usher-fill'), ['groups', made.dir, made.scope, '10000']);
+      await must(usherd.program('usher-fill'), [made.dir, made.scope, 'certificates', '1000']);
+      await must(usherd.program('usher-fill'), [made.dir, made.scope, 'groups', '10000']);
     }
     stores[name] = { made, server: await servers.startUsherd(made.dir), next: 0, results: [] };
     say(`${name}: the store is made`);

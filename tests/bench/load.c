@@ -352,7 +352,7 @@ static void report(struct load *l, int64_t elapsed_us)
 
 static void drop_late(struct load *l)
 {
-    for (long i = 0; i < l->o.concurrency; i++) {
+    for (long i = 0; i < (l->o.keep ? l->begun : l->o.concurrency); i++) {
         struct device *d = &l->devices[i];
         if (d->busy && now_us() - d->started_us > DEVICE_S * (int64_t)1000000)
             end(l, d, false, "no answer in time", slice_text(d->id));
@@ -373,7 +373,7 @@ static int run(struct load *l)
             struct device *d = events[i].data.ptr;
             if (d->busy)
                 ready(l, d);
-            if (!d->busy && l->begun < l->o.count && !l->o.keep && !begin(l, d))
+            if (!d->busy && l->begun < l->o.count && !begin(l, l->o.keep ? &l->devices[l->begun] : d))
                 return 1;
         }
         if (count == 0)
@@ -443,10 +443,8 @@ static bool read_options(struct options *o, int argc, char **argv)
             return false;
         }
     }
-    if (o->keep)
-        o->concurrency = o->count;
     return o->port != 0 && o->ca_file != NULL && o->count > 0 && o->concurrency > 0 &&
-           (o->keep || o->concurrency <= SLOTS_MAX) && argc % 2 == 1;
+           o->concurrency <= SLOTS_MAX && argc % 2 == 1;
 }
 
 static bool read_file(const char *path, struct buf *out)
@@ -511,9 +509,10 @@ int main(int argc, char **argv)
                       why.text[0] != '\0' ? why.text : "cannot be read");
         return 2;
     }
-    l.devices = calloc((size_t)l.o.concurrency, sizeof *l.devices);
+    long slots = l.o.keep ? l.o.count : l.o.concurrency; // those that stay take no other's place
+    l.devices = calloc((size_t)slots, sizeof *l.devices);
     l.took_ms = calloc((size_t)l.o.count, sizeof *l.took_ms);
-    for (long i = 0; l.devices != NULL && i < l.o.concurrency; i++)
+    for (long i = 0; l.devices != NULL && i < slots; i++)
         l.devices[i].plain = buf_capped(256 * 1024);
     return l.devices != NULL && l.took_ms != NULL ? run(&l) : 2;
 }
