@@ -259,4 +259,4 @@ async function run(names, repetitions, say) {
   return results;
 }
 
-module.exports = { NAMES, IN_FLIGHT, run };
+module.exports = { NAMES, IN_FLIGHT, run, _prepare: prepare, _proof: proof };

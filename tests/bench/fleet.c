@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct err make_one(struct fleet *fleet, long index, const char *prefix, long number, struct why *why)
+static struct err make_one(const struct fleet *fleet, const char *prefix, long number, struct buf *chain,
+                           struct buf *key, struct tls_context **out, struct why *why)
 {
     char id[BENCH_NAME_MAX + 1];
     int len = snprintf(id, sizeof id, "%s%07ld", prefix, number);
@@ -15,32 +16,27 @@ static struct err make_one(struct fleet *fleet, long index, const char *prefix, 
         .issuer_key = buf_slice(&fleet->issuer_key),
         .now_us = fleet->now_us,
     };
-    fleet->leaves[index] = buf_capped(BENCH_PEM_MAX);
-    fleet->keys[index] = buf_capped(BENCH_PEM_MAX);
-    TRY(bench_make(&spec, &fleet->leaves[index], &fleet->keys[index], why));
-    buf_bytes(&fleet->leaves[index], buf_slice(&fleet->issuer));
-    return buf_err(&fleet->leaves[index]);
+    buf_clear(chain);
+    buf_clear(key);
+    TRY(bench_make(&spec, chain, key, why));
+    buf_bytes(chain, buf_slice(&fleet->issuer));
+    TRY(buf_err(chain));
+    struct tls_settings settings = {.client = true,
+                                    .trusted_pem = buf_slice(&fleet->ca),
+                                    .chain_pem = buf_slice(chain),
+                                    .key_pem = buf_slice(key)};
+    return tls_context_new(&settings, out, why);
 }
 
 bool fleet_make(struct fleet *fleet, const char *prefix, long first, long stride, long count, struct why *why)
 {
-    fleet->leaves = calloc((size_t)count, sizeof *fleet->leaves);
-    fleet->keys = calloc((size_t)count, sizeof *fleet->keys);
-    if (fleet->leaves == NULL || fleet->keys == NULL)
-        return false;
-    for (long i = 0; i < count; i++) {
-        if (failed(make_one(fleet, i, prefix, first + i * stride, why)))
-            return false;
-    }
-    fleet->count = count;
-    return true;
-}
-
-struct err fleet_context(const struct fleet *fleet, long index, struct tls_context **out, struct why *why)
-{
-    struct tls_settings settings = {.client = true,
-                                    .trusted_pem = buf_slice(&fleet->ca),
-                                    .chain_pem = buf_slice(&fleet->leaves[index]),
-                                    .key_pem = buf_slice(&fleet->keys[index])};
-    return tls_context_new(&settings, out, why);
+    struct buf chain = buf_capped(BENCH_PEM_MAX);
+    struct buf key = buf_capped(BENCH_PEM_MAX);
+    fleet->contexts = calloc((size_t)count, sizeof(struct tls_context *));
+    struct err e = fleet->contexts != NULL ? OK : FAIL(ERR_NO_MEMORY);
+    for (long i = 0; i < count && !failed(e); i++)
+        e = make_one(fleet, prefix, first + i * stride, &chain, &key, &fleet->contexts[i], why);
+    buf_release(&chain);
+    buf_release(&key);
+    return !failed(e);
 }

@@ -6,17 +6,14 @@
 
 struct fleet {
     struct buf ca;         // PEM of what the server is trusted by
-    struct buf issuer;     // PEM: the certificate that the leaves are signed by, shown after each leaf
+    struct buf issuer;     // PEM: the certificate that signs the leaves, and is shown after each of them
     struct buf issuer_key; // PEM
-    struct buf *leaves;    // PEM: certificate, and key at the same index of `keys`
-    struct buf *keys;
-    long count;
     int64_t now_us;
+    struct tls_context **contexts; // one for each device
 };
 
-// Makes certificate and key of each of `count` devices called PREFIX and a number from `first` in steps of
-// `stride`, before any time is taken. False with a reason.
+// Makes key, certificate and TLS context of each of `count` devices, called PREFIX and a number from `first`
+// on in steps of `stride`: before any time is taken, for it costs more than a registration. False with a
+// reason.
 bool fleet_make(struct fleet *fleet, const char *prefix, long first, long stride, long count,
                 struct why *why);
-// A context for the device of this index; a new one each time, for its certificate is its own.
-struct err fleet_context(const struct fleet *fleet, long index, struct tls_context **out, struct why *why);

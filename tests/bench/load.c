@@ -223,12 +223,8 @@ static bool begin(struct load *l, struct device *d)
     if (d->fd < 0 || (connect(d->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS))
         return false;
     (void)setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct tls_context *own = NULL; // the session keeps its share
-    if (l->o.issuer_file != NULL && failed(fleet_context(&l->fleet, l->begun, &own, NULL)))
-        return false;
-    struct err e = tls_session_new(own != NULL ? own : l->context, "localhost", &d->tls);
-    tls_context_free(own);
-    if (failed(e))
+    struct tls_context *context = l->o.issuer_file != NULL ? l->fleet.contexts[l->begun] : l->context;
+    if (failed(tls_session_new(context, "localhost", &d->tls)))
         return false;
     mqtt_decoder_init_client(&d->mqtt, MESSAGE_CAP);
     http_decoder_init(&d->http);
