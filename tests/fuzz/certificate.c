@@ -1,8 +1,7 @@
 // Certificates and revocation lists from strangers. The input is DER elements, one after the other: the first
 // is a device's certificate, all of them are what it shows, the last is a CA certificate of the service, or a
-// list of the one before. A way ends at that CA certificate, and holds nothing but what was shown; judging a
-// second time, at rest and with all that was remembered, says the same; nothing is left in OpenSSL's error
-// queue.
+// list of the one before. A way ends at that CA certificate; judging a second time, at rest and with all that
+// was remembered, finds what was found before; nothing is left in OpenSSL's error queue.
 #include <openssl/err.h>
 
 #include "crypto/certificate.h"
