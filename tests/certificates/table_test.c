@@ -136,8 +136,7 @@ static void check_row(void **state)
     const struct bad_case row = case_at((size_t)(uintptr_t)*state);
     struct case_made made;
     case_make(&row, NOW_S, &made);
-    struct arena arena;
-    arena_init(&arena, 4 << 20);
+    struct arena arena = arena_capped(4 << 20);
     check_upload(&row, &made, &arena);
 
     struct slice shown[12];
