@@ -1,107 +1,47 @@
-// Reading is strict about what a certificate is and tolerant about its wrapping: the C, .NET, Java and Node
-// clients each wrap it differently (service-api.md A.5).
+// One certificate as data: taken out of its wrapping, and described as .NET would (service-api.md A.5).
 #include "crypto/certificate.h"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
 #include "base/text.h"
+#include "crypto/facts.h"
 #include "crypto/hmac.h"
-
-#define PEM_BEGIN SLICE("-----BEGIN CERTIFICATE-----")
-#define PEM_END   SLICE("-----END CERTIFICATE-----")
-
-enum { DER_SEQUENCE = 0x30 };
+#include "crypto/wrapping.h"
 
 static struct err refuse(struct why *why, const char *what)
 {
     return why_fail(why, ERR_INVALID, "the certificate %s", what);
 }
 
-// NULL when it is not one whole certificate and nothing else.
-static X509 *parse(struct slice der)
-{
-    const unsigned char *at = der.at;
-    if (der.len == 0 || der.len > CERTIFICATE_DER_MAX)
-        return NULL;
-    X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
-    ERR_clear_error(); // what is left in the thread's queue would be taken for an error of the next TLS call
-    if (certificate != NULL && at != der.at + der.len) {
-        X509_free(certificate);
-        return NULL;
-    }
-    return certificate;
-}
-
-// Base64 with blanks and line ends in it.
-static struct err decode_lines(struct arena *arena, struct slice text, struct slice *out, struct why *why)
-{
-    uint8_t *packed = arena_take(arena, text.len + 1);
-    size_t len = 0;
-    if (packed == NULL)
-        return FAIL(ERR_NO_MEMORY);
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-        if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
-            packed[len++] = c;
-    }
-    struct err e = b64_decode_arena(arena, slice_of(packed, len), out);
-    return e.code == ERR_MALFORMED ? refuse(why, "is neither PEM nor base64 of DER") : e;
-}
-
-static bool is_pem(struct slice text)
-{
-    return slice_find(text, SLICE("-----BEGIN ")) < text.len;
-}
-
-static struct err read_pem(struct arena *arena, struct slice text, struct slice *der, struct why *why)
-{
-    if (slice_find(text, SLICE("PRIVATE KEY-----")) < text.len)
-        return refuse(why, "has a private key beside it: send the certificate alone, and replace that key");
-    size_t begin = slice_find(text, PEM_BEGIN);
-    if (begin == text.len)
-        return refuse(why, "has no BEGIN CERTIFICATE line");
-    text = slice_from(text, begin + PEM_BEGIN.len);
-    size_t end = slice_find(text, PEM_END);
-    if (end == text.len)
-        return refuse(why, "has no END CERTIFICATE line");
-    struct slice rest = slice_from(text, end + PEM_END.len);
-    if (slice_find(rest, PEM_BEGIN) < rest.len)
-        return refuse(why, "is a chain: send one certificate");
-    return decode_lines(arena, slice_to(text, end), der, why);
-}
-
-static struct err unwrap(struct arena *arena, struct slice text, struct slice *der, struct why *why)
-{
-    if (text.at[0] == DER_SEQUENCE && text.len > 1 && (text.at[1] & 0x80) != 0)
-        return arena_copy(arena, text, der);
-    text = slice_trim(text);
-    if (is_pem(text))
-        return read_pem(arena, text, der, why);
-    struct slice inner;
-    TRY(decode_lines(arena, text, &inner, why));
-    if (is_pem(inner))
-        return read_pem(arena, inner, der, why);
-    *der = inner;
-    return OK;
-}
-
 struct err certificate_read(struct arena *arena, struct slice text, struct slice *der, struct why *why)
 {
+    static const struct wrapping wrapping = {
+        .what = "the certificate",
+        .label = "CERTIFICATE",
+        .several = "is a chain: send one certificate",
+        .text_max = CERTIFICATE_TEXT_MAX,
+        .der_max = CERTIFICATE_DER_MAX,
+    };
     struct slice found = {0};
     *der = found;
-    if (slice_empty(slice_trim(text)))
-        return refuse(why, "is empty");
-    if (text.len > CERTIFICATE_TEXT_MAX)
-        return refuse(why, "is too long");
-    TRY(unwrap(arena, text, &found, why));
-    if (found.len > CERTIFICATE_DER_MAX)
-        return refuse(why, "is too long");
-    X509 *certificate = parse(found);
+    TRY(unwrap(arena, &wrapping, text, &found, why));
+    X509 *certificate = facts_decode(found);
     if (certificate == NULL)
         return refuse(why, "is not well-formed X.509");
     X509_free(certificate);
     *der = found;
+    return OK;
+}
+
+struct err certificate_names(struct slice der, uint32_t *subject, uint32_t *issuer)
+{
+    X509 *certificate = facts_decode(der);
+    if (certificate == NULL)
+        return FAIL(ERR_INVALID);
+    *subject = facts_name(X509_get_subject_name(certificate));
+    *issuer = facts_name(X509_get_issuer_name(certificate));
+    X509_free(certificate);
     return OK;
 }
 
@@ -269,7 +209,7 @@ struct err certificate_describe(struct arena *arena, struct slice der, struct ce
                                 struct why *why)
 {
     *out = (struct certificate_info){0};
-    X509 *certificate = parse(der);
+    X509 *certificate = facts_decode(der);
     if (certificate == NULL)
         return refuse(why, "is not well-formed X.509");
     struct err e = describe(arena, certificate, der, out);

@@ -9,7 +9,8 @@ enum {
     POSSESSION_CODE_SIZE = 32
 }; // random bytes; the code is their hex, 64 characters, as long as a CN may be
 
-// ERR_INVALID with why: proof's common name is not the code (compared in constant time), ca's key did not
+// code: its text, 64 hex digits in either case. ERR_INVALID with why: proof's common name is not the code
+// (compared in constant time), ca's key did not
 // sign it, its issuer is not ca's subject, it is outside its validity, or one of the two does not hold by the
 // profile.
 struct err possession_check(struct slice ca, struct slice proof, struct slice code, int64_t now_us,
