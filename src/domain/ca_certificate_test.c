@@ -58,8 +58,8 @@ static struct err put(struct bench *b, struct slice body, const struct ca_certif
     struct json_doc doc = {0};
     *out = (struct ca_certificate){.etag = 5, .created_us = WORLD_NOW_US};
     assert_false(failed(json_read(body, JSON_LIMITS_DEFAULT, &doc, NULL)));
-    struct err e = ca_certificate_read(&b->arena, json_root(&doc), SLICE("Factory"), stored, WORLD_NOW_US,
-                                       out, &b->why);
+    struct err e =
+        ca_certificate_read(&b->arena, json_root(&doc), SLICE("Factory"), stored, WORLD_NOW_US, out, &b->why);
     json_doc_release(&doc);
     return e;
 }

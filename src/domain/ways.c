@@ -2,7 +2,6 @@
 #include "domain/ways.h"
 
 #include "base/instant.h"
-#include "crypto/certificate.h"
 
 enum { SOON_DAYS = 30 };
 static const int64_t day_us = 24 * 3600 * INT64_C(1000000);
@@ -106,26 +105,23 @@ struct err ways_find(const struct admission *admission, struct arena *arena, str
 
 // What a person wants to know of a certificate.
 struct about {
-    struct slice name;
+    char name[ISSUER_LABEL_SIZE];
     int64_t not_after_us; // 0: not known
 };
 
-static struct about about(const struct admission *admission, struct slice der, struct arena *arena)
+static struct about about(const struct admission *admission, struct slice der)
 {
-    struct certificate_info info = {0};
-    struct about a = {.name = SLICE("a certificate")};
-    (void)admission;
-    if (failed(certificate_describe(arena, der, &info, NULL)))
-        return a;
-    a.name = slice_to(info.subject_name, 64);
-    if (!instant_parse(info.not_after, &a.not_after_us))
-        a.not_after_us = 0;
+    struct about a = {.name = "a certificate"};
+    struct err e = issuers_label(admission->issuers, der, a.name, &a.not_after_us);
+    (void)e; // without memory it has no name
     return a;
 }
 
 struct slice ways_name(const struct admission *admission, struct slice der, struct arena *arena)
 {
-    return about(admission, der, arena).name;
+    struct about a = about(admission, der);
+    struct slice name;
+    return failed(arena_copy(arena, slice_text(a.name), &name)) ? SLICE("a certificate") : name;
 }
 
 void ways_warn_expiry(int64_t now_us, struct slice name, int64_t not_after_us, struct trace *trace,
@@ -165,11 +161,11 @@ void ways_tell(const struct admission *admission, const struct ways *ways, struc
         struct buf text = buf_capped(1024);
         buf_bytes(&text, slice_to(chain_common_name(admission->credential.chain), 64));
         for (size_t level = 0; level < way->count; level++) {
-            struct about a = about(admission, way->above[level], arena);
+            struct about a = about(admission, way->above[level]);
             buf_text(&text, " < ");
-            buf_bytes(&text, a.name);
+            buf_text(&text, a.name);
             if (!told_before(ways, i, way->above[level]))
-                ways_warn_expiry(admission->now_us, a.name, a.not_after_us, trace, arena);
+                ways_warn_expiry(admission->now_us, slice_text(a.name), a.not_after_us, trace, arena);
         }
         trace_add(trace, arena, "way", "%.*s", SLICE_ARG(buf_slice(&text)));
         buf_release(&text);

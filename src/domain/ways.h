@@ -20,8 +20,7 @@ void ways_tell(const struct admission *admission, const struct ways *ways, struc
 // The warning itself, when there is less than a month left, or nothing; not_after_us 0: not known.
 void ways_warn_expiry(int64_t now_us, struct slice name, int64_t not_after_us, struct trace *trace,
                       struct arena *arena);
-// What a certificate is called in a trace: its common name, or what else it has. Never fails; made in the
-// arena.
+// What a certificate is called in a trace: its common name, or what else it has. Made in the arena.
 struct slice ways_name(const struct admission *admission, struct slice der, struct arena *arena);
 
 // The CA certificate of that name, as far as the lookup found it; or NULL.

@@ -92,7 +92,9 @@ static const struct row {
     {"two intermediates of one name, the second", "A C a:A1 c:C1", "dC1", ERR_NONE, "c", NULL, NULL},
     {"with the other's intermediate", "A C a:A1 c:C1", "dC1 A1", ERR_NONE, "c", NULL, NULL},
     {"by reference, the other is disabled", "A C a@A -c@C", "dA", ERR_NONE, "a", NULL, NULL},
-    {"only the other is there", "A a:A", "dC", ERR_CERTIFICATE_REFUSED, NULL, NULL, ""},
+    {"only the other is there", "A a:A", "dC", ERR_CERTIFICATE_UNTRUSTED, NULL, NULL, ""},
+    {"only the other is there, and is shown", "A a:A1", "dC1 A1", ERR_CERTIFICATE_UNTRUSTED, NULL, NULL, ""},
+    {"both are there, only one is verified", "A C? a:A c:C", "dC", ERR_CERTIFICATE_UNTRUSTED, NULL, NULL, ""},
 
     // groups: what is trusted
     {"a group's certificate alone is not", "g:A", "dA", ERR_CERTIFICATE_UNTRUSTED, NULL, NULL, ""},
@@ -198,7 +200,8 @@ static void a_chain_that_is_too_long_is_refused(void **state)
     struct why why = {0};
     world_open(&w, "A g:A", "dA B C A1 C1 A2 A3");
     world_look(&w);
-    assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, &why).code, ERR_CERTIFICATE_REFUSED);
+    assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, &why).code,
+                     ERR_CERTIFICATE_REFUSED);
     assert_true(why.text[0] != '\0');
     world_close(&w);
 }
@@ -233,7 +236,8 @@ static void the_trace_says_which_way_was_taken_and_what_decided(void **state)
     struct trace trace;
     admit(&w, "A far:A near:A1", "dA2 A2 A1", &trace);
     assert_true(traced(&trace, "way", "Dev < CN=Acme Line 2 < CN=Acme East < CN=Acme Root"));
-    assert_true(traced(&trace, "match", "group near, by the nearest certificate that a group has: CN=Acme East"));
+    assert_true(
+        traced(&trace, "match", "group near, by the nearest certificate that a group has: CN=Acme East"));
     assert_false(traced(&trace, "expiry", ""));
     world_close(&w);
     admit(&w, "i=s1", "s1", &trace);
@@ -267,7 +271,8 @@ static void a_list_that_cannot_be_had_refuses(void **state)
     world_open(&w, "A g:A", "dA");
     w.cas[0].crl_digest = slice_of(digest, sizeof digest);
     world_look(&w);
-    assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, NULL).code, ERR_CERTIFICATE_REVOKED);
+    assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, NULL).code,
+                     ERR_CERTIFICATE_REVOKED);
     world_close(&w);
 }
 

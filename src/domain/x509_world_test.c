@@ -176,8 +176,7 @@ static void add_enrollment(struct world *w, struct slice word)
     struct slice id = take_name(&word, ":=@#");
     bool of_device = slice_equal(id, SLICE("i"));
     bool individual = of_device || word.at[0] == '=';
-    struct enrollment *e =
-        individual ? &w->individuals[w->individual_count++] : &w->groups[w->group_count++];
+    struct enrollment *e = individual ? &w->individuals[w->individual_count++] : &w->groups[w->group_count++];
     *e = (struct enrollment){
         .kind = individual ? ENROLLMENT_INDIVIDUAL : ENROLLMENT_GROUP,
         .id = of_device ? SLICE("DEV") : id,
