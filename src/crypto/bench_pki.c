@@ -10,7 +10,29 @@
 #include "base/secret.h"
 #include "crypto/random.h"
 
-enum { CA_DAYS = 3652, SERVER_DAYS = 825, SERIAL_SIZE = 16, NAME_MAX_LEN = 64, DNS_MAX = 253 };
+enum { SERIAL_SIZE = 16, DNS_MAX = 253, RSA_BITS = 2048 };
+
+struct role {
+    int days;
+    bool authority;
+    bool self_signed;           // it may be
+    const char *key_usage;      // in the words of OpenSSL's configuration
+    const char *extended_usage; // NULL: whatever its issuer may be used for
+};
+
+static const struct role roles[] = {
+    [BENCH_ROOT] = {3652, true, true, "critical,keyCertSign,cRLSign", NULL},
+    [BENCH_INTERMEDIATE] = {1826, true, false, "critical,keyCertSign,cRLSign", NULL},
+    [BENCH_DEVICE] = {365, false, true, "critical,digitalSignature", "clientAuth"},
+    [BENCH_SERVER] = {825, false, true, "critical,digitalSignature", "serverAuth"},
+    [BENCH_VERIFICATION] = {7, false, false, "critical,digitalSignature", NULL},
+};
+
+// Who signs; for a self-signed certificate both are its own.
+struct issuer {
+    X509 *certificate;
+    EVP_PKEY *key;
+};
 
 static bool set_serial(X509 *certificate)
 {
@@ -30,15 +52,21 @@ static bool set_validity(X509 *certificate, int64_t now_us, int days)
            ASN1_TIME_adj(X509_getm_notAfter(certificate), begin, days, 0) != NULL;
 }
 
-// A certificate with all but extensions and signature.
-static X509 *begin_certificate(const char *common_name, EVP_PKEY *key, int64_t now_us, int days)
+static EVP_PKEY *make_key(enum bench_key type)
+{
+    return type == BENCH_RSA ? EVP_RSA_gen(RSA_BITS) : EVP_EC_gen("P-256");
+}
+
+// A certificate with all but issuer, extensions and signature.
+static X509 *begin_certificate(const struct bench_spec *spec, EVP_PKEY *key)
 {
     X509 *certificate = X509_new();
+    int days = spec->days > 0 ? spec->days : roles[spec->role].days;
     if (certificate != NULL && X509_set_version(certificate, X509_VERSION_3) == 1 &&
-        set_serial(certificate) && set_validity(certificate, now_us, days) &&
+        set_serial(certificate) && set_validity(certificate, spec->now_us, days) &&
         X509_set_pubkey(certificate, key) == 1 &&
-        X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
-                                   (const unsigned char *)common_name, -1, -1, 0) == 1)
+        X509_NAME_add_entry_by_NID(X509_get_subject_name(certificate), NID_commonName, MBSTRING_UTF8,
+                                   spec->common_name.at, (int)spec->common_name.len, -1, 0) == 1)
         return certificate;
     X509_free(certificate);
     return NULL;
@@ -55,7 +83,8 @@ static bool add_extension(X509 *certificate, X509V3_CTX *context, int nid, const
 
 static bool sign(X509 *certificate, EVP_PKEY *key)
 {
-    return X509_sign(certificate, key, EVP_sha256()) > 0;
+    // Ed25519, of which an operator's own CA may be, hashes by itself
+    return X509_sign(certificate, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) > 0;
 }
 
 static struct err append(struct buf *out, BIO *bio)
@@ -81,34 +110,6 @@ static struct err write_pem(X509 *certificate, EVP_PKEY *key, struct buf *certif
     BIO_free(public);
     BIO_free(private);
     ERR_clear_error(); // what is left in the thread's queue would be taken for an error of the next TLS call
-    return e;
-}
-
-static bool finish_ca(X509 *certificate, EVP_PKEY *key)
-{
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, certificate, certificate, NULL, NULL, 0);
-    return X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
-           add_extension(certificate, &context, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
-           add_extension(certificate, &context, NID_key_usage, "critical,keyCertSign,cRLSign") &&
-           add_extension(certificate, &context, NID_subject_key_identifier, "hash") &&
-           add_extension(certificate, &context, NID_authority_key_identifier, "keyid:always") &&
-           sign(certificate, key);
-}
-
-struct err bench_ca_make(const char *common_name, int64_t now_us, struct buf *certificate, struct buf *key,
-                         struct why *why)
-{
-    size_t len = strlen(common_name);
-    if (len == 0 || len > NAME_MAX_LEN)
-        return why_fail(why, ERR_INVALID, "the name of a CA has 1 to %d bytes", NAME_MAX_LEN);
-    struct err e = FAIL(ERR_NO_MEMORY);
-    EVP_PKEY *pair = EVP_EC_gen("P-256");
-    X509 *ca = pair != NULL ? begin_certificate(common_name, pair, now_us, CA_DAYS) : NULL;
-    if (ca != NULL && finish_ca(ca, pair))
-        e = write_pem(ca, pair, certificate, key);
-    X509_free(ca);
-    EVP_PKEY_free(pair);
     return e;
 }
 
@@ -183,36 +184,51 @@ static struct err make_names(const struct bench_names *wanted, GENERAL_NAMES **o
     return e;
 }
 
-static bool finish_server(X509 *certificate, X509 *ca, EVP_PKEY *ca_key, GENERAL_NAMES *names)
+static bool add_constraints(X509 *certificate, X509V3_CTX *context, const struct bench_spec *spec)
 {
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, ca, certificate, NULL, NULL, 0);
-    return X509_set_issuer_name(certificate, X509_get_subject_name(ca)) == 1 &&
-           X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1 &&
-           add_extension(certificate, &context, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_extension(certificate, &context, NID_key_usage, "critical,digitalSignature") &&
-           add_extension(certificate, &context, NID_ext_key_usage, "serverAuth") &&
-           add_extension(certificate, &context, NID_subject_key_identifier, "hash") &&
-           add_extension(certificate, &context, NID_authority_key_identifier, "keyid:always") &&
-           sign(certificate, ca_key);
+    char text[48] = "critical,CA:FALSE";
+    if (roles[spec->role].authority && spec->path_len < 0)
+        (void)snprintf(text, sizeof text, "critical,CA:TRUE");
+    else if (roles[spec->role].authority)
+        (void)snprintf(text, sizeof text, "critical,CA:TRUE,pathlen:%d", spec->path_len);
+    return add_extension(certificate, context, NID_basic_constraints, text);
 }
 
-static struct err make_server(X509 *ca, EVP_PKEY *ca_key, const struct bench_names *names, int64_t now_us,
-                              struct buf *certificate, struct buf *key, struct why *why)
+static bool finish(X509 *certificate, const struct issuer *issuer, const struct bench_spec *spec,
+                   GENERAL_NAMES *names)
 {
-    // the names that count are in the extension; a CN has room for 64 bytes only (RFC 5280 A.1)
-    const char *first = names->dns_count > 0 ? names->dns[0] : names->ips[0];
-    const char *common_name = strlen(first) <= NAME_MAX_LEN ? first : "usher";
-    GENERAL_NAMES *alternatives;
-    TRY(make_names(names, &alternatives, why));
-    EVP_PKEY *pair = EVP_EC_gen("P-256");
-    X509 *server = pair != NULL ? begin_certificate(common_name, pair, now_us, SERVER_DAYS) : NULL;
+    X509V3_CTX context;
+    const struct role *role = &roles[spec->role];
+    X509V3_set_ctx(&context, issuer->certificate, certificate, NULL, NULL, 0);
+    return X509_set_issuer_name(certificate, X509_get_subject_name(issuer->certificate)) == 1 &&
+           (names == NULL ||
+            X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1) &&
+           add_constraints(certificate, &context, spec) &&
+           add_extension(certificate, &context, NID_key_usage, role->key_usage) &&
+           (role->extended_usage == NULL ||
+            add_extension(certificate, &context, NID_ext_key_usage, role->extended_usage)) &&
+           add_extension(certificate, &context, NID_subject_key_identifier, "hash") &&
+           add_extension(certificate, &context, NID_authority_key_identifier, "keyid:always") &&
+           sign(certificate, issuer->key);
+}
+
+// issuer: NULL for self-signed.
+static struct err make(const struct bench_spec *spec, const struct issuer *issuer, struct buf *certificate,
+                       struct buf *key, struct why *why)
+{
+    GENERAL_NAMES *names = NULL;
+    if (spec->role == BENCH_SERVER)
+        TRY(make_names(&spec->names, &names, why));
+    EVP_PKEY *pair = make_key(spec->key);
+    X509 *made = pair != NULL ? begin_certificate(spec, pair) : NULL;
+    const struct issuer self = {made, pair};
     struct err e = FAIL(ERR_NO_MEMORY);
-    if (server != NULL && finish_server(server, ca, ca_key, alternatives))
-        e = write_pem(server, pair, certificate, key);
-    X509_free(server);
+    if (made != NULL && finish(made, issuer != NULL ? issuer : &self, spec, names))
+        e = write_pem(made, pair, certificate, key);
+    X509_free(made);
     EVP_PKEY_free(pair);
-    GENERAL_NAMES_free(alternatives);
+    GENERAL_NAMES_free(names);
+    ERR_clear_error(); // what is left in the thread's queue would be taken for an error of the next TLS call
     return e;
 }
 
@@ -226,31 +242,72 @@ static int no_passphrase(char *to, int room, int writing, void *context)
     return -1;
 }
 
-struct err bench_server_make(struct slice ca_certificate, struct slice ca_key,
-                             const struct bench_names *names, int64_t now_us, struct buf *certificate,
-                             struct buf *key, struct why *why)
+static struct err read_issuer(const struct bench_spec *spec, struct issuer *issuer, struct why *why)
 {
-    if (names->dns_count + names->ip_count == 0)
-        return why_fail(why, ERR_INVALID, "a server certificate needs a name");
-    if (slice_empty(ca_certificate) || slice_empty(ca_key))
-        return why_fail(why, ERR_INVALID, "the CA's certificate or key is empty");
-    if (ca_certificate.len > BENCH_PEM_MAX || ca_key.len > BENCH_PEM_MAX)
-        return why_fail(why, ERR_INVALID, "the CA's certificate or key is too long");
-    BIO *public = BIO_new_mem_buf(ca_certificate.at, (int)ca_certificate.len);
-    BIO *private = BIO_new_mem_buf(ca_key.at, (int)ca_key.len);
-    X509 *ca = public != NULL ? PEM_read_bio_X509(public, NULL, no_passphrase, NULL) : NULL;
-    EVP_PKEY *pair = private != NULL ? PEM_read_bio_PrivateKey(private, NULL, no_passphrase, NULL) : NULL;
+    if (slice_empty(spec->issuer_certificate) || slice_empty(spec->issuer_key))
+        return why_fail(why, ERR_INVALID, "the issuer's certificate or key is empty");
+    if (spec->issuer_certificate.len > BENCH_PEM_MAX || spec->issuer_key.len > BENCH_PEM_MAX)
+        return why_fail(why, ERR_INVALID, "the issuer's certificate or key is too long");
+    BIO *public = BIO_new_mem_buf(spec->issuer_certificate.at, (int)spec->issuer_certificate.len);
+    BIO *private = BIO_new_mem_buf(spec->issuer_key.at, (int)spec->issuer_key.len);
     struct err e = OK;
-    if (public == NULL || private == NULL)
+    if (public == NULL || private == NULL) {
         e = FAIL(ERR_NO_MEMORY);
-    else if (ca == NULL || pair == NULL || X509_check_private_key(ca, pair) != 1)
-        e = why_fail(why, ERR_INVALID, "the CA's certificate and key are not PEM, or do not belong together");
-    else
-        e = make_server(ca, pair, names, now_us, certificate, key, why);
-    X509_free(ca);
-    EVP_PKEY_free(pair);
+    } else {
+        issuer->certificate = PEM_read_bio_X509(public, NULL, no_passphrase, NULL);
+        issuer->key = PEM_read_bio_PrivateKey(private, NULL, no_passphrase, NULL);
+        if (issuer->certificate == NULL || issuer->key == NULL ||
+            X509_check_private_key(issuer->certificate, issuer->key) != 1)
+            e = why_fail(why, ERR_INVALID,
+                         "the issuer's certificate and key are not PEM, or do not belong together");
+        else if (X509_check_ca(issuer->certificate) == 0)
+            e = why_fail(why, ERR_INVALID, "the issuer is no CA: it may not sign certificates");
+    }
     BIO_free(public);
     BIO_free(private);
-    ERR_clear_error(); // what is left in the thread's queue would be taken for an error of the next TLS call
+    ERR_clear_error();
+    return e;
+}
+
+static bool is_text(struct slice name)
+{
+    while (name.len > 0) {
+        unsigned long point;
+        int used = UTF8_getc(name.at, (int)name.len, &point);
+        if (used <= 0 || point == 0)
+            return false;
+        name = slice_from(name, (size_t)used);
+    }
+    return true;
+}
+
+static struct err check(const struct bench_spec *spec, struct why *why)
+{
+    struct slice name = spec->common_name;
+    INVARIANT((size_t)spec->role < sizeof roles / sizeof *roles);
+    if (name.len == 0 || name.len > BENCH_NAME_MAX)
+        return why_fail(why, ERR_INVALID, "the name in a certificate has 1 to %d bytes", (int)BENCH_NAME_MAX);
+    if (!is_text(name))
+        return why_fail(why, ERR_INVALID, "the name in a certificate is text: UTF-8 without NUL");
+    if (spec->days < 0 || spec->days > BENCH_DAYS_MAX)
+        return why_fail(why, ERR_INVALID, "a certificate holds for 1 to %d days", (int)BENCH_DAYS_MAX);
+    if (spec->role == BENCH_SERVER && spec->names.dns_count + spec->names.ip_count == 0)
+        return why_fail(why, ERR_INVALID, "a server certificate needs a host name or an address");
+    return OK;
+}
+
+struct err bench_make(const struct bench_spec *spec, struct buf *certificate, struct buf *key,
+                      struct why *why)
+{
+    struct issuer issuer = {0};
+    TRY(check(spec, why));
+    if (roles[spec->role].self_signed && slice_empty(spec->issuer_certificate) &&
+        slice_empty(spec->issuer_key))
+        return make(spec, NULL, certificate, key, why);
+    struct err e = read_issuer(spec, &issuer, why);
+    if (!failed(e))
+        e = make(spec, &issuer, certificate, key, why);
+    X509_free(issuer.certificate);
+    EVP_PKEY_free(issuer.key);
     return e;
 }

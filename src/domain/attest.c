@@ -1,7 +1,9 @@
 // The proof itself, as far as it does not depend on who the device is (device-protocol 5).
 #include "domain/match.h"
 
-enum { CLOCK_SKEW_S = 5 * 60 };
+#include "domain/ways.h"
+
+enum { CLOCK_SKEW_S = 5 * 60, LONG_LIVED_S = 366 * 24 * 3600 };
 
 // A device may say that its token is for registering; nothing else (device-protocol 5).
 static struct err check_policy(const struct sas_token *token, struct arena *arena, struct why *why)
@@ -14,24 +16,54 @@ static struct err check_policy(const struct sas_token *token, struct arena *aren
                     SLICE_ARG(slice_to(policy, 64)));
 }
 
-struct err attest_credential(const struct admission *admission, struct arena *arena, struct why *why)
+static struct err attest_token(const struct admission *admission, struct arena *arena, struct why *why)
 {
     struct slice resource = {0};
-    const struct credential *credential = &admission->credential;
-    if (credential->kind != CREDENTIAL_SAS)
-        return why_fail(why, ERR_CREDENTIAL_MISSING, "the device sent no shared access signature");
+    const struct sas_token *token = &admission->credential.sas;
     TRY(arena_printf(arena, &resource, "%.*s/registrations/%.*s", SLICE_ARG(admission->service->id_scope),
                      SLICE_ARG(admission->registration_id)));
-    TRY(sas_resource_is(&credential->sas, arena, resource, why));
-    TRY(check_policy(&credential->sas, arena, why));
-    if (sas_expired(&credential->sas, admission->now_us, CLOCK_SKEW_S)) {
+    TRY(sas_resource_is(token, arena, resource, why));
+    TRY(check_policy(token, arena, why));
+    if (sas_expired(token, admission->now_us, CLOCK_SKEW_S)) {
         return why_fail(
             why, ERR_SAS_EXPIRED,
             "the token expired %lld s ago: check the device's clock, or make a new token before each "
             "registration",
-            (long long)(admission->now_us / 1000000 - credential->sas.expiry_s));
+            (long long)(admission->now_us / 1000000 - token->expiry_s));
     }
     return OK;
+}
+
+// That the device holds the certificate's key was proved by the TLS handshake (device-protocol 7.1).
+static struct err attest_certificate(const struct admission *admission, struct why *why)
+{
+    const struct chain *chain = admission->credential.chain;
+    const struct why *problem = chain_problem(chain);
+    if (problem != NULL)
+        return why_fail(why, ERR_CERTIFICATE_REFUSED, "%s", problem->text);
+    struct slice name = chain_common_name(chain);
+    if (slice_equal_nocase(name, admission->registration_id))
+        return OK;
+    if (name.len == 0)
+        return why_fail(why, ERR_IDENTITY_MISMATCH,
+                        "the device's certificate must have one common name, the registration ID %.*s; it "
+                        "has none, or several",
+                        SLICE_ARG(admission->registration_id));
+    return why_fail(why, ERR_IDENTITY_MISMATCH,
+                    "the certificate's common name is %.*s and the registration ID %.*s: they must be the "
+                    "same",
+                    SLICE_ARG(slice_to(name, 64)), SLICE_ARG(slice_to(admission->registration_id, 64)));
+}
+
+struct err attest_credential(const struct admission *admission, struct arena *arena, struct why *why)
+{
+    const struct credential *credential = &admission->credential;
+    if (credential->kind == CREDENTIAL_SAS)
+        return attest_token(admission, arena, why);
+    if (credential->kind == CREDENTIAL_X509 && credential->chain != NULL)
+        return attest_certificate(admission, why);
+    return why_fail(why, ERR_CREDENTIAL_MISSING,
+                    "the device sent no shared access signature and showed no certificate");
 }
 
 void attest_nothing(const struct credential *credential)
@@ -39,4 +71,19 @@ void attest_nothing(const struct credential *credential)
     struct secret no_key = {.len = 32};
     struct err e = sas_verify(&credential->sas, &no_key, &no_key);
     (void)e; // whatever it found, it was not a key of anybody
+}
+
+void attest_tell(const struct admission *admission, struct trace *trace, struct arena *arena)
+{
+    const struct credential *credential = &admission->credential;
+    if (credential->kind == CREDENTIAL_X509) {
+        ways_warn_expiry(admission->now_us, SLICE("the device's own certificate"),
+                         chain_not_after_us(credential->chain), trace, arena);
+        trace_add(trace, arena, "attest", "the certificate holds, and the device has its key");
+        return;
+    }
+    // threats B5: warned of, not refused, because there are clients that sign for years
+    bool long_lived = credential->sas.expiry_s - admission->now_us / 1000000 > LONG_LIVED_S;
+    trace_add(trace, arena, "attest", "the shared access signature holds%s",
+              long_lived ? ", for more than a year: whoever reads the token can use it as long" : "");
 }

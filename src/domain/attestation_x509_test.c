@@ -23,7 +23,9 @@ static struct slice make_pem(struct arena *arena, const char *name)
     struct buf certificate = buf_capped(BENCH_PEM_MAX);
     struct buf key = buf_capped(BENCH_PEM_MAX);
     struct slice pem;
-    assert_false(failed(bench_ca_make(name, NOW_S * INT64_C(1000000), &certificate, &key, NULL)));
+    const struct bench_spec spec = {
+        .role = BENCH_ROOT, .common_name = slice_text(name), .now_us = NOW_S * INT64_C(1000000)};
+    assert_false(failed(bench_make(&spec, &certificate, &key, NULL)));
     assert_false(failed(arena_copy(arena, buf_slice(&certificate), &pem)));
     buf_release(&certificate);
     buf_release(&key);

@@ -6,8 +6,6 @@
 #include "domain/plan.h"
 #include "domain/reprovision.h"
 
-enum { LONG_LIVED_S = 366 * 24 * 3600 };
-
 static struct err refuse_disabled(const struct enrollment *e, struct why *why)
 {
     return why_fail(why, ERR_ENROLLMENT_DISABLED, "%s %.*s is disabled: enable it to let the device in",
@@ -18,23 +16,16 @@ static struct err refuse_disabled(const struct enrollment *e, struct why *why)
 static struct err admit(const struct admission *admission, struct arena *arena, struct decision *out,
                         struct trace *trace, struct why *why)
 {
+    // is there a proof, and is it for this device?
     TRY(attest_credential(admission, arena, why));
-    if (admission->individual != NULL) {
-        TRY(match_individual(admission, out, trace, arena, why));
-    } else if (admission->group_count > 0) {
-        TRY(match_group(admission, out, trace, arena, why));
-    } else {
-        attest_nothing(&admission->credential);
-        return why_fail(
-            why, ERR_REGISTRATION_UNKNOWN,
-            "no enrollment has the registration ID %.*s, and the service has no enrollment group for "
-            "symmetric keys: create one of them",
-            SLICE_ARG(admission->registration_id));
-    }
-    // threats B5: warned of, not refused, because there are clients that sign for years
-    bool long_lived = admission->credential.sas.expiry_s - admission->now_us / 1000000 > LONG_LIVED_S;
-    trace_add(trace, arena, "attest", "the shared access signature holds%s",
-              long_lived ? ", for more than a year: whoever reads the token can use it as long" : "");
+    // which enrollment speaks for the device, and does its proof hold there?
+    if (admission->credential.kind == CREDENTIAL_X509)
+        TRY(match_certificate(admission, out, trace, arena, why));
+    else
+        TRY(match_key(admission, out, trace, arena, why));
+    attest_tell(admission, trace, arena);
+    // is the name another device's?
+    TRY(takeover_check(admission, out, trace, arena, why));
     return enrollment_disabled(out->enrollment) ? refuse_disabled(out->enrollment, why) : OK;
 }
 
@@ -45,8 +36,7 @@ struct err decide_admission(const struct admission *admission, struct arena *are
     struct err e = admit(admission, arena, out, trace, why);
     if (failed(e)) {
         trace_add(trace, arena, "attest", "refused: %s", err_info(e)->name);
-        secret_wipe(&out->primary_key);
-        secret_wipe(&out->secondary_key);
+        match_forget(out);
     }
     return e;
 }

@@ -5,6 +5,7 @@
 #include "domain/want.h"
 
 #include "domain/service.h"
+#include "domain/words.h"
 
 enum { TEXT_MAX = 256, URL_MAX = 2048, HUBS_TEXT_MAX = 16 * 1024, TWIN_TEXT_MAX = 128 * 1024 };
 
@@ -189,5 +190,6 @@ struct err enrollment_read(struct arena *arena, const struct json *body, enum en
     TRY(read_provisioning_status(&r));
     TRY(read_reprovision_policy(&r));
     TRY(read_initial_twin(&r));
-    return read_allocation(&r);
+    TRY(read_allocation(&r));
+    return enrollment_words(arena, out, &out->words);
 }

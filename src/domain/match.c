@@ -1,11 +1,11 @@
-// Which enrollment speaks for a device: its individual one if there is one, even if it is disabled or of
-// another type; else the first group whose derived key made the signature.
+// Which enrollment speaks for a device that signs with a key: its individual one if there is one, even if it
+// is disabled or of another type; else the first group whose derived key made the signature.
 #include "domain/match.h"
 
 #include "crypto/keys.h"
 
-struct err match_individual(const struct admission *admission, struct decision *out, struct trace *trace,
-                            struct arena *arena, struct why *why)
+static struct err match_individual(const struct admission *admission, struct decision *out,
+                                   struct trace *trace, struct arena *arena, struct why *why)
 {
     const struct enrollment *e = admission->individual;
     const struct attestation *a = &e->attestation;
@@ -87,12 +87,22 @@ static struct err no_group(const struct admission *admission, struct why *why)
         admission->group_count);
 }
 
-struct err match_group(const struct admission *admission, struct decision *out, struct trace *trace,
-                       struct arena *arena, struct why *why)
+// The ID as the device spells it, and in small letters: its key was derived from one of them.
+static struct err spell(const struct admission *admission, struct arena *arena, struct slice spellings[2],
+                        size_t *count)
 {
-    struct slice spellings[2] = {admission->registration_id};
+    spellings[0] = admission->registration_id;
     TRY(arena_lower(arena, admission->registration_id, &spellings[1]));
-    size_t count = slice_equal(spellings[0], spellings[1]) ? 1 : 2;
+    *count = slice_equal(spellings[0], spellings[1]) ? 1 : 2;
+    return OK;
+}
+
+static struct err match_group(const struct admission *admission, struct decision *out, struct trace *trace,
+                              struct arena *arena, struct why *why)
+{
+    struct slice spellings[2];
+    size_t count = 0;
+    TRY(spell(admission, arena, spellings, &count));
     for (size_t i = 0; i < admission->group_count; i++) {
         const struct enrollment *group = admission->groups[i];
         for (size_t k = 0; k < count && group->attestation.type == ATTESTATION_SYMMETRIC_KEY; k++) {
@@ -106,4 +116,35 @@ struct err match_group(const struct admission *admission, struct decision *out, 
     }
     trace_add(trace, arena, "match", "none of %zu enrollment groups", admission->group_count);
     return no_group(admission, why);
+}
+
+struct err match_key(const struct admission *admission, struct decision *out, struct trace *trace,
+                     struct arena *arena, struct why *why)
+{
+    if (admission->individual != NULL)
+        return match_individual(admission, out, trace, arena, why);
+    if (admission->group_count > 0)
+        return match_group(admission, out, trace, arena, why);
+    attest_nothing(&admission->credential);
+    return why_fail(why, ERR_REGISTRATION_UNKNOWN,
+                    "no enrollment has the registration ID %.*s, and the service has no enrollment group for "
+                    "symmetric keys: create one of them",
+                    SLICE_ARG(admission->registration_id));
+}
+
+struct err match_group_made_it(const struct admission *admission, const struct enrollment *group,
+                               struct arena *arena)
+{
+    struct slice spellings[2];
+    size_t count = 0;
+    struct err e = FAIL(ERR_SAS_SIGNATURE);
+    TRY(spell(admission, arena, spellings, &count));
+    for (size_t k = 0; k < count && e.code == ERR_SAS_SIGNATURE; k++) {
+        struct decision tried = {0};
+        if (group->attestation.type == ATTESTATION_SYMMETRIC_KEY)
+            e = try_group(admission, group, spellings[k], &tried);
+        secret_wipe(&tried.primary_key);
+        secret_wipe(&tried.secondary_key);
+    }
+    return e;
 }

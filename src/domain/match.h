@@ -3,19 +3,44 @@
 
 #include "domain/decide.h"
 
-// attest.c: what can be judged without knowing who the device is: there is a credential, for this device and
-// service, and it has not expired.
-struct err attest_credential(const struct admission *admission, struct arena *arena, struct why *why);
-// attest.c: takes as long as looking at a key does, so that a device nobody knows cannot be told from one
-// with a wrong key by its answer's time (threats B6).
-void attest_nothing(const struct credential *credential);
+// ---- attest.c
 
-// match.c: finds the enrollment whose key made the credential's signature and fills enrollment and keys of
-// *out.
-struct err match_individual(const struct admission *admission, struct decision *out, struct trace *trace,
-                            struct arena *arena, struct why *why);
-struct err match_group(const struct admission *admission, struct decision *out, struct trace *trace,
-                       struct arena *arena, struct why *why);
-// match.c: the keys that a device of the group has, for the registration ID as it spells it.
+// What can be judged without knowing who the device is: there is a credential, for this device and service,
+// and a token has not expired.
+struct err attest_credential(const struct admission *admission, struct arena *arena, struct why *why);
+// Takes as long as looking at a key does, so that a device nobody knows cannot be told from one with a wrong
+// key by its answer's time (threats B6).
+void attest_nothing(const struct credential *credential);
+// What to know of a proof that holds: one that lives for long, or ends soon.
+void attest_tell(const struct admission *admission, struct trace *trace, struct arena *arena);
+
+// ---- match.c: devices with a shared access signature
+
+// Finds the enrollment whose key made the signature and fills enrollment and keys of *out.
+struct err match_key(const struct admission *admission, struct decision *out, struct trace *trace,
+                     struct arena *arena, struct why *why);
+// The keys that a device of the group has, for the registration ID as it spells it.
 struct err match_group_keys(const struct enrollment *group, struct slice registration_id,
                             struct secret *primary, struct secret *secondary);
+// Whether a key derived from the group's made the signature. ERR_SAS_SIGNATURE: it did not.
+struct err match_group_made_it(const struct admission *admission, const struct enrollment *group,
+                               struct arena *arena);
+
+// ---- match_x509.c: devices with a certificate
+
+// Finds the enrollment that speaks for the certificate and fills enrollment and thumbprints of *out.
+struct err match_certificate(const struct admission *admission, struct decision *out, struct trace *trace,
+                             struct arena *arena, struct why *why);
+// Whether one of the group's certificates is above the device's. ERR_CERTIFICATE_UNTRUSTED: none is.
+struct err match_group_vouches(const struct admission *admission, const struct enrollment *group,
+                               struct arena *arena);
+
+// Takes keys and thumbprints out of a decision that lets nobody in.
+void match_forget(struct decision *out);
+
+// ---- takeover.c
+
+// Another enrollment group may not read or take what the group admitted that the registration names, unless
+// that one vouches for this device too (threats B10). ERR_REGISTRATION_TAKEN.
+struct err takeover_check(const struct admission *admission, const struct decision *out, struct trace *trace,
+                          struct arena *arena, struct why *why);

@@ -38,7 +38,11 @@ static struct slice device_id_of(const struct standing *standing, const struct a
         return standing->device_id;
     if (enrollment->device_id.len > 0)
         return enrollment->device_id;
-    return enrollment->kind == ENROLLMENT_INDIVIDUAL ? enrollment->id : admission->registration_id;
+    if (enrollment->kind == ENROLLMENT_INDIVIDUAL)
+        return enrollment->id;
+    // device-protocol 7.1: as the certificate spells it, which is what the hub will see of the device
+    bool shown = admission->credential.kind == CREDENTIAL_X509;
+    return shown ? chain_common_name(admission->credential.chain) : admission->registration_id;
 }
 
 static enum registration_substatus substatus_before(const struct registration *prior)

@@ -15,6 +15,6 @@ struct plan_rule {
 };
 
 const struct plan_rule *plan_rule_for(enum situation situation);
-// Fills everything but enrollment, keys and hub.
+// Fills everything but enrollment, keys, thumbprints and hub.
 struct err plan_fill(const struct plan_rule *rule, const struct standing *standing,
                      const struct admission *admission, struct arena *arena, struct decision *out);

@@ -10,6 +10,8 @@ static const struct enrollment *enrollment_of(const struct admission *admission)
     const struct registration *prior = admission->prior;
     if (prior->enrollment_kind == ENROLLMENT_INDIVIDUAL)
         return admission->individual;
+    if (admission->former != NULL)
+        return admission->former;
     for (size_t i = 0; i < admission->group_count; i++) {
         if (slice_equal_nocase(admission->groups[i]->id, prior->enrollment_id))
             return admission->groups[i];
@@ -26,15 +28,34 @@ static struct slice spelling_of(const struct admission *admission)
 }
 
 static struct err take_keys(const struct admission *admission, const struct enrollment *e,
-                            struct decision *out, struct why *why)
+                            struct decision *out)
 {
-    if (e->attestation.type != ATTESTATION_SYMMETRIC_KEY)
-        return why_fail(why, ERR_ENROLLMENT_NOT_FOUND, "enrollment %.*s no longer has symmetric keys",
-                        SLICE_ARG(e->id));
+    out->authentication = HUB_AUTH_SAS;
     if (e->kind == ENROLLMENT_GROUP)
         return match_group_keys(e, spelling_of(admission), &out->primary_key, &out->secondary_key);
     out->primary_key = e->attestation.primary_key;
     out->secondary_key = e->attestation.secondary_key;
+    return OK;
+}
+
+// What the hub is to be told of the device, as it was when it proved itself: keys are the enrollment's, a
+// certificate only the device has, so its thumbprint was written down with the intention.
+static struct err take_identity(const struct admission *admission, const struct enrollment *e,
+                                struct decision *out, struct why *why)
+{
+    const struct registration *prior = admission->prior;
+    bool showed_certificate = prior->primary_thumbprint.len > 0;
+    enum attestation_type meant = showed_certificate ? ATTESTATION_X509 : ATTESTATION_SYMMETRIC_KEY;
+    if (e->attestation.type != meant)
+        return why_fail(why, ERR_ENROLLMENT_NOT_FOUND,
+                        "enrollment %.*s no longer has %s, with which the device proved itself",
+                        SLICE_ARG(e->id), showed_certificate ? "certificates" : "symmetric keys");
+    if (!showed_certificate)
+        return take_keys(admission, e, out);
+    out->authentication = HUB_AUTH_SELF_SIGNED;
+    out->primary_thumbprint = prior->primary_thumbprint;
+    out->secondary_thumbprint =
+        prior->secondary_thumbprint.len > 0 ? prior->secondary_thumbprint : prior->primary_thumbprint;
     return OK;
 }
 
@@ -53,7 +74,7 @@ static struct err readmit(const struct admission *admission, struct arena *arena
                         "the hub %.*s, where the device was being taken, is no longer linked",
                         SLICE_ARG(admission->prior->intended_hub));
     out->enrollment = e;
-    return take_keys(admission, e, out, why);
+    return take_identity(admission, e, out, why);
 }
 
 struct err decide_resume(const struct admission *admission, struct arena *arena, struct decision *out,
@@ -63,9 +84,7 @@ struct err decide_resume(const struct admission *admission, struct arena *arena,
     struct err e = readmit(admission, arena, out, trace, why);
     if (!failed(e))
         e = decide_plan(admission, arena, out, trace, why);
-    if (failed(e)) {
-        secret_wipe(&out->primary_key);
-        secret_wipe(&out->secondary_key);
-    }
+    if (failed(e))
+        match_forget(out);
     return e;
 }

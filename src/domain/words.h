@@ -1,7 +1,7 @@
 // What records are found by, besides their names: words, separated by blanks, made when a record is written
 // and asked for when a device shows certificates (ports/store.h, STORE_ADMISSION).
 //   n:1a2b3c4d    holds a certificate whose subject name hashes to this (certificate_names)
-//   c:factory-ca  refers to the CA certificate of that name (lower case)
+//   c:factory-ca  refers to the CA certificate of that name (lower case; percent-encoded, so without blanks)
 //   f:<64 hex>    a disabled enrollment that holds exactly this certificate (SHA-256): nobody may use it any
 //   more
 #pragma once
@@ -9,7 +9,7 @@
 #include "domain/ca_certificate.h"
 #include "domain/enrollment.h"
 
-enum { WORD_MAX = 2 + 256 };
+enum { WORD_MAX = 2 + 3 * 256 }; // bytes
 
 // Made in the arena. A group with signing certificates has n: for each, with CA references c: for each. A
 // disabled individual enrollment with client certificates has f: for each. Others have none.

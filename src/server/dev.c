@@ -40,14 +40,20 @@ static struct err make_certificates(const struct dev *dev, struct arena *arena, 
 {
     static const char *const dns[] = {"localhost"};
     static const char *const ips[] = {"127.0.0.1", "::1"};
-    struct bench_names names = {.dns = dns, .dns_count = 1, .ips = ips, .ip_count = 2};
+    struct bench_spec authority = {
+        .role = BENCH_ROOT, .common_name = SLICE("Usher bench CA"), .now_us = daemon_wall_us()};
+    struct bench_spec server = {.role = BENCH_SERVER,
+                                .common_name = SLICE("localhost"),
+                                .now_us = authority.now_us,
+                                .names = {.dns = dns, .dns_count = 1, .ips = ips, .ip_count = 2}};
     struct slice ca_path;
     TRY(path_in(dev, arena, "ca.pem", &ca_path));
     struct buf ca = buf_capped(BENCH_PEM_MAX), ca_key = ca, certificate = ca, key = ca;
-    int64_t now_us = daemon_wall_us();
-    struct err e = bench_ca_make("Usher bench CA", now_us, &ca, &ca_key, why);
+    struct err e = bench_make(&authority, &ca, &ca_key, why);
+    server.issuer_certificate = buf_slice(&ca);
+    server.issuer_key = buf_slice(&ca_key);
     if (!failed(e))
-        e = bench_server_make(buf_slice(&ca), buf_slice(&ca_key), &names, now_us, &certificate, &key, why);
+        e = bench_make(&server, &certificate, &key, why);
     if (!failed(e))
         e = file_write(c_text(ca_path), buf_slice(&ca), 0644, why);
     if (!failed(e))

@@ -158,10 +158,15 @@ static void pki_init(struct pki *pki, const char *name, int64_t made_us)
     for (size_t i = 0; i < 4; i++)
         *all[i] = buf_capped(BENCH_PEM_MAX);
     const char *const dns[] = {name};
-    struct bench_names names = {.dns = dns, .dns_count = 1};
-    assert_false(failed(bench_ca_make("test CA", made_us, &pki->ca, &pki->ca_key, NULL)));
-    assert_false(failed(bench_server_make(buf_slice(&pki->ca), buf_slice(&pki->ca_key), &names, made_us,
-                                          &pki->chain, &pki->key, NULL)));
+    const struct bench_spec ca = {.role = BENCH_ROOT, .common_name = SLICE("test CA"), .now_us = made_us};
+    assert_false(failed(bench_make(&ca, &pki->ca, &pki->ca_key, NULL)));
+    const struct bench_spec server = {.role = BENCH_SERVER,
+                                      .common_name = slice_text(name),
+                                      .issuer_certificate = buf_slice(&pki->ca),
+                                      .issuer_key = buf_slice(&pki->ca_key),
+                                      .now_us = made_us,
+                                      .names = {.dns = dns, .dns_count = 1}};
+    assert_false(failed(bench_make(&server, &pki->chain, &pki->key, NULL)));
 }
 
 static void pki_release(struct pki *pki)

@@ -1,0 +1,173 @@
+// Gathers what the service holds, has it judged (crypto/path.h), and says what was found.
+#include "domain/ways.h"
+
+#include "base/instant.h"
+
+enum { SOON_DAYS = 30 };
+static const int64_t day_us = 24 * 3600 * INT64_C(1000000);
+
+const struct ca_certificate *ways_ca(const struct admission *admission, struct slice name)
+{
+    for (size_t i = 0; i < admission->certificate_count && name.len > 0; i++) {
+        if (slice_equal_nocase(admission->certificates[i]->name, name))
+            return admission->certificates[i];
+    }
+    return NULL;
+}
+
+static bool refers_to(const struct admission *admission, struct slice name, struct slice der)
+{
+    const struct ca_certificate *ca = ways_ca(admission, name);
+    return ca != NULL && slice_equal(ca->certificate, der);
+}
+
+bool ways_enrolled(const struct admission *admission, const struct enrollment *e, struct slice der)
+{
+    const struct attestation *a = &e->attestation;
+    if (a->type != ATTESTATION_X509)
+        return false;
+    if (a->certificate_role == CERTIFICATE_SIGNING)
+        return slice_equal(a->primary_certificate, der) || slice_equal(a->secondary_certificate, der);
+    return a->certificate_role == CERTIFICATE_CA_REFERENCE &&
+           (refers_to(admission, a->primary_ca, der) || refers_to(admission, a->secondary_ca, der));
+}
+
+// ---- what the service holds
+
+struct holdings {
+    struct path_known known[PATH_KNOWN_MAX];
+    size_t count;
+};
+
+static struct path_known *hold(struct holdings *all, struct slice der)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (slice_equal(all->known[i].der, der))
+            return &all->known[i];
+    }
+    if (all->count == PATH_KNOWN_MAX || der.len == 0)
+        return NULL;
+    all->known[all->count] = (struct path_known){.der = der};
+    return &all->known[all->count++];
+}
+
+static struct slice crl_of(const struct admission *admission, const struct ca_certificate *ca)
+{
+    for (size_t i = 0; i < admission->crl_count; i++) {
+        if (slice_equal_nocase(admission->crls[i]->name, ca->name))
+            return admission->crls[i]->crl;
+    }
+    return (struct slice){0};
+}
+
+// One certificate may be there under two names: it counts when it does under one of them, and a list that
+// either has is heeded. A list that is there but could not be had (there are too many of them) is as good as
+// missing, which refuses: else what it revokes would be let in (I5).
+static void hold_ca(const struct admission *admission, const struct ca_certificate *ca, struct holdings *all)
+{
+    struct path_known *known = hold(all, ca->certificate);
+    if (known == NULL)
+        return;
+    known->anchor |= ca->verified;
+    known->crl_required |= ca->crl_required;
+    if (ca->crl_digest.len == 0)
+        return;
+    struct slice crl = crl_of(admission, ca);
+    known->crl_required |= crl.len == 0 && !issuers_has_crl(admission->issuers, ca->crl_digest);
+    known->crl_digest = ca->crl_digest;
+    known->crl = crl;
+}
+
+struct err ways_find(const struct admission *admission, struct arena *arena, struct ways *out,
+                     struct why *why)
+{
+    struct holdings *all = arena_take(arena, sizeof *all);
+    *out = (struct ways){0};
+    if (all == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    for (size_t i = 0; i < admission->certificate_count; i++)
+        hold_ca(admission, admission->certificates[i], all);
+    for (size_t i = 0; i < admission->group_count; i++) {
+        (void)hold(all, admission->groups[i]->attestation.primary_certificate);
+        (void)hold(all, admission->groups[i]->attestation.secondary_certificate);
+    }
+    struct path_question question = {
+        .chain = admission->credential.chain,
+        .known = all->known,
+        .known_count = all->count,
+        .now_us = admission->now_us,
+        .expired_anchors = admission->expired_anchors,
+    };
+    return path_find(admission->issuers, &question, out->way, WAYS_MAX, &out->count, why);
+}
+
+// ---- what is said of it
+
+// What a person wants to know of a certificate.
+struct about {
+    char name[ISSUER_LABEL_SIZE];
+    int64_t not_after_us; // 0: not known
+};
+
+static struct about about(const struct admission *admission, struct slice der)
+{
+    struct about a = {.name = "a certificate"};
+    struct err e = issuers_label(admission->issuers, der, a.name, &a.not_after_us);
+    (void)e; // without memory it has no name
+    return a;
+}
+
+struct slice ways_name(const struct admission *admission, struct slice der, struct arena *arena)
+{
+    struct about a = about(admission, der);
+    struct slice name;
+    return failed(arena_copy(arena, slice_text(a.name), &name)) ? SLICE("a certificate") : name;
+}
+
+void ways_warn_expiry(int64_t now_us, struct slice name, int64_t not_after_us, struct trace *trace,
+                      struct arena *arena)
+{
+    uint8_t room[40];
+    struct buf text = {.at = room, .room = sizeof room, .cap = sizeof room};
+    int64_t left_us = not_after_us - now_us;
+    if (not_after_us == 0 || left_us > SOON_DAYS * day_us)
+        return;
+    instant_format_http(&text, not_after_us);
+    if (left_us >= 0)
+        trace_add(trace, arena, "expiry", "warning: %.*s expires in %lld days, on %.*s: renew it",
+                  SLICE_ARG(name), (long long)(left_us / day_us), SLICE_ARG(buf_slice(&text)));
+    else
+        trace_add(trace, arena, "expiry", "warning: %.*s expired on %.*s, and counts all the same",
+                  SLICE_ARG(name), SLICE_ARG(buf_slice(&text)));
+}
+
+static bool told_before(const struct ways *ways, size_t way, struct slice der)
+{
+    for (size_t i = 0; i < way; i++) {
+        for (size_t level = 0; level < ways->way[i].count; level++) {
+            if (slice_equal(ways->way[i].above[level], der))
+                return true;
+        }
+    }
+    return false;
+}
+
+void ways_tell(const struct admission *admission, const struct ways *ways, struct trace *trace,
+               struct arena *arena)
+{
+    enum { TOLD = 3 }; // the others would only fill the trace
+    for (size_t i = 0; trace != NULL && i < ways->count && i < TOLD; i++) {
+        const struct path *way = &ways->way[i];
+        struct buf text = buf_capped(1024);
+        buf_bytes(&text, slice_to(chain_common_name(admission->credential.chain), 64));
+        for (size_t level = 0; level < way->count; level++) {
+            struct about a = about(admission, way->above[level]);
+            buf_text(&text, " < ");
+            buf_text(&text, a.name);
+            if (!told_before(ways, i, way->above[level]))
+                ways_warn_expiry(admission->now_us, slice_text(a.name), a.not_after_us, trace, arena);
+        }
+        trace_add(trace, arena, "way", "%.*s", SLICE_ARG(buf_slice(&text)));
+        buf_release(&text);
+    }
+}
