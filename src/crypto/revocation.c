@@ -39,12 +39,14 @@ static struct err check_scope(X509_CRL *crl, struct why *why)
     if (scope == NULL)
         return found == -1 ? OK : refuse(why, "has an extension that cannot be read");
     bool indirect = scope->indirectCRL > 0;
-    bool partial =
-        scope->onlyuser > 0 || scope->onlyCA > 0 || scope->onlyattr > 0 || scope->onlysomereasons != NULL;
+    bool partial = scope->distpoint != NULL || scope->onlyuser > 0 || scope->onlyCA > 0 ||
+                   scope->onlyattr > 0 || scope->onlysomereasons != NULL;
     ISSUING_DIST_POINT_free(scope);
     if (indirect)
         return refuse(why, "is an indirect one, which names what others issued: hand in the CA's own");
-    return partial ? refuse(why, "is about some certificates or reasons only: hand in the complete one") : OK;
+    return partial ? refuse(why, "is about some certificates, reasons or one distribution point only: hand "
+                                 "in the complete one")
+                   : OK;
 }
 
 static bool list_criticals_known(const X509_CRL *crl)
@@ -116,9 +118,9 @@ static struct err fill(X509_CRL *crl, struct revocation *list, struct why *why)
 
 static struct err make(X509_CRL *crl, const struct facts *ca, struct revocation **out, struct why *why)
 {
+    TRY(check_scope(crl, why));
     if (!list_criticals_known(crl))
         return refuse(why, "has a critical extension that is not known here");
-    TRY(check_scope(crl, why));
     TRY(check_issuer(crl, ca, why));
     STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
     size_t room = entries != NULL ? (size_t)sk_X509_REVOKED_num(entries) : 0;
