@@ -143,8 +143,10 @@ static struct mqtt_link *dial(struct world *w, struct dial d)
     assert_true(link->door.claims(link->door.context, &connect));
     link->session = link->door.connect(link->door.context, link, &connect);
     assert_non_null(link->session);
-    for (int i = 0; i < 2000 && !link->accepted && link->refused == 0; i++)
+    for (int i = 0; i < 2000 && !link->accepted && link->refused == 0; i++) {
         deliver(w, 2);
+        pass(w, 0);
+    }
     assert_true(link->accepted != (link->refused != 0));
     return link;
 }

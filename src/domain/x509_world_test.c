@@ -1,0 +1,340 @@
+// What x509_world_test.h describes.
+#include "domain/x509_world_test.h"
+
+#include "crypto/bench_pki.h"
+#include "crypto/certificate.h"
+#include "domain/words.h"
+
+// ---- certificates
+
+static struct made {
+    const char *name; // short
+    const char *common_name;
+    const char *issuer; // short; NULL: itself
+    enum bench_role role;
+    int days_ago;
+    int days;
+    struct buf pem;
+    struct buf key;
+    struct slice der;
+} made[] = {
+    {.name = "A", .common_name = "Acme Root", .role = BENCH_ROOT},
+    {.name = "C", .common_name = "Acme Root", .role = BENCH_ROOT}, // another CA of the same name
+    {.name = "B", .common_name = "Other Root", .role = BENCH_ROOT},
+    {.name = "A1", .common_name = "Acme East", .issuer = "A", .role = BENCH_INTERMEDIATE},
+    {.name = "A2", .common_name = "Acme Line 2", .issuer = "A1", .role = BENCH_INTERMEDIATE},
+    {.name = "A3", .common_name = "Acme West", .issuer = "A", .role = BENCH_INTERMEDIATE, .days = 9},
+    {.name = "C1", .common_name = "Acme East", .issuer = "C", .role = BENCH_INTERMEDIATE},
+    {.name = "dA", .common_name = "Dev", .issuer = "A", .role = BENCH_DEVICE},
+    {.name = "dA1", .common_name = "Dev", .issuer = "A1", .role = BENCH_DEVICE},
+    {.name = "dA1old",
+     .common_name = "Dev",
+     .issuer = "A1",
+     .role = BENCH_DEVICE,
+     .days_ago = 100,
+     .days = 50},
+    {.name = "dA1soon", .common_name = "Dev", .issuer = "A1", .role = BENCH_DEVICE, .days = 20},
+    {.name = "dA2", .common_name = "Dev", .issuer = "A2", .role = BENCH_DEVICE},
+    {.name = "dA3", .common_name = "Dev", .issuer = "A3", .role = BENCH_DEVICE},
+    {.name = "dB", .common_name = "Dev", .issuer = "B", .role = BENCH_DEVICE},
+    {.name = "dC", .common_name = "Dev", .issuer = "C", .role = BENCH_DEVICE},
+    {.name = "dC1", .common_name = "Dev", .issuer = "C1", .role = BENCH_DEVICE},
+    {.name = "s1", .common_name = "Dev", .role = BENCH_DEVICE},
+    {.name = "s2", .common_name = "Dev", .role = BENCH_DEVICE},
+    {.name = "sold", .common_name = "Dev", .role = BENCH_DEVICE, .days_ago = 100, .days = 50},
+    {.name = "x", .common_name = "Devil", .issuer = "A1", .role = BENCH_DEVICE},
+};
+enum { MADE = sizeof made / sizeof made[0] };
+static struct arena made_arena;
+
+static struct made *made_of(struct slice name)
+{
+    for (size_t i = 0; i < MADE; i++) {
+        if (slice_equal(slice_text(made[i].name), name))
+            return &made[i];
+    }
+    fail_msg("no certificate is called %.*s", SLICE_ARG(name));
+    return NULL;
+}
+
+static void make(struct made *m)
+{
+    const struct made *issuer = m->issuer != NULL ? made_of(slice_text(m->issuer)) : NULL;
+    struct bench_spec spec = {
+        .role = m->role,
+        .common_name = slice_text(m->common_name),
+        .issuer_certificate = issuer != NULL ? buf_slice(&issuer->pem) : (struct slice){0},
+        .issuer_key = issuer != NULL ? buf_slice(&issuer->key) : (struct slice){0},
+        .path_len = BENCH_ANY_DEPTH,
+        .days = m->days,
+        .now_us = WORLD_NOW_US - m->days_ago * INT64_C(86400000000),
+    };
+    struct why why = {0};
+    m->pem = m->key = buf_capped(BENCH_PEM_MAX);
+    if (failed(bench_make(&spec, &m->pem, &m->key, &why)))
+        fail_msg("%s: %s", m->name, why.text);
+    assert_false(failed(certificate_read(&made_arena, buf_slice(&m->pem), &m->der, NULL)));
+}
+
+void world_make_certificates(void)
+{
+    made_arena = arena_capped(1 << 20);
+    for (size_t i = 0; i < MADE; i++)
+        make(&made[i]);
+}
+
+void world_drop_certificates(void)
+{
+    for (size_t i = 0; i < MADE; i++) {
+        buf_release(&made[i].pem);
+        buf_release(&made[i].key);
+    }
+    arena_release(&made_arena);
+}
+
+struct slice world_der(const char *name)
+{
+    return made_of(slice_text(name))->der;
+}
+
+struct slice world_pem(const char *name)
+{
+    return buf_slice(&made_of(slice_text(name))->pem);
+}
+
+struct slice world_proof(struct arena *arena, const char *issuer, struct slice common_name, int64_t now_us)
+{
+    struct buf pem = buf_capped(BENCH_PEM_MAX);
+    struct buf key = buf_capped(BENCH_PEM_MAX);
+    struct slice out;
+    struct bench_spec spec = {
+        .role = BENCH_VERIFICATION,
+        .common_name = common_name,
+        .issuer_certificate = world_pem(issuer),
+        .issuer_key = buf_slice(&made_of(slice_text(issuer))->key),
+        .now_us = now_us,
+    };
+    assert_false(failed(bench_make(&spec, &pem, &key, NULL)));
+    assert_false(failed(arena_copy(arena, buf_slice(&pem), &out)));
+    buf_release(&pem);
+    buf_release(&key);
+    return out;
+}
+
+// ---- the service
+
+static struct slice take_name(struct slice *text, const char *ends)
+{
+    size_t len = 0;
+    while (len < text->len && strchr(ends, text->at[len]) == NULL)
+        len++;
+    struct slice name = slice_to(*text, len);
+    *text = slice_from(*text, len);
+    return name;
+}
+
+static void give_pair(struct attestation *a, struct slice pair)
+{
+    struct slice first = {0};
+    struct slice second = {0};
+    (void)slice_cut(&pair, ',', &first);
+    bool two = slice_cut(&pair, ',', &second);
+    a->type = ATTESTATION_X509;
+    if (a->certificate_role == CERTIFICATE_CA_REFERENCE) {
+        a->primary_ca = first;
+        a->secondary_ca = second;
+        return;
+    }
+    a->primary_certificate = made_of(first)->der;
+    a->secondary_certificate = two ? made_of(second)->der : a->primary_certificate;
+}
+
+static void give_attestation(struct attestation *a, uint8_t how, struct slice what)
+{
+    switch (how) {
+    case ':':
+        a->certificate_role = CERTIFICATE_SIGNING;
+        break;
+    case '=':
+        a->certificate_role = CERTIFICATE_CLIENT;
+        break;
+    case '@':
+        a->certificate_role = CERTIFICATE_CA_REFERENCE;
+        break;
+    default:
+        *a = (struct attestation){
+            .type = ATTESTATION_SYMMETRIC_KEY, .primary_key.len = 32, .secondary_key.len = 32};
+        return;
+    }
+    give_pair(a, what);
+}
+
+static void add_enrollment(struct world *w, struct slice word)
+{
+    bool disabled = word.at[0] == '-';
+    word = slice_from(word, disabled ? 1 : 0);
+    struct slice id = take_name(&word, ":=@#");
+    bool of_device = slice_equal(id, SLICE("i"));
+    bool individual = of_device || word.at[0] == '=';
+    struct enrollment *e =
+        individual ? &w->individuals[w->individual_count++] : &w->groups[w->group_count++];
+    *e = (struct enrollment){
+        .kind = individual ? ENROLLMENT_INDIVIDUAL : ENROLLMENT_GROUP,
+        .id = of_device ? SLICE("DEV") : id,
+        .provisioning_status = disabled ? PROVISIONING_DISABLED : PROVISIONING_UNSET,
+    };
+    give_attestation(&e->attestation, word.at[0], slice_from(word, 1));
+    assert_false(failed(enrollment_words(&w->arena, e, &e->words)));
+}
+
+static void add_ca(struct world *w, struct slice word)
+{
+    bool verified = word.at[word.len - 1] != '?';
+    struct slice name = verified ? word : slice_to(word, word.len - 1);
+    struct ca_certificate *ca = &w->cas[w->ca_count++];
+    *ca = (struct ca_certificate){.name = name, .certificate = made_of(name)->der, .verified = verified};
+    assert_false(failed(ca_certificate_words(&w->arena, ca, &ca->words)));
+}
+
+static void add_prior(struct world *w, struct slice group)
+{
+    w->prior = (struct registration){.id = SLICE("dev"),
+                                     .status = STATUS_ASSIGNED,
+                                     .enrollment_kind = ENROLLMENT_GROUP,
+                                     .enrollment_id = group,
+                                     .assigned_hub = SLICE("hub.example.com"),
+                                     .device_id = SLICE("Dev")};
+}
+
+static void show(struct world *w, const char *shows)
+{
+    struct slice certificates[WORLD_MAX];
+    struct slice text = slice_text(shows);
+    struct slice name;
+    size_t count = 0;
+    while (slice_cut(&text, ' ', &name))
+        certificates[count++] = made_of(name)->der;
+    w->admission.credential.kind = CREDENTIAL_X509;
+    assert_false(failed(chain_new(certificates, count, &w->admission.credential.chain)));
+}
+
+void world_open(struct world *w, const char *has, const char *shows)
+{
+    struct slice text = slice_text(has);
+    struct slice word;
+    *w = (struct world){.arena = arena_capped(1 << 20), .service.id_scope = SLICE("0ne1")};
+    assert_false(failed(issuers_new(100, 1 << 20, &w->issuers)));
+    w->admission = (struct admission){.service = &w->service,
+                                      .registration_id = SLICE("dev"),
+                                      .issuers = w->issuers,
+                                      .now_us = WORLD_NOW_US};
+    while (slice_cut(&text, ' ', &word)) {
+        struct slice rest = word;
+        (void)take_name(&rest, ":=@#");
+        if (word.at[0] == '<')
+            add_prior(w, slice_from(word, 1));
+        else if (rest.len > 0)
+            add_enrollment(w, word);
+        else
+            add_ca(w, word);
+    }
+    show(w, shows);
+}
+
+void world_close(struct world *w)
+{
+    chain_release(w->admission.credential.chain);
+    issuers_free(w->issuers);
+    arena_release(&w->arena);
+}
+
+// ---- what the store does (ports/store.h)
+
+static bool has_word(struct slice words, struct slice wanted)
+{
+    struct slice one;
+    while (slice_cut(&words, ' ', &one)) {
+        if (slice_equal(one, wanted))
+            return true;
+    }
+    return false;
+}
+
+static bool is_asked(const struct world *w, struct slice words)
+{
+    for (size_t i = 0; i < w->lookup.word_count; i++) {
+        if (has_word(words, w->lookup.words[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool refers_to_found(struct world *w, struct slice words)
+{
+    for (size_t i = 0; i < w->admission.certificate_count; i++) {
+        struct slice word;
+        assert_false(failed(word_of_reference(&w->arena, w->found_cas[i]->name, &word)));
+        if (has_word(words, word))
+            return true;
+    }
+    return false;
+}
+
+static size_t at(const struct world *w, size_t i, size_t count)
+{
+    return w->backwards ? count - 1 - i : i;
+}
+
+static void find_crls(struct world *w)
+{
+    w->admission.crls = w->found_crls;
+    w->admission.crl_count = 0;
+    for (size_t i = 0; i < w->crl_count; i++) {
+        for (size_t k = 0; k < w->lookup.crl_count; k++) {
+            if (slice_equal(w->lookup.crls[k], w->crls[i].name))
+                w->found_crls[w->admission.crl_count++] = &w->crls[i];
+        }
+    }
+}
+
+static void ask_store(struct world *w)
+{
+    struct admission *a = &w->admission;
+    w->looks++;
+    a->certificates = w->found_cas;
+    a->groups = w->found_groups;
+    a->holders = w->found_holders;
+    a->certificate_count = a->group_count = a->holder_count = 0;
+    for (size_t i = 0; i < w->ca_count; i++) {
+        const struct ca_certificate *ca = &w->cas[at(w, i, w->ca_count)];
+        if (is_asked(w, ca->words))
+            w->found_cas[a->certificate_count++] = ca;
+    }
+    for (size_t i = 0; i < w->group_count; i++) {
+        const struct enrollment *group = &w->groups[at(w, i, w->group_count)];
+        if (is_asked(w, group->words) || refers_to_found(w, group->words))
+            w->found_groups[a->group_count++] = group;
+        if (slice_equal(group->id, w->prior.enrollment_id))
+            a->former = group;
+    }
+    for (size_t i = 0; i < w->individual_count; i++) {
+        if (is_asked(w, w->individuals[i].words))
+            w->found_holders[a->holder_count++] = &w->individuals[i];
+        if (slice_equal(w->individuals[i].id, SLICE("DEV")))
+            a->individual = &w->individuals[i];
+    }
+    find_crls(w);
+    a->prior = w->prior.id.len > 0 ? &w->prior : NULL;
+}
+
+void world_look(struct world *w)
+{
+    bool more = false;
+    assert_false(failed(decide_lookup(&w->admission, &w->arena, &w->lookup, &more)));
+    ask_store(w);
+    for (int round = 1; round < 4 && more; round++) {
+        assert_false(failed(decide_lookup(&w->admission, &w->arena, &w->lookup, &more)));
+        if (more)
+            ask_store(w);
+    }
+}
