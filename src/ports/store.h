@@ -10,7 +10,8 @@
 #include "domain/query.h"
 #include "domain/registration.h"
 
-// What is kept. Records live in partitions; a key is canonical (lower case, except a device's).
+// What is kept. Records live in partitions; a key is canonical (lower case, except a device's). The numbers
+// are in databases: a new one goes to the end.
 enum store_table {
     STORE_SERVICE,      // struct service_record  partition ""        key: name
     STORE_ENROLLMENT,   // struct enrollment      partition: ID scope  key: registration ID
@@ -68,7 +69,8 @@ struct store_admission {
     size_t group_count;
     // The group named by the registration, of whatever attestation, or NULL.
     struct enrollment *former;
-    // With words: what else has one of them. At most STORE_FOUND_MAX of each kind, the latest written first.
+    // With words: what else has one of them. At most STORE_FOUND_MAX of each kind, groups too: the latest
+    // written (updated_us) first, each once.
     struct ca_certificate **certificates;
     size_t certificate_count;
     struct enrollment **holders; // individual enrollments
@@ -96,8 +98,9 @@ struct store_request {
     struct store_request *also;
     const struct query_node *where; // NULL: all
     size_t limit;                   // QUERY: 1..STORE_LIMIT_MAX
-    // ADMISSION of a device that shows certificates (domain/words.h): at most STORE_WORDS_MAX words, and the
-    // canonical names of CA certificates whose revocation lists are wanted.
+    // ADMISSION of a device that shows certificates (domain/words.h): at most STORE_WORDS_MAX words, and with
+    // them the canonical names of at most as many CA certificates whose revocation lists are wanted, each
+    // once.
     const struct slice *words;
     size_t word_count;
     const struct slice *crls;

@@ -62,7 +62,7 @@ static const struct column hub_columns[] = {
         {"hub_host_name", COLUMN_TEXT, AT(enrollment, hub_host_name), .path = "iotHubHostName"},             \
         {"webhook_url", COLUMN_TEXT, AT(enrollment, webhook_url)},                                           \
         {"webhook_api_version", COLUMN_TEXT, AT(enrollment, webhook_api_version)},                           \
-        {"words", COLUMN_TEXT, AT(enrollment, words)},                                                       \
+        {"words", COLUMN_FINDERS, AT(enrollment, words)},                                                    \
         {"created_us", COLUMN_TIME, AT(enrollment, created_us), .path = "createdDateTimeUtc"},               \
         {"updated_us", COLUMN_TIME, AT(enrollment, updated_us), .path = "lastUpdatedDateTimeUtc"},           \
     {                                                                                                        \
@@ -134,7 +134,7 @@ static const struct column certificate_columns[] = {
     {"crl_next_update_us", COLUMN_TIME, AT(ca_certificate, crl_next_update_us)},
     {"crl_required", COLUMN_FLAG, AT(ca_certificate, crl_required)},
     {"not_after_us", COLUMN_TIME, AT(ca_certificate, not_after_us), .path = "expiry"},
-    {"words", COLUMN_TEXT, AT(ca_certificate, words)},
+    {"words", COLUMN_FINDERS, AT(ca_certificate, words)},
     {"created_us", COLUMN_TIME, AT(ca_certificate, created_us)},
     {"updated_us", COLUMN_TIME, AT(ca_certificate, updated_us)},
     {"etag", COLUMN_ETAG, AT(ca_certificate, etag)},
@@ -166,6 +166,7 @@ static const struct columns tables[STORE_TABLES] = {
 FITS(enrollment_columns);
 FITS(registration_columns);
 FITS(device_columns);
+FITS(certificate_columns);
 
 const struct columns *columns_of(enum store_table table)
 {
@@ -188,6 +189,26 @@ uint64_t columns_etag(enum store_table table, const void *record)
     const struct columns *c = columns_of(table);
     // the etag is the last column of every table
     return *(const uint64_t *)column_field(&c->list[c->count - 1], record);
+}
+
+const struct column *columns_finders(enum store_table table)
+{
+    const struct columns *c = columns_of(table);
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->list[i].type == COLUMN_FINDERS)
+            return &c->list[i];
+    }
+    return NULL;
+}
+
+const struct column *columns_named(enum store_table table, const char *name)
+{
+    const struct columns *c = columns_of(table);
+    for (size_t i = 0; i < c->count; i++) {
+        if (slice_equal(slice_text(c->list[i].name), slice_text(name)))
+            return &c->list[i];
+    }
+    return NULL;
 }
 
 static bool holds_slice(const struct column *column)

@@ -9,6 +9,7 @@ enum column_type {
     COLUMN_TEXT,    // struct slice
     COLUMN_BLOB,    // struct slice
     COLUMN_JSON,    // struct slice: the text of a JSON object or array
+    COLUMN_FINDERS, // struct slice: the words that the record is found by (found.h); one such column at most
     COLUMN_SEALED,  // struct slice: secret, sealed at rest
     COLUMN_SECRET,  // struct secret: sealed at rest
     COLUMN_INTEGER, // int64_t
@@ -42,6 +43,9 @@ enum { COLUMNS_MAX = 32 };
 const struct columns *columns_of(enum store_table table);
 
 uint64_t columns_etag(enum store_table table, const void *record);
+// The column of a table by its type or name; NULL when it has none.
+const struct column *columns_finders(enum store_table table);
+const struct column *columns_named(enum store_table table, const char *name);
 // The field of a record.
 const void *column_field(const struct column *column, const void *record);
 void *column_field_mut(const struct column *column, void *record);

@@ -232,6 +232,7 @@ static const struct query_value *field_value(const struct column *column, const 
         return column->zero_is_absent && value->integer == 0 ? NULL : value;
     case COLUMN_JSON:
     case COLUMN_BLOB:
+    case COLUMN_FINDERS:
     case COLUMN_SEALED:
     case COLUMN_SECRET:
     case COLUMN_ETAG:

@@ -44,6 +44,7 @@ static const struct enrollment full_enrollment = {
     .hub_host_name = SLICE("legacy"),
     .webhook_url = SLICE("https://x/?code=1"),
     .webhook_api_version = SLICE("2021-10-01"),
+    .words = SLICE("n:00000001 c:root"),
     .created_us = 1700000000000000,
     .updated_us = INT64_MAX,
     .etag = 0x8000000000000001};
@@ -60,6 +61,8 @@ static const struct registration full_registration = {.id = SLICE("DEV-1"),
                                                       .intended_hub = SLICE("h2"),
                                                       .intended_device_id = SLICE("d2"),
                                                       .plan_steps = 3,
+                                                      .primary_thumbprint = SLICE("CC"),
+                                                      .secondary_thumbprint = SLICE("DD"),
                                                       .payload = SLICE("{\"x\":[1,2]}"),
                                                       .error_code = 400207,
                                                       .error_message = SLICE("no"),
@@ -92,12 +95,31 @@ static const struct device full_device = {
     .status_updated_us = 17,
     .etag = 18};
 
+static const struct ca_certificate full_certificate = {
+    .name = SLICE("Factory-CA"),
+    .certificate = SLICE("\x30\x82\x00\xfd"),
+    .verified = true,
+    .code = {.bytes = "random bytes of a code to prove.", .len = 32},
+    .code_until_us = 1,
+    .crl_digest = SLICE("\x00\x05"),
+    .crl_next_update_us = 2,
+    .crl_required = true,
+    .not_after_us = 3,
+    .words = SLICE("n:00000002"),
+    .created_us = 4,
+    .updated_us = 5,
+    .etag = 6};
+
+static const struct ca_crl full_crl = {
+    .name = SLICE("Factory-CA"), .crl = SLICE("\x30\x00\xfc"), .created_us = 1, .updated_us = 2, .etag = 3};
+
 static size_t field_size(const struct column *column)
 {
     switch (column->type) {
     case COLUMN_TEXT:
     case COLUMN_BLOB:
     case COLUMN_JSON:
+    case COLUMN_FINDERS:
     case COLUMN_SEALED:
         return sizeof(struct slice);
     case COLUMN_SECRET:
@@ -164,6 +186,8 @@ static void no_field_of_a_record_is_forgotten(void **state)
     assert_all_fields_known(STORE_GROUP, &full_enrollment);
     assert_all_fields_known(STORE_REGISTRATION, &full_registration);
     assert_all_fields_known(STORE_DEVICE, &full_device);
+    assert_all_fields_known(STORE_CERTIFICATE, &full_certificate);
+    assert_all_fields_known(STORE_CRL, &full_crl);
 }
 
 static void assert_round_trip(struct bench *b, enum store_table table, const char *partition,
@@ -188,6 +212,8 @@ static void a_record_comes_back_as_it_was_written(void **state)
     assert_round_trip(*state, STORE_GROUP, "0ne1", &full_enrollment);
     assert_round_trip(*state, STORE_REGISTRATION, "0ne1", &full_registration);
     assert_round_trip(*state, STORE_DEVICE, "hub.example", &full_device);
+    assert_round_trip(*state, STORE_CERTIFICATE, "0ne1", &full_certificate);
+    assert_round_trip(*state, STORE_CRL, "0ne1", &full_crl);
 }
 
 static void empty_fields_come_back_empty(void **state)
@@ -198,6 +224,8 @@ static void empty_fields_come_back_empty(void **state)
     assert_round_trip(*state, STORE_GROUP, "0ne1", &(struct enrollment){.etag = 1});
     assert_round_trip(*state, STORE_REGISTRATION, "0ne1", &(struct registration){.etag = 1});
     assert_round_trip(*state, STORE_DEVICE, "h", &(struct device){.etag = 1});
+    assert_round_trip(*state, STORE_CERTIFICATE, "0ne1", &(struct ca_certificate){.etag = 1});
+    assert_round_trip(*state, STORE_CRL, "0ne1", &(struct ca_crl){.etag = 1});
 }
 
 static void an_update_leaves_nothing_of_what_was_there(void **state)
@@ -232,7 +260,9 @@ static void large_documents_are_kept(void **state)
     struct service_record service = {.name = SLICE("s"), .document = slice_of(text, LARGE), .etag = 1};
     struct device device = {.id = SLICE("d"), .reported = slice_of(text, LARGE), .etag = 1};
     assert_round_trip(b, STORE_SERVICE, "", &service);
+    struct ca_crl crl = {.name = SLICE("c"), .crl = slice_of(text, LARGE), .etag = 1};
     assert_round_trip(b, STORE_DEVICE, "h", &device);
+    assert_round_trip(b, STORE_CRL, "s", &crl);
     free(text);
 }
 

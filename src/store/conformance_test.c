@@ -204,7 +204,7 @@ static size_t append(struct CMUnitTest *to, size_t at, const struct CMUnitTest *
 int store_conformance(const char *name, struct conformance_factory *factory)
 {
     size_t all = conformance_record_count + conformance_query_count + conformance_admission_count +
-                 conformance_thread_count + conformance_together_count;
+                 conformance_thread_count + conformance_together_count + conformance_words_count;
     struct CMUnitTest *tests = calloc(all, sizeof *tests);
     if (tests == NULL)
         return 1;
@@ -214,6 +214,7 @@ int store_conformance(const char *name, struct conformance_factory *factory)
     at = append(tests, at, conformance_admission_tests, conformance_admission_count);
     at = append(tests, at, conformance_thread_tests, conformance_thread_count);
     at = append(tests, at, conformance_together_tests, conformance_together_count);
+    at = append(tests, at, conformance_words_tests, conformance_words_count);
     INVARIANT(at == all);
     int failures = _cmocka_run_group_tests(name, tests, all, NULL, NULL);
     free(tests);

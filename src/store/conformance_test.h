@@ -57,9 +57,10 @@ struct registration bench_registration(const char *id, const char *hub, uint64_t
 #define assert_text(slice, text) assert_true(slice_equal((slice), slice_text(text)))
 
 extern const struct CMUnitTest conformance_record_tests[], conformance_query_tests[],
-    conformance_admission_tests[], conformance_thread_tests[], conformance_together_tests[];
+    conformance_admission_tests[], conformance_thread_tests[], conformance_together_tests[],
+    conformance_words_tests[];
 extern const size_t conformance_record_count, conformance_query_count, conformance_admission_count,
-    conformance_thread_count, conformance_together_count;
+    conformance_thread_count, conformance_together_count, conformance_words_count;
 #define CONFORMANCE_TESTS(name)                                                                              \
     const size_t conformance_##name##_count =                                                                \
         sizeof conformance_##name##_tests / sizeof conformance_##name##_tests[0]

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "base/list.h"
+#include "store/admission.h"
 
 static void forget_results(struct store_request *request, bool but_found)
 {
@@ -27,6 +28,18 @@ void store_request_begin(struct store_request *request, void *client)
         request->also->result = OK;
 }
 
+// An index has to hold the words.
+static struct err check_words(const struct store_request *request)
+{
+    struct finders none = {0}, own = finders_of(request->table, request->record);
+    struct slice rest = own.words, word;
+    while (finders_next(&own, &none, &rest, &word)) {
+        if (word.len > STORE_WORD_MAX)
+            return FAIL(ERR_INVALID);
+    }
+    return OK;
+}
+
 struct err store_request_check(struct store_request *request)
 {
     struct why *why = &request->why;
@@ -35,9 +48,15 @@ struct err store_request_check(struct store_request *request)
         return why_fail(why, ERR_INVALID, "A key has 1 to %d bytes.", STORE_KEY_MAX);
     if (request->verb == STORE_QUERY && (request->limit == 0 || request->limit > STORE_LIMIT_MAX))
         return why_fail(why, ERR_INVALID, "A query returns 1 to %d records at a time.", STORE_LIMIT_MAX);
+    if (request->word_count > STORE_WORDS_MAX || request->crl_count > STORE_WORDS_MAX)
+        return why_fail(why, ERR_INVALID, "A device is looked up by at most %d words.", STORE_WORDS_MAX);
     if (request->verb == STORE_PUT && columns_etag(request->table, request->record) == 0)
         return why_fail(why, ERR_INVALID, "A record needs an etag.");
     const struct store_request *also = request->also;
+    if (request->verb == STORE_PUT &&
+        (failed(check_words(request)) || (also != NULL && failed(check_words(also)))))
+        return why_fail(why, ERR_INVALID, "A word that a record is found by has at most %d bytes.",
+                        STORE_WORD_MAX);
     if (also != NULL && (request->verb != STORE_PUT || also->verb != STORE_PUT ||
                          also->table == request->table || also->also != NULL || also->key.len == 0 ||
                          also->key.len > STORE_KEY_MAX || columns_etag(also->table, also->record) == 0))

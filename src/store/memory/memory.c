@@ -5,14 +5,14 @@
 #include <stdlib.h>
 
 #include "base/list.h"
-#include "store/memory/ordered.h"
-#include "store/request.h"
+#include "store/memory/index.h"
 
 enum { UNDER_WAY_CAP = 8192, WAIT_MS = 60000 };
 
 struct memory_store {
     struct store store;
     struct ordered tables[STORE_TABLES];
+    struct index index;
     struct mailbox inbox;
     struct mail stop;
     pthread_t thread;
@@ -58,18 +58,60 @@ static struct err get(struct memory_store *s, struct store_request *r)
     return record == NULL ? FAIL(ERR_ABSENT) : columns_copy(r->arena, r->table, record, &r->found);
 }
 
-static struct err put_record(struct memory_store *s, struct store_request *r, struct ordered_node *node)
-{
+// A record on its way in: once begun it cannot fail any more.
+struct put {
+    struct store_request *request;
+    struct ordered_node *node;
     void *clone;
-    TRY(record_clone(r->table, r->record, &clone));
-    struct err e = node != NULL ? OK : ordered_insert(&s->tables[r->table], r->partition, r->key, &node);
-    if (failed(e)) {
-        record_free(r->table, clone);
-        return e;
+    bool created; // the node
+};
+
+static struct finders finders_there(const struct put *p)
+{
+    return finders_of(p->request->table, *ordered_value(p->node));
+}
+
+static struct err begin_put(struct memory_store *s, struct store_request *r, struct ordered_node *node,
+                            struct put *p)
+{
+    *p = (struct put){.request = r, .node = node, .created = node == NULL};
+    TRY(record_clone(r->table, r->record, &p->clone));
+    struct err e = p->created ? ordered_insert(&s->tables[r->table], r->partition, r->key, &p->node) : OK;
+    if (!failed(e)) {
+        struct finders old = finders_there(p), new = finders_of(r->table, p->clone);
+        e = index_add(&s->index, r, &new, &old);
     }
+    if (failed(e)) {
+        if (p->created && p->node != NULL)
+            ordered_remove(&s->tables[r->table], p->node);
+        record_free(r->table, p->clone);
+    }
+    return e;
+}
+
+static void end_put(struct memory_store *s, struct put *p)
+{
+    struct finders old = finders_there(p), new = finders_of(p->request->table, p->clone);
+    index_remove(&s->index, p->request, &old, &new);
+    record_free(p->request->table, *ordered_value(p->node));
+    *ordered_value(p->node) = p->clone;
+}
+
+static void undo_put(struct memory_store *s, struct put *p)
+{
+    struct finders old = finders_there(p), new = finders_of(p->request->table, p->clone);
+    index_remove(&s->index, p->request, &new, &old);
+    record_free(p->request->table, p->clone);
+    if (p->created)
+        ordered_remove(&s->tables[p->request->table], p->node);
+}
+
+static void remove_record(struct memory_store *s, const struct store_request *r, struct ordered_node *node)
+{
+    struct finders old = finders_of(r->table, *ordered_value(node)), none = {0};
+    index_remove(&s->index, r, &old, &none);
     record_free(r->table, *ordered_value(node));
-    *ordered_value(node) = clone;
-    return OK;
+    ordered_remove(&s->tables[r->table], node);
 }
 
 static struct err check_condition(struct memory_store *s, struct store_request *r, struct ordered_node **node,
@@ -81,27 +123,22 @@ static struct err check_condition(struct memory_store *s, struct store_request *
                                    *present != NULL ? columns_etag(r->table, *present) : 0);
 }
 
-// Both or neither: what was put first is taken back when the second finds no memory.
-static struct err put_both(struct memory_store *s, struct store_request *r, struct ordered_node *node,
-                           struct ordered_node *also_node)
+// Both or neither.
+static struct err put(struct memory_store *s, struct store_request *r, struct ordered_node *node,
+                      struct ordered_node *also_node)
 {
-    void *before = NULL;
-    if (node != NULL)
-        TRY(record_clone(r->table, *ordered_value(node), &before));
-    struct err e = put_record(s, r, node);
-    if (!failed(e))
-        e = put_record(s, r->also, also_node);
-    if (failed(e) && node != NULL) {
-        record_free(r->table, *ordered_value(node));
-        *ordered_value(node) = before;
-        return e;
+    struct put first, second;
+    TRY(begin_put(s, r, node, &first));
+    if (r->also != NULL) {
+        struct err e = begin_put(s, r->also, also_node, &second);
+        if (failed(e)) {
+            undo_put(s, &first);
+            return e;
+        }
+        end_put(s, &second);
     }
-    if (failed(e) && (node = ordered_find(&s->tables[r->table], r->partition, r->key)) != NULL) {
-        record_free(r->table, *ordered_value(node));
-        ordered_remove(&s->tables[r->table], node);
-    }
-    record_free(r->table, before);
-    return e;
+    end_put(s, &first);
+    return OK;
 }
 
 static struct err change(struct memory_store *s, struct store_request *r)
@@ -119,12 +156,10 @@ static struct err change(struct memory_store *s, struct store_request *r)
     if (r->also != NULL) {
         r->also->result = check_condition(s, r->also, &also_node, &also_present);
         TRY(r->also->result);
-        return put_both(s, r, node, also_node);
     }
     if (r->verb == STORE_PUT)
-        return put_record(s, r, node);
-    record_free(r->table, present);
-    ordered_remove(&s->tables[r->table], node);
+        return put(s, r, node, also_node);
+    remove_record(s, r, node);
     return OK;
 }
 
@@ -163,8 +198,9 @@ static bool admits_keys(const struct enrollment *group)
     return group->attestation.type == ATTESTATION_SYMMETRIC_KEY;
 }
 
-static struct err admission_groups(struct memory_store *s, struct store_request *r)
+static struct err admission_groups(void *context, struct store_request *r)
 {
+    struct memory_store *s = context;
     struct ordered *groups = &s->tables[STORE_GROUP];
     struct store_admission *a = &r->admission;
     struct ordered_node *first = ordered_after(groups, r->partition, (struct slice){0}, true);
@@ -187,24 +223,32 @@ static struct err admission_groups(struct memory_store *s, struct store_request 
         if (store_admitted_before(a->registration, ordered_key(n))) {
             a->groups[at] = a->groups[0];
             a->groups[0] = copy;
+            a->former = copy;
         }
     }
     return OK;
 }
 
+static struct err admission_load(void *context, struct store_request *r, enum store_table table,
+                                 struct slice key, void **out)
+{
+    const void *record = record_at(context, table, r->partition, key);
+    *out = NULL;
+    return record != NULL ? columns_copy(r->arena, table, record, out) : OK;
+}
+
+static struct err admission_look(void *context, struct store_request *r, struct slice word,
+                                 struct found *found)
+{
+    const struct memory_store *s = context;
+    return index_look(&s->index, r, word, found);
+}
+
 static struct err admission(struct memory_store *s, struct store_request *r)
 {
-    void *individual = record_at(s, STORE_ENROLLMENT, r->partition, r->key);
-    void *prior = record_at(s, STORE_REGISTRATION, r->partition, r->key);
-    void *copy = NULL;
-    if (prior != NULL)
-        TRY(columns_copy(r->arena, STORE_REGISTRATION, prior, &copy));
-    r->admission.registration = copy;
-    if (individual == NULL)
-        return admission_groups(s, r);
-    TRY(columns_copy(r->arena, STORE_ENROLLMENT, individual, &copy));
-    r->admission.individual = copy;
-    return OK;
+    const struct admission_source source = {
+        .context = s, .load = admission_load, .look = admission_look, .groups = admission_groups};
+    return store_admission_read(&source, r);
 }
 
 // --- the thread
@@ -299,6 +343,7 @@ static void store_memory_free(struct store *store)
     }
     for (unsigned table = 0; table < STORE_TABLES; table++)
         free_records(&s->tables[table], (enum store_table)table);
+    index_release(&s->index);
     mailbox_release(&s->inbox);
     free(s);
 }
@@ -314,7 +359,7 @@ struct err store_memory_new(const struct store_memory_options *options, struct s
     s->store.methods = &methods;
     s->under_way_cap = options->under_way_cap > 0 ? options->under_way_cap : UNDER_WAY_CAP;
     mailbox_init(&s->inbox, NULL, NULL);
-    struct err e = OK;
+    struct err e = index_init(&s->index);
     for (unsigned table = 0; table < STORE_TABLES && !failed(e); table++)
         e = ordered_init(&s->tables[table]);
     if (!failed(e) && pthread_create(&s->thread, NULL, run, s) != 0)

@@ -138,7 +138,7 @@ static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state
     scratch_close(s);
     run_sql(s, "PRAGMA user_version = 999; CREATE TABLE later (x)");
     assert_open_fails(s, ERR_CONFIG, "newer version");
-    run_sql(s, "SELECT x FROM later; PRAGMA user_version = 1");
+    run_sql(s, "SELECT x FROM later; PRAGMA user_version = 2");
     scratch_open(s);
 }
 

@@ -130,7 +130,10 @@ static struct err in_order(const struct groups_kept *k, struct store_request *re
         first++;
     a->groups = k->list;
     a->group_count = k->count;
-    if (first == 0 || first == k->count)
+    if (first == k->count)
+        return OK;
+    a->former = k->list[first];
+    if (first == 0)
         return OK;
     a->groups = arena_take_many(request->arena, k->count, sizeof(struct enrollment *));
     if (a->groups == NULL)

@@ -62,6 +62,7 @@ static struct err bind_column(struct connection *c, sqlite3_stmt *statement, int
         return bind_sealed(c, statement, at, place, *(const struct slice *)field);
     case COLUMN_TEXT:
     case COLUMN_JSON:
+    case COLUMN_FINDERS:
         return connection_failure(c, bind_optional(statement, at, *(const struct slice *)field, true), NULL);
     case COLUMN_BLOB:
         return connection_failure(c, bind_optional(statement, at, *(const struct slice *)field, false), NULL);
@@ -124,6 +125,7 @@ static bool view_column(sqlite3_stmt *statement, int at, const struct column *co
     switch (column->type) {
     case COLUMN_TEXT:
     case COLUMN_JSON:
+    case COLUMN_FINDERS:
     case COLUMN_BLOB:
         *(struct slice *)field = column_slice(statement, at);
         break;

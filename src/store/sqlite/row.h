@@ -11,6 +11,8 @@ union row_record {
     struct registration registration;
     struct hub_record hub;
     struct device device;
+    struct ca_certificate certificate;
+    struct ca_crl crl;
 };
 
 // Binds all parameters of SCHEMA_PUT. The record must live until the statement has run.

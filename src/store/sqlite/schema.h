@@ -4,14 +4,19 @@
 #include "base/buf.h"
 #include "store/columns.h"
 
-enum { SCHEMA_VERSION = 1, SCHEMA_APPLICATION = 0x55736872 /* "Ushr" */, SCHEMA_SQL_MAX = 16384 };
+enum { SCHEMA_VERSION = 2, SCHEMA_APPLICATION = 0x55736872 /* "Ushr" */, SCHEMA_SQL_MAX = 16384 };
 
 enum schema_statement {
     SCHEMA_GET,    // ?1 partition, ?2 key -> partition, key, columns
-    SCHEMA_ETAG,   // ?1 partition, ?2 key -> etag
+    SCHEMA_BEFORE, // ?1 partition, ?2 key -> etag, and of a table with words: updated_us, words
     SCHEMA_PUT,    // ?1 partition, ?2 key, ?3… columns
     SCHEMA_DELETE, // ?1 partition, ?2 key
     SCHEMA_GROUPS, // ?1 partition -> partition, key, columns of the groups that admit by key
+    // the index of words; without a table
+    SCHEMA_FIND,        // ?1 partition, ?2 word, ?3 table -> table, written_us, key, from that table on
+    SCHEMA_WORD_PUT,    // ?1 partition, ?2 word, ?3 table, ?4 written_us, ?5 key
+    SCHEMA_WORD_DELETE, // the same
+    SCHEMA_SET_WORDS,   // ?1 partition, ?2 key, ?3 words; of a table with words
     SCHEMA_BEGIN_READ,
     SCHEMA_BEGIN_WRITE,
     SCHEMA_COMMIT,
@@ -22,7 +27,10 @@ enum schema_statement {
 // Parameter and column numbers of the first column of a record.
 enum { SCHEMA_FIRST_PARAMETER = 3, SCHEMA_FIRST_COLUMN = 2 };
 
-void schema_create(struct buf *out); // all tables of a new database
+void schema_create(struct buf *out); // all tables that are not there yet
+// -> 1 when the table has the column, else 0
+void schema_has_column(struct buf *out, enum store_table table, const struct column *column);
+void schema_add_column(struct buf *out, enum store_table table, const struct column *column);
 void schema_statement(struct buf *out, enum schema_statement statement, enum store_table table);
 
 // Equalities that SQL may check by itself before the record is looked at; the tree is evaluated all the same.

@@ -5,7 +5,7 @@
 
 #include "base/list.h"
 #include "store/request.h"
-#include "store/sqlite/row.h"
+#include "store/sqlite/change.h"
 
 // Pages of 4 KiB in the log: at the first a checkpoint that disturbs nobody, at the second one that waits a
 // moment for readers, so that the log can start over.
@@ -16,105 +16,6 @@ enum {
     RESTART_BUSY_MS = 200,
     BUSY_MS = 2000
 };
-
-// --- one request
-
-// SQLite's own failure of a statement goes to *broken, which ends the batch; what concerns this request alone
-// is returned.
-static struct err step_change(struct writer *w, sqlite3_stmt *s, struct why *why, int *broken)
-{
-    int code = sqlite3_step(s);
-    struct err e = connection_failure(&w->connection, code, why);
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
-    if (failed(e) && (code & 0xff) != SQLITE_TOOBIG)
-        *broken = code;
-    return e;
-}
-
-static struct err read_etag(struct writer *w, const struct store_request *r, bool *present, uint64_t *etag,
-                            int *broken)
-{
-    sqlite3_stmt *s;
-    *present = false;
-    TRY(connection_statement(&w->connection, SCHEMA_ETAG, r->table, &s));
-    bind_slice(s, 1, r->partition);
-    bind_slice(s, 2, r->key);
-    int code = sqlite3_step(s);
-    if (code == SQLITE_ROW) {
-        *present = true;
-        *etag = (uint64_t)sqlite3_column_int64(s, 0);
-    } else if (code != SQLITE_DONE) {
-        *broken = code;
-    }
-    struct err e = connection_failure(&w->connection, code, NULL);
-    sqlite3_reset(s);
-    return e;
-}
-
-static struct err check_condition(struct writer *w, struct store_request *r, bool *present, int *broken)
-{
-    uint64_t etag = 0;
-    *present = false;
-    if (r->condition == STORE_ALWAYS && r->verb != STORE_DELETE)
-        return OK;
-    TRY(read_etag(w, r, present, &etag, broken));
-    return store_request_condition(r, *present, etag);
-}
-
-static struct err prepare_put(struct writer *w, const struct store_request *r, sqlite3_stmt **s)
-{
-    TRY(connection_statement(&w->connection, SCHEMA_PUT, r->table, s));
-    struct err e = row_bind(&w->connection, *s, r->table, r->partition, r->key, r->record);
-    if (failed(e))
-        sqlite3_clear_bindings(*s);
-    return e;
-}
-
-// Both are bound before either runs: what concerns these requests alone has failed by then, and what still
-// fails breaks the whole batch.
-static struct err put(struct writer *w, struct store_request *r, int *broken)
-{
-    sqlite3_stmt *first = NULL;
-    sqlite3_stmt *second = NULL;
-    TRY(prepare_put(w, r, &first));
-    if (r->also != NULL) {
-        struct err e = prepare_put(w, r->also, &second);
-        if (failed(e)) {
-            sqlite3_clear_bindings(first);
-            return e;
-        }
-    }
-    struct err e = step_change(w, first, &r->why, broken);
-    if (second == NULL)
-        return e;
-    struct err also = step_change(w, second, &r->why, broken);
-    if (failed(also) && *broken == SQLITE_OK)
-        *broken = SQLITE_ABORT;
-    return failed(e) ? e : also;
-}
-
-static struct err change(struct writer *w, struct store_request *r, int *broken)
-{
-    bool present;
-    struct err e = check_condition(w, r, &present, broken);
-    if (failed(e)) {
-        if (present)
-            TRY(row_get(&w->connection, r->table, r->partition, r->key, r->arena, &r->found, &r->why));
-        return e;
-    }
-    if (r->also != NULL) {
-        r->also->result = check_condition(w, r->also, &present, broken);
-        TRY(r->also->result);
-    }
-    if (r->verb == STORE_PUT)
-        return put(w, r, broken);
-    sqlite3_stmt *s;
-    TRY(connection_statement(&w->connection, SCHEMA_DELETE, r->table, &s));
-    bind_slice(s, 1, r->partition);
-    bind_slice(s, 2, r->key);
-    return step_change(w, s, &r->why, broken);
-}
 
 // --- one batch
 
@@ -159,7 +60,7 @@ static int transact(struct writer *w, size_t count, bool *groups_changed)
 {
     int broken = run_control(w, SCHEMA_BEGIN_WRITE);
     for (size_t i = 0; i < count && broken == SQLITE_OK; i++) {
-        w->results[i] = change(w, w->batch[i], &broken);
+        w->results[i] = change_carry_out(&w->connection, w->batch[i], &broken);
         if (broken == SQLITE_OK && sqlite3_get_autocommit(w->connection.db))
             broken = SQLITE_ABORT; // SQLite gave up the transaction while reading
         *groups_changed |= changes_groups(w->batch[i]) && !failed(w->results[i]);
