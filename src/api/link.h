@@ -69,5 +69,7 @@ const struct log *mqtt_link_log(const struct mqtt_link *link);
 // written.
 bool mqtt_link_may_log(const struct mqtt_link *link);
 // Closes the link at this time (monotonic, microseconds) whatever happens, as an expired token does; 0:
-// never.
-void mqtt_link_expires(struct mqtt_link *link, int64_t at_us);
+// never. `awaited` (static text) is what it waited for in vain, for the log.
+void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaited);
+// Bytes of the largest packet that is taken from now on, as in mqtt_link_accept.
+void mqtt_link_limit(struct mqtt_link *link, uint32_t max_packet);

@@ -5,6 +5,7 @@
 
 #include "net/conn.h"
 #include "net/loop.h"
+#include "wire/tls/tls.h"
 
 enum {
     CONNECT_MS = 5000, // until the CONNECT is whole (threats A2)
@@ -30,7 +31,9 @@ struct mqtt_link {
     const struct mqtt_door *door;
     void *session;
     int64_t keep_alive_ms;
-    int64_t expires_us; // monotonic; 0: never
+    int64_t expires_us;  // monotonic; 0: never
+    const char *awaited; // by then
+    struct chain *chain; // what the peer showed, once somebody asked for it
     uint16_t next_packet_id;
     uint16_t owed[OWED_MAX]; // packet IDs whose PUBACK travels with the door's answer
     size_t owed_count;
@@ -80,7 +83,7 @@ static void arm(struct mqtt_link *link)
         int64_t left_ms = (link->expires_us - clock_monotonic_us(link->front->settings.clock)) / 1000 + 1;
         if (left_ms < ms) {
             ms = left_ms > 0 ? left_ms : 1;
-            phase = "a new token: the one given has expired";
+            phase = link->awaited;
         }
     }
     conn_deadline(link->conn, ms, phase);
@@ -160,9 +163,23 @@ void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why
     end(link);
 }
 
-void mqtt_link_expires(struct mqtt_link *link, int64_t at_us)
+void mqtt_link_limit(struct mqtt_link *link, uint32_t max_packet)
+{
+    mqtt_decoder_limit(&link->decoder, max_packet);
+}
+
+struct chain *mqtt_link_chain(struct mqtt_link *link)
+{
+    struct tls_session *tls = conn_tls(link->conn);
+    if (link->chain == NULL && tls != NULL && failed(tls_take_chain(tls, &link->chain)))
+        link->chain = NULL;
+    return link->chain;
+}
+
+void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaited)
 {
     link->expires_us = at_us;
+    link->awaited = awaited;
     if (link->state == LINK_OPEN)
         arm(link);
 }
@@ -328,6 +345,11 @@ static void receive(void *session, struct slice *bytes)
         }
         packet_arrived(link, &packet);
     }
+    if (!mqtt_decoder_within_packet(&link->decoder)) { // the last one, if it came in pieces: it may be large
+        struct mqtt_packet none;
+        struct slice nothing = {0};
+        (void)mqtt_decode(&link->decoder, &nothing, &none, NULL);
+    }
     if (link->state == LINK_ENDED)
         *bytes = (struct slice){0};
 }
@@ -351,6 +373,7 @@ static void closed(void *session)
     if (link->session != NULL)
         link->door->closed(link->session);
     mqtt_decoder_release(&link->decoder);
+    chain_release(link->chain);
     free(link);
 }
 

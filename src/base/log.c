@@ -9,7 +9,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *const key_names[LOG_KEY_COUNT] = {LOG_KEYS(LOG_AS_NAME)};
 #undef LOG_AS_NAME
 
-enum { VALUE_MAX = 512, TAIL = 2 };
+enum { VALUE_MAX = 512, TRACE_MAX_BYTES = 1536, TAIL = 2 };
 
 void log_begin(struct log_line *line, const struct log *log, enum err_level level, const char *event)
 {
@@ -80,7 +80,7 @@ void log_text(struct log_line *line, enum log_key key, struct slice value)
         return;
     size_t before = line->text.len;
     buf_printf(&line->text, ",\"%s\":\"", key_names[key]);
-    escaped(&line->text, slice_to(value, VALUE_MAX));
+    escaped(&line->text, slice_to(value, key == LOG_trace ? TRACE_MAX_BYTES : VALUE_MAX));
     buf_text(&line->text, "\"");
     if (line->text.broken != 0) {
         line->text.len = before;

@@ -12,7 +12,7 @@
     X(enrollment) X(group) X(operationId) X(hub) X(deviceId) X(protocol) \
     X(method) X(path) X(status) X(reason) X(detail) X(trace) \
     X(policy) X(error) X(count) X(durationMs) X(port) X(file) \
-    X(client)
+    X(client) X(certificate)
 // clang-format on
 
 #define LOG_AS_ENUM(key) LOG_##key,
@@ -31,7 +31,7 @@ struct log_line {
     const struct log *log;
     bool dropped;
     struct buf text;
-    uint8_t room[2048];
+    uint8_t room[4096]; // a pipe takes as much in one piece (PIPE_BUF)
 };
 
 // A line is built on the stack and written by log_end. A NULL log drops everything.
@@ -41,8 +41,8 @@ struct log_line {
 //   log_end(&line);
 void log_begin(struct log_line *line, const struct log *log, enum err_level level, const char *event);
 // Values are escaped so that nothing a peer sends breaks the line or the terminal: controls, DEL, C1, bidi
-// and malformed UTF-8 come out as \uXXXX (threats D13). Values over 512 bytes are cut, and empty ones left
-// out.
+// and malformed UTF-8 come out as \uXXXX (threats D13). Values over 512 bytes are cut (a trace, which tells a
+// whole decision, over 1536), and empty ones left out.
 void log_text(struct log_line *line, enum log_key key, struct slice value);
 void log_number(struct log_line *line, enum log_key key, int64_t value);
 // error: the name of e; reason: why->text if there is any (why may be NULL).

@@ -3,7 +3,7 @@
 #include "base/testing.h"
 
 struct sink {
-    char text[4096];
+    char text[8192];
     size_t lines;
 };
 
@@ -110,11 +110,31 @@ static void a_full_line_loses_fields_but_stays_whole(void **state)
     log_number(&line, LOG_count, 7);
     log_end(&line);
     size_t len = strlen(sink.text);
-    assert_true(len <= 2048);
+    assert_true(len <= 4096);
     assert_string_equal(sink.text + len - 2, "}\n");
     assert_non_null(strstr(sink.text, ",\"count\":7}"));
     assert_null(strstr(sink.text, "xxx,")); // no torn string
     assert_int_equal(sink.lines, 1);
+}
+
+static void a_trace_may_be_longer_than_other_values(void **state)
+{
+    (void)state;
+    struct sink sink = {0};
+    struct log log = log_into(&sink);
+    struct log_line line;
+    char text[2000];
+    memset(text, 'x', sizeof text);
+    memcpy(text + 1500, "the end", 7);
+    log_begin(&line, &log, ERR_LEVEL_INFO, "x");
+    log_text(&line, LOG_detail, slice_of(text, sizeof text));
+    assert_int_equal(line.text.len,
+                     strlen("{\"time\":\"1994-11-06T08:49:37.123Z\",\"level\":\"info\",\"event\""
+                            ":\"x\",\"detail\":\"\"") +
+                         512);
+    log_text(&line, LOG_trace, slice_of(text, sizeof text));
+    log_end(&line);
+    assert_non_null(strstr(sink.text, "the end"));
 }
 
 int main(void)
@@ -123,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_decision_is_one_line_of_json),
         cmocka_unit_test(quiet_lines_and_a_missing_log_write_nothing),
         cmocka_unit_test(a_peer_cannot_break_the_line_or_the_terminal),
+        cmocka_unit_test(a_trace_may_be_longer_than_other_values),
         cmocka_unit_test(a_full_line_loses_fields_but_stays_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,7 +140,8 @@ static void accept(struct session *s)
     struct embedded *e = s->embedded;
     int64_t left = s->token.expiry_s * 1000000 - embedded_wall_us(e);
     mqtt_link_accept(s->link, PACKET_MAX);
-    mqtt_link_expires(s->link, clock_monotonic_us(e->settings.clock) + left);
+    mqtt_link_expires(s->link, clock_monotonic_us(e->settings.clock) + left,
+                      "a new token: the one given has expired");
     if (s->count != NULL)
         atomic_fetch_add(&s->count->connected, 1);
     s->stamp = presence_begin(e, s, s->hub->host, s->id);

@@ -434,8 +434,9 @@ const struct log *mqtt_link_log(const struct mqtt_link *link)
     return NULL;
 }
 
-void mqtt_link_expires(struct mqtt_link *link, int64_t at_us)
+void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaited)
 {
+    (void)awaited;
     link->expires_us = at_us;
 }
 

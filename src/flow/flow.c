@@ -4,6 +4,12 @@
 
 #include <stdlib.h>
 
+#include "crypto/possession.h"
+
+// Bytes that an answer of the store may take besides FLOW_ARENA_CAP: what is found by words (of each kind up
+// to STORE_FOUND_MAX records with their certificates), and each revocation list.
+enum { FOUND_CAP = 8 << 20, CRL_CAP = CRL_MAX + 4096 };
+
 static const struct step authenticate[] = {
     {"load", step_load},
     {"admit", step_admit},
@@ -67,6 +73,10 @@ static void run_free(struct run *run)
     list_remove(&run->request.waiting);
     poller_timer_release(flow->ports.poller, &run->timer);
     directory_release(run->snapshot);
+    // the device may never ask again: what only judging needs is not kept until it goes
+    if (run->request.credential.chain != NULL)
+        chain_rest(run->request.credential.chain);
+    chain_release(run->request.credential.chain);
     arena_release(&run->request.arena);
     arena_release(&run->loaded);
     arena_release(&run->loading);
@@ -178,6 +188,8 @@ void run_take_up(struct run *run)
 {
     run->step = resume;
     run->trace.count = 0;
+    run->lookup.word_count = 0; // the device proved itself: what it showed is not judged again
+    run->lookup.crl_count = 0;
 }
 
 static void woken(struct poll_timer *timer)
@@ -213,14 +225,20 @@ enum step_result run_ask_store(struct run *run, void (*done)(struct store_reques
 
 enum step_result run_load(struct run *run, void (*done)(struct store_request *request))
 {
+    const struct lookup *lookup = &run->lookup;
     arena_release(&run->loading); // of a load that failed
-    run->loading = arena_capped(FLOW_ARENA_CAP);
+    size_t cap = FLOW_ARENA_CAP + lookup->crl_count * CRL_CAP;
+    run->loading = arena_capped(lookup->word_count > 0 ? cap + FOUND_CAP : cap);
     run->loading.wipe = true;
     run->store = (struct store_request){
         .verb = STORE_ADMISSION,
         .table = STORE_REGISTRATION,
         .partition = run->admission.service->id_scope,
         .key = run->key,
+        .words = lookup->words,
+        .word_count = lookup->word_count,
+        .crls = lookup->crls,
+        .crl_count = lookup->crl_count,
         .arena = &run->loading,
         .done = done,
         .context = run,
@@ -242,6 +260,13 @@ void run_loaded(struct run *run)
     run->admission.individual = found->individual;
     run->admission.groups = (const struct enrollment *const *)found->groups;
     run->admission.group_count = found->group_count;
+    run->admission.certificates = (const struct ca_certificate *const *)found->certificates;
+    run->admission.certificate_count = found->certificate_count;
+    run->admission.crls = (const struct ca_crl *const *)found->crls;
+    run->admission.crl_count = found->crl_count;
+    run->admission.holders = (const struct enrollment *const *)found->holders;
+    run->admission.holder_count = found->holder_count;
+    run->admission.former = found->former;
     run->admission.prior = found->registration;
     run->held = found->registration != NULL ? found->registration->etag : 0;
 }

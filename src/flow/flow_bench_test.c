@@ -161,6 +161,9 @@ static void answered(struct flow_request *request, const struct flow_outcome *ou
     w->answers++;
     w->result = outcome->result;
     w->retry_after_s = outcome->retry_after_s;
+    w->why = outcome->why;
+    w->attestation = outcome->attestation;
+    (void)snprintf(w->group, sizeof w->group, "%.*s", SLICE_ARG(outcome->group_id));
     if (request->verb == FLOW_REGISTER && !failed(outcome->result))
         assert_non_null(outcome->registration); // there is nothing else to say
     if (outcome->registration != NULL) {
@@ -178,6 +181,30 @@ struct secret device_key(void)
     return key;
 }
 
+static void hand_over(struct world *w, struct flow_request *request, enum flow_verb verb, const char *id,
+                      const char *operation)
+{
+    request->verb = verb;
+    request->id_scope = SLICE(SCOPE);
+    assert_false(failed(arena_copy(&request->arena, slice_text(id), &request->registration_id)));
+    assert_false(failed(arena_copy(&request->arena, slice_text(operation), &request->operation_id)));
+    request->done = answered;
+    request->context = w;
+    size_t before = w->answers;
+    flow_submit(w->flow, request);
+    assert_int_equal(w->answers, before); // never from within flow_submit
+}
+
+void ask_showing(struct world *w, enum flow_verb verb, const char *id, const char *operation,
+                 struct chain *chain)
+{
+    struct flow_request *request = flow_request_new(w->flow);
+    assert_non_null(request);
+    request->credential.kind = CREDENTIAL_X509;
+    request->credential.chain = chain_hold(chain);
+    hand_over(w, request, verb, id, operation);
+}
+
 void ask(struct world *w, enum flow_verb verb, const char *id, const char *operation)
 {
     struct flow_request *request = flow_request_new(w->flow);
@@ -192,15 +219,7 @@ void ask(struct world *w, enum flow_verb verb, const char *id, const char *opera
     buf_release(&token);
     assert_false(failed(sas_parse(text, &request->credential.sas, NULL)));
     request->credential.kind = CREDENTIAL_SAS;
-    request->verb = verb;
-    request->id_scope = SLICE(SCOPE);
-    assert_false(failed(arena_copy(&request->arena, slice_text(id), &request->registration_id)));
-    assert_false(failed(arena_copy(&request->arena, slice_text(operation), &request->operation_id)));
-    request->done = answered;
-    request->context = w;
-    size_t before = w->answers;
-    flow_submit(w->flow, request);
-    assert_int_equal(w->answers, before); // never from within flow_submit
+    hand_over(w, request, verb, id, operation);
 }
 
 void put_enrollment(struct world *w, const char *id, enum provisioning_status status)
@@ -244,8 +263,9 @@ static void put_service(struct world *w)
 
 static void count_line(void *context, struct slice line)
 {
-    (void)line;
-    ((struct world *)context)->lines++;
+    struct world *w = context;
+    w->lines++;
+    (void)snprintf(w->line, sizeof w->line, "%.*s", SLICE_ARG(line));
 }
 
 static bool may_log(void *context)
@@ -261,6 +281,7 @@ void make_flow(struct world *w)
                                .random = &w->random,
                                .log = &w->log,
                                .directory = w->directory,
+                               .issuers = w->issuers,
                                .poller = &w->poller,
                                .may_log = may_log,
                                .may_log_context = w};
@@ -285,6 +306,7 @@ int world_setup(void **state)
     assert_false(failed(store_memory_new(&(struct store_memory_options){0}, &w->store, NULL)));
     assert_false(failed(store_client_new(w->store, &w->replies, &w->client)));
     assert_false(failed(directory_new(w->client, NULL, &w->directory)));
+    assert_false(failed(issuers_new(64, 1 << 20, &w->issuers)));
     put_service(w);
     struct directory_wait wait = {.loaded = loaded, .context = w};
     directory_reload(w->directory, &wait);
@@ -301,6 +323,7 @@ int world_teardown(void **state)
     struct world *w = *state;
     until_idle(w);
     flow_free(w->flow);
+    issuers_free(w->issuers);
     directory_free(w->directory);
     store_client_free(w->client);
     store_free(w->store);

@@ -19,6 +19,7 @@ struct world {
     struct store *store;
     struct store_client *client;
     struct directory *directory;
+    struct issuers *issuers;
     struct flow *flow;
     struct flow_settings settings;
     struct arena arena;
@@ -38,11 +39,15 @@ struct world {
     enum registration_status status;
     char hub_name[64];
     char operation[80];
+    char group[64];
+    enum attestation_type attestation;
+    struct why why;
     uint32_t retry_after_s;
     bool loaded;
     struct log log;
     size_t lines;
-    bool silent; // about strangers
+    char line[4096]; // the last one
+    bool silent;     // about strangers
 };
 
 int world_setup(void **state);
@@ -63,3 +68,6 @@ void put_enrollment(struct world *w, const char *id, enum provisioning_status st
 struct secret device_key(void);
 // Hands over a request; the answer is in w, and counted in w->answers.
 void ask(struct world *w, enum flow_verb verb, const char *id, const char *operation);
+// The same for a device that shows certificates; the request holds its own share of the chain.
+void ask_showing(struct world *w, enum flow_verb verb, const char *id, const char *operation,
+                 struct chain *chain);

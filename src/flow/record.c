@@ -67,6 +67,14 @@ static struct err record_begin(struct run *run)
     return operation_id_new(run, &run->record.operation_id);
 }
 
+// What the hub is told to know the device by, so that a restart needs no device to go on; nothing for one
+// that has keys.
+static void record_thumbprints(struct run *run)
+{
+    run->record.primary_thumbprint = run->decision.primary_thumbprint;
+    run->record.secondary_thumbprint = run->decision.secondary_thumbprint;
+}
+
 // ---- intend
 // ----------------------------------------------------------------------------------------------------------------
 
@@ -100,6 +108,7 @@ enum step_result step_intend(struct run *run)
     run->record.intended_hub = decision->hub->host;
     run->record.intended_device_id = decision->device_id;
     run->record.plan_steps = decision->steps;
+    record_thumbprints(run);
     return put(run, intended);
 }
 
@@ -146,9 +155,11 @@ static void hub_request_fill(struct run *run)
         .identity =
             {
                 .device_id = decision->device_id,
-                .authentication = HUB_AUTH_SAS,
+                .authentication = decision->authentication,
                 .primary_key = decision->primary_key,
                 .secondary_key = decision->secondary_key,
+                .primary_thumbprint = decision->primary_thumbprint,
+                .secondary_thumbprint = decision->secondary_thumbprint,
                 .iot_edge = decision->enrollment->iot_edge,
             },
         .set_twin = (decision->steps & PLAN_SET_TWIN) != 0,
@@ -291,6 +302,7 @@ enum step_result step_settle(struct run *run)
         return run_refuse(run, e);
     record_assigned(run);
     record_no_intention(run);
+    record_thumbprints(run);
     return put_with(run, &run->also, settled);
 }
 

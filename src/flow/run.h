@@ -38,6 +38,8 @@ struct run {
     // by it.
     struct arena loaded;
     struct arena loading;
+    struct lookup lookup; // what is asked for; its text is in the request's arena
+    unsigned looks;       // since the first step was taken
     struct admission admission;
     struct decision decision;
     struct trace trace;
@@ -89,7 +91,7 @@ enum step_result run_refuse(struct run *run, struct err e);
 void run_answer(struct run *run, const struct registration *registration);
 // Submits run->store, which has verb, table and what the verb needs.
 enum step_result run_ask_store(struct run *run, void (*done)(struct store_request *request));
-// Asks for all that is known about the device.
+// Asks for all that is known about the device, and for what run->lookup names.
 enum step_result run_load(struct run *run, void (*done)(struct store_request *request));
 // After a load that did not fail: what was known and decided before is forgotten, and the admission filled
 // anew.

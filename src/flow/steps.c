@@ -5,15 +5,43 @@
 #include "base/map.h"
 #include "domain/identifier.h"
 
-enum { JOIN_FIRST_MS = 5, JOIN_LAST_MS = 100 };
+enum {
+    JOIN_FIRST_MS = 5,
+    JOIN_LAST_MS = 100,
+    // Each certificate above the leaf may be found by the one below it alone, and its list by it.
+    LOOKS_MAX = PATH_ABOVE_MAX + 1,
+};
+
+static void loaded(struct store_request *request);
+
+// Looks again when what was found says what else to look for. *again: an answer is on its way.
+static struct err look_further(struct run *run, bool *again)
+{
+    *again = false;
+    if (run->looks == LOOKS_MAX)
+        return OK;
+    TRY(decide_lookup(&run->admission, &run->request.arena, &run->lookup, again));
+    if (!*again)
+        return OK;
+    run->looks++;
+    (void)run_load(run, loaded);
+    return OK;
+}
 
 static void loaded(struct store_request *request)
 {
     struct run *run = request->context;
-    if (failed(request->result))
+    struct err e = request->result;
+    bool again = false;
+    if (failed(e)) {
         run->why = request->why;
-    else
+    } else {
         run_loaded(run);
+        e = look_further(run, &again);
+    }
+    if (again)
+        return;
+    run->store.result = e;
     run_continue(run);
 }
 
@@ -35,8 +63,16 @@ enum step_result step_load(struct run *run)
         return run_refuse(run, e);
     run->admission.registration_id = request->registration_id;
     run->admission.credential = request->credential;
+    run->admission.issuers = flow->ports.issuers;
+    run->admission.expired_anchors = flow->settings.expired_anchors;
     run->admission.now_us = clock_wall_us(flow->ports.clock);
-    return run_load(run, loaded);
+    // what was looked for before is looked for again at once; which lists are wanted is seen anew
+    run->lookup.crl_count = 0;
+    run->looks = 1;
+    bool more = false;
+    e = run->lookup.word_count > 0 ? OK
+                                   : decide_lookup(&run->admission, &request->arena, &run->lookup, &more);
+    return failed(e) ? run_refuse(run, e) : run_load(run, loaded);
 }
 
 // Threats A14. After the proof, so that nobody can use up what another device may ask; by hash, so that it
@@ -73,6 +109,15 @@ enum step_result step_admit(struct run *run)
     return failed(e) ? run_refuse(run, e) : STEP_DONE;
 }
 
+// Whether the hub lets in whoever made this request. After a renewal the request that was first may have been
+// made with another certificate.
+static bool has_our_thumbprint(const struct run *run, const struct registration *registration)
+{
+    struct slice ours = run->decision.primary_thumbprint;
+    return slice_equal(registration->primary_thumbprint, ours) ||
+           slice_equal(registration->secondary_thumbprint, ours);
+}
+
 // Another request is registering this device: one assignment, equal answers (I2). Waits for its end and
 // answers the same. If it does not end within the life of an operation nobody carries it, and this request
 // takes it over.
@@ -85,7 +130,7 @@ enum step_result step_join(struct run *run)
         return STEP_DONE;
     bool underway = prior->status == STATUS_ASSIGNING;
     bool same = joined.len > 0 && slice_equal(prior->operation_id, joined);
-    if (same && !underway) {
+    if (same && !underway && has_our_thumbprint(run, prior)) {
         run_answer(run, prior);
         return STEP_ENDS;
     }
@@ -164,7 +209,7 @@ void run_log(const struct run *run, const char *event, struct err e)
         log_text(&line, LOG_hub, on_its_way ? run->record.intended_hub : run->record.assigned_hub);
         log_text(&line, LOG_deviceId, on_its_way ? run->record.intended_device_id : run->record.device_id);
     }
-    char text[512];
+    char text[2048]; // more than the line takes
     struct buf trace = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};
     for (size_t i = 0; i < run->trace.count; i++) {
         buf_text(&trace, i > 0 ? "; " : "");

@@ -21,7 +21,7 @@ struct config {
     struct slice tls_certificate; // paths of PEM files
     struct slice tls_key;
     bool tls_client_certificates; // devices are asked for theirs
-    bool expired_anchors;
+    bool expired_anchors;         // CA certificates of a service count although they expired
     struct slice store_kind;
     struct slice store_path;
     struct slice master_key_file;

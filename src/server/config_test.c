@@ -42,6 +42,20 @@ static void a_file_sets_what_it_names_and_leaves_the_rest(void **state)
     arena_release(&r.arena);
 }
 
+static void devices_are_asked_for_certificates_unless_that_is_switched_off(void **state)
+{
+    (void)state;
+    struct reading r;
+    assert_false(failed(read_text(&r, "")));
+    assert_true(r.config.tls_client_certificates);
+    assert_false(r.config.expired_anchors);
+    assert_false(failed(
+        read_text(&r, "tls: {clientCertificates: false}\nattestation: {expiredCaCertificates: true}\n")));
+    assert_false(r.config.tls_client_certificates);
+    assert_true(r.config.expired_anchors);
+    arena_release(&r.arena);
+}
+
 static void an_empty_file_leaves_every_setting_at_its_default(void **state)
 {
     (void)state;
@@ -137,6 +151,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_sets_what_it_names_and_leaves_the_rest),
+        cmocka_unit_test(devices_are_asked_for_certificates_unless_that_is_switched_off),
         cmocka_unit_test(an_empty_file_leaves_every_setting_at_its_default),
         cmocka_unit_test(a_mistake_is_named_with_its_line),
         cmocka_unit_test(what_is_no_setting_is_refused),

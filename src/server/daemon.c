@@ -145,7 +145,9 @@ static struct err make_tls(const struct daemon *d, struct tls_context **out, str
     if (!failed(e))
         e = file_read((const char *)d->config->tls_key.at, true, &key, why);
     if (!failed(e)) {
-        struct tls_settings settings = {.chain_pem = buf_slice(&chain), .key_pem = buf_slice(&key)};
+        struct tls_settings settings = {.chain_pem = buf_slice(&chain),
+                                        .key_pem = buf_slice(&key),
+                                        .request_client_certificate = d->config->tls_client_certificates};
         e = tls_context_new(&settings, out, why);
     }
     bytes_wipe(key.at, key.len);

@@ -20,6 +20,13 @@ const struct config_key config_keys[] = {
     {"tls.certificate", CONFIG_PATH, AT(tls_certificate), 0, 0, "", "", "",
      "PEM file with the server certificate and its chain; read again on SIGHUP"},
     {"tls.key", CONFIG_PATH, AT(tls_key), 0, 0, "", "", "", "PEM file with its private key; mode 0600"},
+    {"tls.clientCertificates", CONFIG_SWITCH, AT(tls_client_certificates), 0, 0, "", "", "true",
+     "devices are asked for a certificate, and none is required; off: only symmetric keys can prove a "
+     "device"},
+    {"attestation.expiredCaCertificates", CONFIG_SWITCH, AT(expired_anchors), 0, 0, "", "", "false",
+     "a service's verified CA certificate counts although it expired: for a fleet whose CA cannot be "
+     "replaced "
+     "in time"},
     {"store.kind", CONFIG_CHOICE, AT(store_kind), 0, 0, "", "sqlite|memory", "sqlite",
      "where records live; memory forgets all at the end"},
     {"store.path", CONFIG_PATH, AT(store_path), 0, 0, "", "", "/var/lib/usher/usher.db", "the SQLite file"},

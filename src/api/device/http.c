@@ -78,11 +78,29 @@ static void done(struct flow_request *request, const struct flow_outcome *outcom
         answer_outcome(x, request->verb, outcome);
 }
 
-static struct err fill(const struct exchange *x, const struct route *route, struct flow_request *request,
+// A token counts, whatever else the device shows; without one its certificate does.
+static struct err credential_fill(struct exchange *x, struct flow_request *request, struct why *why)
+{
+    struct slice token = http_header(&x->request, SLICE("Authorization"));
+    struct credential *credential = &request->credential;
+    if (token.len > 0) {
+        TRY(arena_copy(&request->arena, token, &token));
+        credential->kind = CREDENTIAL_SAS;
+        return sas_parse(token, &credential->sas, why);
+    }
+    struct chain *chain = exchange_chain(x);
+    if (chain == NULL)
+        return why_fail(why, ERR_CREDENTIAL_MISSING,
+                        "send a SAS token in the Authorization header, or show a certificate");
+    credential->kind = CREDENTIAL_X509;
+    credential->chain = chain_hold(chain);
+    return OK;
+}
+
+static struct err fill(struct exchange *x, const struct route *route, struct flow_request *request,
                        struct why *why)
 {
     struct arena *arena = &request->arena;
-    struct slice authorization = http_header(&x->request, SLICE("Authorization"));
     struct slice agent = http_header(&x->request, SLICE("User-Agent"));
     if (agent.len == 0)
         agent = http_header(&x->request, SLICE("UserAgent")); // the C SDK spells it so
@@ -102,12 +120,7 @@ static struct err fill(const struct exchange *x, const struct route *route, stru
         TRY(arena_copy(arena, x->segments[4], &request->operation_id));
     else
         TRY(device_body_read(x->request.body, request->registration_id, arena, &request->payload, why));
-    if (authorization.len == 0)
-        return why_fail(why, ERR_CREDENTIAL_MISSING, "send a SAS token in the Authorization header");
-    struct slice token = {0};
-    TRY(arena_copy(arena, authorization, &token));
-    request->credential.kind = CREDENTIAL_SAS;
-    return sas_parse(token, &request->credential.sas, why);
+    return credential_fill(x, request, why);
 }
 
 static void handle(void *context, struct exchange *x)

@@ -8,29 +8,31 @@
 #include "api/error_body.h"
 
 enum {
-    SESSION_ARENA_CAP = 16 * 1024,
     MESSAGE_MAX = 100 * 1024, // 96 KB of payload, and the topic
     REPLY_MAX = 256 * 1024,
     UNDER_WAY_MAX = 4,  // requests of one device at once
     DELAYED_MAX = 4096, // replies of one loop that wait for their time
+    PROOF_MS = 30000,   // a device whose certificate was not let in has so long to register after all
 };
 
 #define REGISTER_TOPIC SLICE("$dps/registrations/PUT/iotdps-register/?")
 #define POLL_TOPIC     SLICE("$dps/registrations/GET/iotdps-get-operationstatus/?")
 #define REPLY_FILTER   SLICE("$dps/registrations/res/#")
 
+// Devices stay connected for hours between two calls, so there is nothing in it but this.
 struct session {
     struct device_api *api;
     struct mqtt_link *link;
-    struct arena arena;
-    struct slice id_scope;
+    struct slice id_scope; // this and what follows: in `text`
     struct slice registration_id;
     struct slice client;
-    struct credential credential;
+    struct credential credential; // the chain is the link's
     const struct quirk *quirk;
+    bool proven; // it was let in, at CONNECT or later
     bool subscribed;
     uint8_t qos; // granted for replies
     unsigned under_way;
+    uint8_t text[];
 };
 
 // ---- the user name
@@ -88,7 +90,12 @@ static struct err request_fill(struct session *s, enum flow_verb verb, struct fl
     TRY(arena_copy(arena, s->id_scope, &request->id_scope));
     TRY(arena_copy(arena, s->registration_id, &request->registration_id));
     TRY(arena_copy(arena, s->client, &request->client));
-    // the session's credential views the session's memory, which the request may outlive
+    // the request may outlive the session, and the link
+    if (s->credential.kind == CREDENTIAL_X509) {
+        request->credential.kind = CREDENTIAL_X509;
+        request->credential.chain = chain_hold(s->credential.chain);
+        return OK;
+    }
     request->credential = s->credential;
     const struct sas_token *sas = &s->credential.sas;
     TRY(arena_copy(arena, sas->resource, &token));
@@ -111,49 +118,104 @@ static struct session *session_of(const struct flow_request *request)
 // ---- CONNECT
 // -------------------------------------------------------------------------------------------------------------------
 
+// As the real service does (device-protocol 2.1): a certificate that is not let in may connect all the same,
+// and is told why not when it registers. A wrong ID scope and a service in trouble are no matter of the
+// certificate.
+static bool may_ask_all_the_same(const struct session *s, struct err e)
+{
+    return s->credential.kind == CREDENTIAL_X509 && failed(e) && err_info(e)->class == ERR_CLASS_AUTH &&
+           e.code != ERR_SCOPE_UNKNOWN;
+}
+
 static void authenticated(struct flow_request *request, const struct flow_outcome *outcome)
 {
     struct session *s = session_of(request);
     if (s == NULL)
         return;
+    if (may_ask_all_the_same(s, outcome->result)) {
+        int64_t now_us = clock_monotonic_us(s->api->clock);
+        mqtt_link_expires(s->link, now_us + PROOF_MS * INT64_C(1000), "a register call that is let in");
+        mqtt_link_accept(s->link, MQTT_LIMIT_BEFORE_CONNECT);
+        return;
+    }
     if (failed(outcome->result)) {
         mqtt_link_refuse_quietly(s->link, outcome->result);
         return;
     }
+    s->proven = true;
     mqtt_link_accept(s->link, MESSAGE_MAX);
 }
 
-static struct err session_fill(struct session *s, const struct mqtt_connect *connect, struct why *why)
+// Copies to where `*at` is, and moves it on.
+static struct slice keep(uint8_t **at, struct slice text)
 {
-    struct user_name name = {0};
-    struct slice token = {0};
-    (void)user_name_split(connect->user_name, &name);
-    if (!slice_equal_nocase(connect->client_id, name.registration_id)) {
+    struct slice kept = slice_of(*at, text.len);
+    if (text.len > 0)
+        memcpy(*at, text.at, text.len);
+    *at += text.len;
+    return kept;
+}
+
+static struct session *session_new(struct device_api *api, struct mqtt_link *link,
+                                   const struct user_name *name, struct slice token)
+{
+    const struct quirk *quirk = quirk_of_mqtt(name->api_version, name->client_version);
+    bool known = quirk->client[0] != '\0';
+    struct slice client = known ? slice_text(quirk->client) : name->client_version;
+    struct session *s =
+        calloc(1, sizeof *s + name->id_scope.len + name->registration_id.len + client.len + token.len);
+    if (s == NULL)
+        return NULL;
+    uint8_t *at = s->text;
+    s->api = api;
+    s->link = link;
+    s->quirk = quirk;
+    s->id_scope = keep(&at, name->id_scope);
+    s->registration_id = keep(&at, name->registration_id);
+    s->client = keep(&at, client);
+    s->credential.sas.resource = keep(&at, token); // until it is read
+    return s;
+}
+
+// A password counts, whatever else the device shows; without one its certificate does.
+static struct err credential_fill(struct session *s, struct why *why)
+{
+    struct credential *credential = &s->credential;
+    struct slice token = credential->sas.resource;
+    if (token.len > 0) {
+        credential->kind = CREDENTIAL_SAS;
+        return sas_parse(token, &credential->sas, why);
+    }
+    credential->chain = mqtt_link_chain(s->link);
+    if (credential->chain == NULL)
+        return why_fail(why, ERR_CREDENTIAL_MISSING,
+                        "send a SAS token as the password, or show a certificate");
+    credential->kind = CREDENTIAL_X509;
+    return OK;
+}
+
+static struct err session_fill(struct session *s, const struct user_name *name,
+                               const struct mqtt_connect *connect, struct why *why)
+{
+    if (!slice_equal_nocase(connect->client_id, name->registration_id)) {
         return why_fail(why, ERR_IDENTITY_MISMATCH,
                         "the client ID is \"%.*s\", but the user name says \"%.*s\"",
-                        SLICE_ARG(connect->client_id), SLICE_ARG(name.registration_id));
+                        SLICE_ARG(connect->client_id), SLICE_ARG(name->registration_id));
     }
-    if (!connect->has_password || connect->password.len == 0)
-        return why_fail(why, ERR_CREDENTIAL_MISSING, "send a SAS token as the password");
-    s->quirk = quirk_of_mqtt(name.api_version, name.client_version);
-    s->client = s->quirk->client[0] != '\0' ? slice_text(s->quirk->client) : name.client_version;
-    TRY(arena_copy(&s->arena, s->client, &s->client));
-    TRY(arena_copy(&s->arena, name.id_scope, &s->id_scope));
-    TRY(arena_copy(&s->arena, name.registration_id, &s->registration_id));
-    TRY(arena_copy(&s->arena, connect->password, &token));
-    s->credential.kind = CREDENTIAL_SAS;
-    return sas_parse(token, &s->credential.sas, why);
+    return credential_fill(s, why);
 }
 
 static void *connected(void *context, struct mqtt_link *link, const struct mqtt_connect *connect)
 {
     struct device_api *api = context;
-    struct session *s = calloc(1, sizeof *s);
+    struct user_name name = {0};
+    (void)user_name_split(connect->user_name, &name);
+    struct session *s =
+        session_new(api, link, &name, connect->has_password ? connect->password : (struct slice){0});
     if (s == NULL)
         return NULL;
     struct why why = {0};
-    *s = (struct session){.api = api, .link = link, .arena = arena_capped(SESSION_ARENA_CAP)};
-    struct err e = session_fill(s, connect, &why);
+    struct err e = session_fill(s, &name, connect, &why);
     struct flow_request *request = failed(e) ? NULL : flow_request_new(api->flow);
     if (!failed(e))
         e = request == NULL ? FAIL(ERR_OVERLOADED) : request_fill(s, FLOW_AUTHENTICATE, request);
@@ -271,6 +333,11 @@ static void registered(struct flow_request *request, const struct flow_outcome *
         reply_error(s, e, &outcome->why, rid, tracking_id);
         return;
     }
+    if (!s->proven) {
+        s->proven = true;
+        mqtt_link_expires(s->link, 0, NULL);
+        mqtt_link_limit(s->link, MESSAGE_MAX);
+    }
     struct buf body = buf_capped(REPLY_MAX);
     device_operation_write(&body, outcome);
     reply(s, outcome->registration->status == STATUS_ASSIGNING ? 202 : 200, rid, outcome->retry_after_s,
@@ -354,9 +421,7 @@ static void unsubscribed(void *session, struct slice filter)
 
 static void closed(void *session)
 {
-    struct session *s = session;
-    arena_release(&s->arena);
-    free(s);
+    free(session);
 }
 
 struct mqtt_door device_mqtt_door(struct device_api *api)

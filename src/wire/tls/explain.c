@@ -28,6 +28,9 @@ static const struct {
     {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "a record that was damaged or forged"},
     {SSL_R_BAD_SIGNATURE, "the peer does not hold the key of the certificate it showed"},
     {SSL_R_NO_RENEGOTIATION, "renegotiation was refused"},
+    {SSL_R_WRONG_CURVE,
+     "the key of the peer's certificate is on a curve that this version of TLS does not sign with"},
+    {SSL_R_UNKNOWN_CERTIFICATE_TYPE, "the key of the peer's certificate cannot be decoded"},
 };
 
 static const char *sentence_for(int reason)
@@ -53,6 +56,10 @@ static void explain_code(const SSL *ssl, unsigned long code, struct why *why)
                        SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
     else if (sentence != NULL)
         (void)snprintf(why->text, sizeof why->text, "%s", sentence);
+    else if (ssl != NULL && ERR_GET_LIB(code) == ERR_LIB_ASN1)
+        (void)snprintf(why->text, sizeof why->text,
+                       "the peer showed a certificate that cannot be decoded: %s",
+                       name != NULL ? name : "malformed");
     else
         (void)snprintf(why->text, sizeof why->text, "%s", name != NULL ? name : "unknown TLS error");
 }

@@ -25,7 +25,8 @@ struct tls_session {
     struct slice in; // what tls_feed was given, while it runs
     struct buf out;
     uint32_t key_updates;
-    bool sniffed; // the first byte was looked at
+    bool sniffed;     // the first byte was looked at
+    bool chain_taken; // by tls_take_chain
     struct why why;
 };
 

@@ -209,38 +209,6 @@ const struct why *tls_session_why(const struct tls_session *session)
     return &session->why;
 }
 
-static struct err copy_der(X509 *certificate, struct arena *arena, struct slice *out)
-{
-    int len = i2d_X509(certificate, NULL);
-    uint8_t *at = len > 0 ? arena_take(arena, (size_t)len) : NULL;
-    if (at == NULL)
-        return FAIL(ERR_NO_MEMORY);
-    uint8_t *end = at;
-    (void)i2d_X509(certificate, &end);
-    *out = slice_of(at, (size_t)len);
-    return OK;
-}
-
-struct err tls_peer_chain(const struct tls_session *session, struct arena *arena, struct slice *certificates,
-                          size_t max, size_t *count)
-{
-    *count = 0;
-    X509 *leaf = SSL_get0_peer_certificate(session->ssl);
-    if (leaf == NULL)
-        return OK;
-    if (max == 0)
-        return FAIL(ERR_CAPPED);
-    TRY(copy_der(leaf, arena, &certificates[(*count)++]));
-    // on the server's side OpenSSL leaves the leaf out of this stack, on the client's it is the first
-    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(session->ssl);
-    for (int i = session->context->client ? 1 : 0; i < sk_X509_num(chain); i++) {
-        if (*count == max)
-            return FAIL(ERR_CAPPED);
-        TRY(copy_der(sk_X509_value(chain, i), arena, &certificates[(*count)++]));
-    }
-    return OK;
-}
-
 const char *tls_session_version(const struct tls_session *session)
 {
     return SSL_get_version(session->ssl);

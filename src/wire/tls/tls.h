@@ -3,7 +3,6 @@
 // afterwards.
 #pragma once
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "crypto/chain.h"
@@ -77,14 +76,10 @@ struct buf *tls_output(struct tls_session *session);
 // as hex).
 const struct why *tls_session_why(const struct tls_session *session);
 
-// What the peer showed, for the caller to release; *out is NULL when it showed nothing. Takes it out of the
-// session, which has no use for it after the handshake and would keep several KiB: a second call finds
-// nothing. TLS_OPEN only. ERR_NO_MEMORY.
+// What the peer showed, for the caller to release; *out is NULL when it showed nothing, or did not prove that
+// it holds the leaf's key (the handshake is not over, or failed). Takes it out of the session, which has no
+// use for it after the handshake and would keep several KiB: a second call finds nothing. ERR_NO_MEMORY.
 struct err tls_take_chain(struct tls_session *session, struct chain **out);
-// The peer's certificates as DER, leaf first, copied into the arena, at most max of them; *count says how
-// many, 0 when it showed none. ERR_CAPPED when there are more than max; ERR_NO_MEMORY.
-struct err tls_peer_chain(const struct tls_session *session, struct arena *arena, struct slice *certificates,
-                          size_t max, size_t *count);
 // "TLSv1.3" and such, for the log; static storage.
 const char *tls_session_version(const struct tls_session *session);
 // The protocol both sides agreed on by ALPN; empty for none.

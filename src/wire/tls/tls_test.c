@@ -262,42 +262,6 @@ static void closing_before_the_handshake_says_nothing(void **state)
     assert_int_equal(tls_output(b->server)->len, 0);
 }
 
-static void a_client_certificate_of_an_unknown_ca_is_taken_and_shown(void **state)
-{
-    struct bench *b = *state;
-    tls_context_free(b->client_context);
-    b->client_context = client_context(&b->certificates, true, NULL);
-    connected(b);
-    struct arena arena = arena_capped(64 * 1024);
-    struct slice chain[4];
-    size_t count = 0;
-    assert_false(failed(tls_peer_chain(b->server, &arena, chain, 4, &count)));
-    assert_int_equal(count, 2);
-    const uint8_t *at = chain[0].at;
-    X509 *leaf = d2i_X509(NULL, &at, (long)chain[0].len);
-    assert_non_null(leaf);
-    char name[64];
-    X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, name, sizeof name);
-    assert_string_equal(name, "device-1");
-    X509_free(leaf);
-    assert_int_equal(tls_peer_chain(b->server, &arena, chain, 1, &count).code, ERR_CAPPED);
-    assert_false(failed(tls_peer_chain(b->client, &arena, chain, 4, &count)));
-    assert_int_equal(count, 2);
-    arena_release(&arena);
-}
-
-static void a_client_without_certificate_is_taken(void **state)
-{
-    struct bench *b = *state;
-    connected(b);
-    struct arena arena = arena_capped(1024);
-    struct slice chain[1];
-    size_t count = 7;
-    assert_false(failed(tls_peer_chain(b->server, &arena, chain, 1, &count)));
-    assert_int_equal(count, 0);
-    arena_release(&arena);
-}
-
 static void a_client_refuses_a_server_of_another_name(void **state)
 {
     struct bench *b = *state;
@@ -567,8 +531,6 @@ int main(void)
         CASE(big_declared_lengths_are_refused_at_once),
         CASE(close_notify_reaches_the_other_side),
         CASE(closing_before_the_handshake_says_nothing),
-        CASE(a_client_certificate_of_an_unknown_ca_is_taken_and_shown),
-        CASE(a_client_without_certificate_is_taken),
         CASE(a_client_refuses_a_server_of_another_name),
         CASE(a_client_refuses_a_server_of_an_unknown_ca),
         CASE(alpn_is_agreed_or_refused),

@@ -1,0 +1,318 @@
+// Devices with certificates at the MQTT door: who may connect, what they hear when they register, and what a
+// connection may do before its device was let in. In place of the front stand links that can be looked at.
+#include "flow/flow_pki_test.h"
+
+#include <stdio.h>
+
+#include "api/device/device.h"
+
+struct mqtt_link {
+    struct world *world;
+    struct mqtt_door door;
+    void *session; // NULL: the link is gone
+    struct chain *chain;
+    bool accepted;
+    uint32_t refused; // enum err_code
+    uint32_t max_packet;
+    int64_t expires_us;
+    size_t published;
+    char topic[256];
+    char body[4096];
+};
+
+static struct mqtt_link links[8];
+static size_t link_count;
+static struct device_api *api;
+
+// ---- the front
+// --------------------------------------------------------------------------------------------------------
+
+struct link_ticket mqtt_link_ticket(const struct mqtt_link *link)
+{
+    return (struct link_ticket){(uint32_t)(link - links), 1};
+}
+
+struct mqtt_link *mqtt_link_of(struct mqtt_front *front, struct link_ticket ticket)
+{
+    (void)front;
+    return links[ticket.slot].session != NULL ? &links[ticket.slot] : NULL;
+}
+
+void *mqtt_link_session(const struct mqtt_link *link)
+{
+    return link->session;
+}
+
+void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet)
+{
+    link->accepted = true;
+    link->max_packet = max_packet;
+}
+
+void mqtt_link_refuse_quietly(struct mqtt_link *link, struct err e)
+{
+    link->refused = e.code;
+}
+
+void mqtt_link_refuse(struct mqtt_link *link, struct err e, const struct why *why)
+{
+    (void)why;
+    link->refused = e.code;
+}
+
+void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e,
+                           const struct why *why)
+{
+    (void)link, (void)registration_id, (void)e, (void)why;
+}
+
+bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice payload, uint8_t qos)
+{
+    (void)qos;
+    link->published++;
+    (void)snprintf(link->topic, sizeof link->topic, "%.*s", SLICE_ARG(topic));
+    (void)snprintf(link->body, sizeof link->body, "%.*s", SLICE_ARG(payload));
+    return true;
+}
+
+void mqtt_link_acknowledge(struct mqtt_link *link)
+{
+    (void)link;
+}
+
+void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why)
+{
+    (void)link, (void)why;
+    fail_msg("closed: %s", err_info(e)->name);
+}
+
+struct chain *mqtt_link_chain(struct mqtt_link *link)
+{
+    return link->chain;
+}
+
+uint64_t mqtt_link_connection(const struct mqtt_link *link)
+{
+    (void)link;
+    return 1;
+}
+
+struct slice mqtt_link_peer(const struct mqtt_link *link)
+{
+    (void)link;
+    return SLICE("192.0.2.1:50000");
+}
+
+void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaited)
+{
+    assert_true(at_us == 0 || awaited != NULL);
+    link->expires_us = at_us;
+}
+
+void mqtt_link_limit(struct mqtt_link *link, uint32_t max_packet)
+{
+    link->max_packet = max_packet;
+}
+
+// ---- devices
+// ----------------------------------------------------------------------------------------------------------
+
+struct dial {
+    const char *client_id;
+    const char *scope;    // NULL: the service's
+    const char *user_id;  // in the user name; NULL: the client ID
+    const char *password; // NULL: none
+    struct chain *chain;  // NULL: none; the link's from now on
+};
+
+static struct mqtt_link *dial(struct world *w, struct dial d)
+{
+    char user_name[300];
+    assert_true(link_count < sizeof links / sizeof links[0]);
+    struct mqtt_link *link = &links[link_count++];
+    (void)snprintf(user_name, sizeof user_name, "%s/registrations/%s/api-version=2019-03-31",
+                   d.scope != NULL ? d.scope : SCOPE, d.user_id != NULL ? d.user_id : d.client_id);
+    struct mqtt_connect connect = {
+        .client_id = slice_text(d.client_id),
+        .has_user_name = true,
+        .user_name = slice_text(user_name),
+        .has_password = d.password != NULL,
+        .password = d.password != NULL ? slice_text(d.password) : (struct slice){0},
+    };
+    *link = (struct mqtt_link){.world = w, .door = device_mqtt_door(api), .chain = d.chain};
+    assert_true(link->door.claims(link->door.context, &connect));
+    link->session = link->door.connect(link->door.context, link, &connect);
+    assert_non_null(link->session);
+    for (int i = 0; i < 2000 && !link->accepted && link->refused == 0; i++) {
+        deliver(w, 2);
+        pass(w, 0);
+    }
+    assert_true(link->accepted != (link->refused != 0));
+    return link;
+}
+
+static struct mqtt_link *dial_showing(struct world *w, const char *id, const struct certificate *leaf)
+{
+    return dial(w, (struct dial){.client_id = id, .chain = chain_of(leaf, NULL, NULL)});
+}
+
+static void hang_up(struct mqtt_link *link)
+{
+    if (link->session != NULL)
+        link->door.closed(link->session);
+    link->session = NULL;
+    chain_release(link->chain);
+    link->chain = NULL;
+}
+
+static void publish(struct mqtt_link *link)
+{
+    struct mqtt_publish publish = {.topic = SLICE("$dps/registrations/PUT/iotdps-register/?$rid=7")};
+    assert_int_equal(link->door.subscribe(link->session, SLICE("$dps/registrations/res/#"), 1), 1);
+    assert_true(link->door.publish(link->session, &publish));
+}
+
+static void register_over(struct mqtt_link *link, const char *topic)
+{
+    size_t before = link->published;
+    publish(link);
+    for (int i = 0; i < 2000 && link->published == before; i++)
+        deliver(link->world, 2);
+    assert_int_equal(link->published, before + 1);
+    assert_string_equal(link->topic, topic);
+}
+
+static int setup(void **state)
+{
+    if (world_setup(state) != 0)
+        return -1;
+    struct world *w = *state;
+    link_count = 0;
+    return failed(device_api_new(w->flow, NULL, &w->poller, &w->clock, NULL, &api)) ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    while (link_count > 0)
+        hang_up(&links[--link_count]);
+    until_idle(*state);
+    device_api_free(api);
+    return pki_teardown(state);
+}
+
+enum { LARGE = 96 * 1024, SMALL = 4096 };
+
+static void a_device_with_a_certificate_needs_no_password(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", fleet(w)));
+    assert_true(link->accepted);
+    assert_true(link->max_packet > LARGE);
+    assert_int_equal(link->expires_us, 0);
+    register_over(link, "$dps/registrations/res/200/?$rid=7");
+    assert_non_null(strstr(link->body, "\"status\":\"assigned\""));
+    assert_non_null(strstr(link->body, "\"x509\":{\"enrollmentGroupId\":\"Fleet\"}"));
+}
+
+static void an_empty_password_is_none(void **state)
+{
+    struct world *w = *state;
+    struct chain *chain = chain_of(device(w, "dev3", fleet(w)), NULL, NULL);
+    struct mqtt_link *link = dial(w, (struct dial){.client_id = "dev3", .password = "", .chain = chain});
+    assert_true(link->max_packet > LARGE);
+}
+
+static void a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_registers(void **state)
+{
+    struct world *w = *state;
+    struct certificate *root = root_of(w, "New root");
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", root));
+    assert_true(link->accepted);
+    assert_true(link->max_packet <= SMALL);
+    assert_int_equal(link->expires_us, w->now_us + 30 * INT64_C(1000000));
+    register_over(link, "$dps/registrations/res/401/?$rid=7");
+    assert_non_null(strstr(link->body, "\"errorCode\":401002"));
+    assert_null(strstr(link->body, "New root")); // strangers learn nothing
+    assert_true(link->expires_us != 0);
+    // meanwhile an operator sees it in the log, and makes a group for it
+    put_ca(w, "new", root, true);
+    put_group(w, "new", root, PROVISIONING_ENABLED);
+    register_over(link, "$dps/registrations/res/200/?$rid=7");
+    assert_true(link->max_packet > LARGE);
+    assert_int_equal(link->expires_us, 0);
+}
+
+static void a_connection_stays_and_every_call_is_judged_anew(void **state)
+{
+    struct world *w = *state;
+    struct certificate *root = fleet(w);
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", root));
+    register_over(link, "$dps/registrations/res/200/?$rid=7");
+    put_group(w, "Fleet", root, PROVISIONING_DISABLED);
+    register_over(link, "$dps/registrations/res/401/?$rid=7");
+    assert_non_null(strstr(link->body, "\"errorCode\":401002"));
+    assert_non_null(strstr(link->body, "disabled"));
+    put_group(w, "Fleet", root, PROVISIONING_ENABLED);
+    register_over(link, "$dps/registrations/res/200/?$rid=7");
+}
+
+static void a_device_that_is_disabled_may_connect_to_be_told_so(void **state)
+{
+    struct world *w = *state;
+    struct certificate *leaf = device(w, "dev3", NULL);
+    put_individual(w, "dev3", leaf, NULL, PROVISIONING_DISABLED);
+    struct mqtt_link *link = dial_showing(w, "dev3", leaf);
+    assert_true(link->accepted);
+    register_over(link, "$dps/registrations/res/401/?$rid=7");
+    assert_non_null(strstr(link->body, "disabled"));
+}
+
+static void what_has_nothing_to_do_with_the_certificate_refuses_the_connection(void **state)
+{
+    struct world *w = *state;
+    struct certificate *leaf = device(w, "dev3", fleet(w));
+    const struct {
+        struct dial dial;
+        enum err_code code;
+    } table[] = {
+        {{.client_id = "dev3"}, ERR_CREDENTIAL_MISSING},
+        {{.client_id = "dev3", .scope = "0ne00000000", .chain = chain_of(leaf, NULL, NULL)},
+         ERR_SCOPE_UNKNOWN},
+        {{.client_id = "dev4", .user_id = "dev3", .chain = chain_of(leaf, NULL, NULL)},
+         ERR_IDENTITY_MISMATCH},
+        {{.client_id = "dev 3", .chain = chain_of(leaf, NULL, NULL)}, ERR_INVALID},
+        // whoever sends a token is judged by it
+        {{.client_id = "dev3", .password = "secret", .chain = chain_of(leaf, NULL, NULL)}, ERR_SAS_MALFORMED},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct mqtt_link *link = dial(w, table[i].dial);
+        if (link->accepted || link->refused != table[i].code)
+            fail_msg("row %zu: %s", i, err_info(FAIL(link->refused))->name);
+        hang_up(link);
+    }
+}
+
+static void a_connection_that_dies_takes_nothing_from_its_call(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", fleet(w)));
+    publish(link);
+    hang_up(link); // before the store answers
+    until_idle(w);
+    assert_int_equal(stored_registration(w, SLICE("dev3"))->status, STATUS_ASSIGNED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(a_device_with_a_certificate_needs_no_password),
+        TEST(an_empty_password_is_none),
+        TEST(a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_registers),
+        TEST(a_connection_stays_and_every_call_is_judged_anew),
+        TEST(a_device_that_is_disabled_may_connect_to_be_told_so),
+        TEST(what_has_nothing_to_do_with_the_certificate_refuses_the_connection),
+        TEST(a_connection_that_dies_takes_nothing_from_its_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
