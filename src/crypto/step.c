@@ -113,11 +113,10 @@ struct err step_is_issuer(struct search *s, struct candidate *c, bool *is)
     }
     if (c->subject != (s->depth == 0 ? chain->shown[0].issuer : top_facts(s)->issuer))
         return OK;
-    struct facts *leaf;
+    struct facts *child = s->depth > 0 ? s->way[s->depth - 1]->facts : NULL;
     TRY(facts_of(s, c));
-    if (s->depth == 0)
-        TRY(chain_facts(chain, 0, &leaf));
-    const struct facts *child = s->depth == 0 ? leaf : top_facts(s);
+    if (child == NULL)
+        TRY(chain_facts(chain, 0, &child));
     *is = X509_NAME_cmp(X509_get_issuer_name(child->x509), X509_get_subject_name(c->facts->x509)) == 0 &&
           compare_key_id(child, c->facts) >= 0;
     return OK;
@@ -321,8 +320,11 @@ struct err step_check(struct search *s, struct candidate *c)
 void step_blame_nobody(struct search *s)
 {
     struct label name = top_label(s);
-    const struct candidate *top = s->depth > 0 ? s->way[s->depth - 1] : NULL;
-    if (top != NULL && top->facts->self_issued)
+    const struct facts *top = s->depth > 0 ? top_facts(s) : s->question->chain->shown[0].facts;
+    if (s->depth == 0 && top != NULL && top->self_issued)
+        (void)blame(s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,
+                    "the certificate %s is self-signed, and no enrollment holds it", name.text);
+    else if (top != NULL && top->self_issued)
         (void)blame(
             s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,
             "the chain ends at %s, which is no verified CA certificate of the service: hand it in and "

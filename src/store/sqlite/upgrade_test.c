@@ -34,7 +34,11 @@ static void make_certificate(struct upgrade *u)
 {
     struct buf certificate = buf_capped(BENCH_PEM_MAX), key = buf_capped(BENCH_PEM_MAX);
     struct why why = {0};
-    if (failed(bench_ca_make("Plant CA", 1700000000000000, &certificate, &key, &why)))
+    struct bench_spec spec = {.role = BENCH_ROOT,
+                              .common_name = SLICE("Plant CA"),
+                              .path_len = BENCH_ANY_DEPTH,
+                              .now_us = 1700000000000000};
+    if (failed(bench_make(&spec, &certificate, &key, &why)))
         fail_msg("%s", why.text);
     assert_ok(certificate_read(&u->arena, buf_slice(&certificate), &u->certificate, &why));
     buf_release(&certificate);
