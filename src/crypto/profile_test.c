@@ -231,13 +231,11 @@ static void keys_that_are_none_are_refused(void **state)
         "key that cannot be read");
 }
 
-// Nobody knows its private key: the certificate is signed by another.
-static const struct made *with_rsa(int bits, const char *exponent)
+// Nobody knows its private key: the certificate is signed by another. Takes over n.
+static const struct made *with_modulus(BIGNUM *n, const char *exponent)
 {
-    BIGNUM *n = BN_new();
     BIGNUM *e = NULL;
     EVP_PKEY *key = NULL;
-    assert_int_equal(BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD), 1);
     assert_true(BN_hex2bn(&e, exponent) > 0);
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n);
@@ -255,6 +253,26 @@ static const struct made *with_rsa(int bits, const char *exponent)
     BN_free(n);
     BN_free(e);
     return made;
+}
+
+static const struct made *with_rsa(int bits, const char *exponent)
+{
+    BIGNUM *n = BN_new();
+    assert_int_equal(BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD), 1);
+    return with_modulus(n, exponent);
+}
+
+// 65537^128 has 2049 bits, and leaves a power of 65537 modulo whatever.
+static void rsa_keys_of_the_kind_that_can_be_factored_are_refused(void **state)
+{
+    (void)state;
+    BIGNUM *n = BN_new();
+    BN_CTX *context = BN_CTX_new();
+    assert_int_equal(BN_set_word(n, 65537), 1);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(BN_sqr(n, n, context), 1);
+    BN_CTX_free(context);
+    assert_broken(ROLE_DEVICE, with_modulus(n, "010001"), "ROCA");
 }
 
 static void rsa_keys_have_2048_to_8192_bits_and_a_usual_exponent(void **state)
@@ -365,6 +383,7 @@ int main(void)
         TEST(explicit_curves_are_refused),
         TEST(keys_that_are_none_are_refused),
         TEST(rsa_keys_have_2048_to_8192_bits_and_a_usual_exponent),
+        TEST(rsa_keys_of_the_kind_that_can_be_factored_are_refused),
         TEST(signatures_use_strong_digests),
         TEST(pss_has_two_strong_digests),
         TEST(signatures_are_of_the_kinds_allowed),

@@ -317,6 +317,15 @@ struct err step_check(struct search *s, struct candidate *c)
     return check_revocation(s, c);
 }
 
+// Who must have issued the top of the way.
+static struct label wanted_label(const struct search *s)
+{
+    struct facts *facts = s->depth > 0 ? s->way[s->depth - 1]->facts : NULL;
+    if (facts == NULL && failed(chain_facts(s->question->chain, 0, &facts)))
+        return (struct label){"(out of memory)"};
+    return facts_label(X509_get_issuer_name(facts->x509));
+}
+
 void step_blame_nobody(struct search *s)
 {
     struct label name = top_label(s);
@@ -332,9 +341,9 @@ void step_blame_nobody(struct search *s)
             name.text);
     else
         (void)blame(s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,
-                    "nobody known issued the certificate %s: hand in its CA's certificate, or let the device "
-                    "send it",
-                    name.text);
+                    "nobody known issued the certificate %s; its issuer is %s: hand in that CA's "
+                    "certificate, or let the device send it",
+                    name.text, wanted_label(s).text);
 }
 
 void step_blame_steps(struct search *s)

@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
 #include "crypto/certificate.h"
 #include "crypto/hmac.h"
 #include "domain/words.h"
@@ -91,12 +94,74 @@ static void put(struct world *w, enum store_table table, struct slice id, const 
     assert_false(failed(request.result));
 }
 
+static void put_ca_as(struct world *w, struct ca_certificate *ca)
+{
+    ca->etag = ++w->next_random;
+    assert_false(failed(ca_certificate_words(&w->arena, ca, &ca->words)));
+    put(w, STORE_CERTIFICATE, ca->name, ca);
+}
+
 void put_ca(struct world *w, const char *name, const struct certificate *c, bool verified)
 {
-    struct ca_certificate ca = {
-        .name = slice_text(name), .certificate = c->der, .verified = verified, .etag = ++w->next_random};
-    assert_false(failed(ca_certificate_words(&w->arena, &ca, &ca.words)));
-    put(w, STORE_CERTIFICATE, ca.name, &ca);
+    struct ca_certificate ca = {.name = slice_text(name), .certificate = c->der, .verified = verified};
+    put_ca_as(w, &ca);
+}
+
+static X509 *x509_of(const struct certificate *c)
+{
+    const unsigned char *at = c->der.at;
+    X509 *x509 = d2i_X509(NULL, &at, (long)c->der.len);
+    assert_non_null(x509);
+    return x509;
+}
+
+// Signed by `issuer`, good for a week around now.
+static struct slice list_of(struct world *w, const struct certificate *issuer,
+                            const struct certificate *revoked)
+{
+    X509_CRL *crl = X509_CRL_new();
+    X509 *by = x509_of(issuer);
+    BIO *pem = BIO_new_mem_buf(issuer->key.at, (int)issuer->key.len);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(pem, NULL, NULL, NULL);
+    ASN1_TIME *time = ASN1_TIME_set(NULL, (time_t)(w->now_us / 1000000 - 3600));
+    assert_true(X509_CRL_set_version(crl, 1) == 1 && X509_CRL_set1_lastUpdate(crl, time) == 1 &&
+                X509_CRL_set_issuer_name(crl, X509_get_subject_name(by)) == 1);
+    if (revoked != NULL) {
+        X509 *out = x509_of(revoked);
+        X509_REVOKED *entry = X509_REVOKED_new();
+        assert_true(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(out)) == 1 &&
+                    X509_REVOKED_set_revocationDate(entry, time) == 1 &&
+                    X509_CRL_add0_revoked(crl, entry) == 1);
+        X509_free(out);
+    }
+    assert_non_null(ASN1_TIME_set(time, (time_t)(w->now_us / 1000000 + 7 * 86400)));
+    assert_true(X509_CRL_set1_nextUpdate(crl, time) == 1 && X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+    unsigned char *der = NULL;
+    int len = i2d_X509_CRL(crl, &der);
+    struct slice kept;
+    assert_true(len > 0 && !failed(arena_copy(&w->arena, slice_of(der, (size_t)len), &kept)));
+    OPENSSL_free(der);
+    ASN1_TIME_free(time);
+    EVP_PKEY_free(key);
+    BIO_free(pem);
+    X509_free(by);
+    X509_CRL_free(crl);
+    return kept;
+}
+
+void put_ca_with_list(struct world *w, const char *name, const struct certificate *c, bool verified,
+                      const struct certificate *revoked)
+{
+    uint8_t digest[SHA256_SIZE];
+    struct ca_crl list = {.name = slice_text(name), .crl = list_of(w, c, revoked), .etag = ++w->next_random};
+    assert_false(failed(sha256(list.crl, digest)));
+    struct ca_certificate ca = {.name = slice_text(name),
+                                .certificate = c->der,
+                                .verified = verified,
+                                .crl_digest = slice_of(digest, sizeof digest),
+                                .crl_next_update_us = w->now_us + 7 * 86400 * INT64_C(1000000)};
+    put(w, STORE_CRL, list.name, &list);
+    put_ca_as(w, &ca);
 }
 
 static void put_words(struct world *w, struct enrollment *e)

@@ -24,6 +24,9 @@ struct chain *chain_of(const struct certificate *leaf, const struct certificate 
                        const struct certificate *second);
 
 void put_ca(struct world *w, const char *name, const struct certificate *c, bool verified);
+// The same with a revocation list that names one certificate, or nobody (NULL).
+void put_ca_with_list(struct world *w, const char *name, const struct certificate *c, bool verified,
+                      const struct certificate *revoked);
 void put_group(struct world *w, const char *id, const struct certificate *signing,
                enum provisioning_status status);
 void put_group_by_name(struct world *w, const char *id, const char *ca);

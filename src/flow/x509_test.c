@@ -229,6 +229,45 @@ static void a_root_that_expired_counts_only_where_the_operator_says_so(void **st
     assert_assigned(w);
 }
 
+static void a_certificate_on_its_issuers_list_is_refused_and_no_other(void **state)
+{
+    struct world *w = *state;
+    struct certificate *root = fleet(w);
+    struct certificate *lost = device(w, "lost", root);
+    put_ca_with_list(w, "factory", root, true, lost);
+    for (int i = 0; i < 2; i++) { // the second time the list is known already
+        enter(w, "lost", lost, NULL);
+        assert_refused(w, ERR_CERTIFICATE_REVOKED);
+        enter(w, "dev3", device(w, "dev3", root), NULL);
+        assert_assigned(w);
+    }
+    put_ca_with_list(w, "factory", root, true, NULL); // a new list counts at once
+    enter(w, "lost", lost, NULL);
+    assert_assigned(w);
+}
+
+static void the_lists_of_all_that_is_above_a_leaf_are_looked_up_too(void **state)
+{
+    struct world *w = *state;
+    struct certificate *above[4] = {root_of(w, "level 0")};
+    put_ca_with_list(w, "level-0", above[0], true, NULL);
+    put_group_by_name(w, "all", "level-0");
+    for (int i = 1; i < 4; i++) {
+        char name[32];
+        char key[32];
+        (void)snprintf(name, sizeof name, "level %d", i);
+        (void)snprintf(key, sizeof key, "level-%d", i);
+        above[i] = below(w, name, above[i - 1]);
+        put_ca_with_list(w, key, above[i], false, NULL);
+    }
+    struct certificate *leaf = device(w, "dev3", above[3]);
+    enter(w, "dev3", leaf, NULL);
+    assert_assigned(w);
+    put_ca_with_list(w, "level-0", above[0], true, above[1]);
+    enter(w, "dev3", leaf, NULL);
+    assert_refused(w, ERR_CERTIFICATE_REVOKED);
+}
+
 // ---- what changes while devices are connected
 // ----------------------------------------------------------------------
 
@@ -438,7 +477,6 @@ static void a_line_says_how_a_device_was_let_in_and_why_another_was_not(void **s
     enter(w, "dev3", device(w, "dev3", root_of(w, "Somebody")), NULL);
     assert_non_null(strstr(w->line, "\"event\":\"device.refused\""));
     assert_non_null(strstr(w->line, "\"error\":\"certificate_untrusted\""));
-    print_message("%s", w->line);
     assert_non_null(strstr(w->line, "Somebody")); // which issuer is not known
 }
 
@@ -454,6 +492,8 @@ int main(void)
         TEST(who_is_not_let_in_hears_one_answer_and_leaves_no_record),
         TEST(a_certificate_counts_until_its_end),
         TEST(a_root_that_expired_counts_only_where_the_operator_says_so),
+        TEST(a_certificate_on_its_issuers_list_is_refused_and_no_other),
+        TEST(the_lists_of_all_that_is_above_a_leaf_are_looked_up_too),
         TEST(what_an_operator_disables_counts_at_the_next_call),
         TEST(a_ca_certificate_that_is_taken_away_counts_at_the_next_call),
         TEST(a_new_certificate_takes_the_place_of_the_old_one_in_hub_and_record),
