@@ -118,9 +118,9 @@ static struct err fill(X509_CRL *crl, struct revocation *list, struct why *why)
 
 static struct err make(X509_CRL *crl, const struct facts *ca, struct revocation **out, struct why *why)
 {
+    TRY(check_scope(crl, why));
     if (!list_criticals_known(crl))
         return refuse(why, "has a critical extension that is not known here");
-    TRY(check_scope(crl, why));
     TRY(check_issuer(crl, ca, why));
     STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
     size_t room = entries != NULL ? (size_t)sk_X509_REVOKED_num(entries) : 0;
