@@ -17,6 +17,7 @@ struct shown {
 struct chain {
     size_t holders;
     const struct why *problem;
+    bool of_tls; // the TLS library holds the leaf too
     size_t count;
     struct shown shown[CHAIN_MAX]; // the leaf first
     uint8_t *der;                  // of all of them

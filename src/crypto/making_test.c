@@ -1,10 +1,8 @@
 // Made with the same library that reads them, so what they are made of is said in the extensions' text.
 #include "crypto/making_test.h"
 
-#include <openssl/core_names.h>
+#include <openssl/conf.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 enum { MADE_MAX = 256 };
@@ -46,21 +44,27 @@ EVP_PKEY *make_key(const char *kind)
         EVP_PKEY_up_ref(rsa);
         key = rsa;
     } else if (strcmp(kind, "RSA-PSS") == 0) {
-        key = EVP_PKEY_Q_keygen(NULL, NULL, kind, (size_t)2048);
+        EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
+        assert_int_equal(EVP_PKEY_keygen_init(context), 1);
+        assert_int_equal(EVP_PKEY_generate(context, &key), 1);
+        EVP_PKEY_CTX_free(context);
     } else if (strncmp(kind, "ED", 2) == 0 || kind[0] == 'X') {
         key = EVP_PKEY_Q_keygen(NULL, NULL, kind);
     } else {
         key = EVP_EC_gen(kind);
     }
-    assert_non_null(key);
+    if (key == NULL)
+        fail_msg("a key of kind %s: %s", kind, ERR_error_string(ERR_get_error(), NULL));
     return key;
 }
 
 static void add_extensions(X509 *x509, X509_CRL *crl, const struct made *issuer, const char *text)
 {
     X509V3_CTX context;
+    CONF *sections = NCONF_new(NULL); // none, but some extensions ask for them
     char line[8192];
     X509V3_set_ctx(&context, issuer != NULL ? issuer->x509 : x509, x509, NULL, crl, 0);
+    X509V3_set_nconf(&context, sections);
     while (text[0] != '\0') {
         size_t len = strcspn(text, "\n");
         assert_true(len < sizeof line);
@@ -69,7 +73,7 @@ static void add_extensions(X509 *x509, X509_CRL *crl, const struct made *issuer,
         char *value = strchr(line, '=');
         assert_non_null(value);
         *value++ = '\0';
-        X509_EXTENSION *extension = X509V3_EXT_conf(NULL, &context, line, value);
+        X509_EXTENSION *extension = X509V3_EXT_nconf(sections, &context, line, value);
         if (extension == NULL)
             fail_msg("extension %s=%s: %s", line, value, ERR_error_string(ERR_get_error(), NULL));
         assert_int_equal(
@@ -77,6 +81,7 @@ static void add_extensions(X509 *x509, X509_CRL *crl, const struct made *issuer,
         X509_EXTENSION_free(extension);
         text += len + (text[len] == '\n');
     }
+    NCONF_free(sections);
 }
 
 static void set_serial(X509 *x509, const struct spec *spec)
@@ -118,12 +123,25 @@ static void sign(X509 *x509, EVP_PKEY *key, const struct spec *spec)
     }
 }
 
+// The one outside is the last before the signature.
+static void change_outer_algorithm(uint8_t *der, int len)
+{
+    static const uint8_t ecdsa_sha256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+    int at = len - (int)sizeof ecdsa_sha256;
+    while (at > 0 && memcmp(der + at, ecdsa_sha256, sizeof ecdsa_sha256) != 0)
+        at--;
+    assert_true(at > 0);
+    der[at + 7] = 0x03;
+}
+
 // As a peer would send it: written, and decoded again.
-static void finish(struct made *made, X509 *x509)
+static void finish(struct made *made, X509 *x509, const struct spec *spec)
 {
     unsigned char *der = NULL;
     int len = i2d_X509(x509, &der);
     assert_true(len > 0);
+    if (spec->two_algorithms)
+        change_outer_algorithm(der, len);
     const unsigned char *at = der;
     made->x509 = d2i_X509(NULL, &at, len);
     assert_non_null(made->x509);
@@ -136,6 +154,7 @@ const struct made *make(const struct spec *spec)
 {
     assert_true(count < MADE_MAX);
     struct made *made = &all[count++];
+    *made = (struct made){0};
     X509 *x509 = X509_new();
     if (spec->same_key != NULL)
         EVP_PKEY_up_ref(made->key = spec->same_key->key);
@@ -163,7 +182,7 @@ const struct made *make(const struct spec *spec)
     if (spec->change != NULL)
         spec->change(x509);
     sign(x509, spec->issuer != NULL ? spec->issuer->key : made->key, spec);
-    finish(made, x509);
+    finish(made, x509, spec);
     return made;
 }
 
@@ -218,6 +237,7 @@ struct slice make_list(const struct list_spec *spec)
 
 void made_release(void)
 {
+    ERR_clear_error();
     for (size_t i = 0; i < count; i++) {
         X509_free(all[i].x509);
         EVP_PKEY_free(all[i].key);

@@ -36,6 +36,7 @@ struct spec {
     const char *mask;           // its second digest; NULL: the same as the first
     long version;               // 0: 3
     bool spoiled;               // a byte of the signature is changed
+    bool two_algorithms;        // ecdsa-with-SHA256 inside, ecdsa-with-SHA384 outside
     void (*change)(X509 *x509); // just before it is signed
 };
 

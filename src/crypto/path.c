@@ -4,7 +4,7 @@
 
 #include "crypto/step.h"
 
-enum { STEPS_MAX = 512 }; // certificates that are looked at more closely in one search
+enum { STEPS_MAX = 128 }; // certificates that are looked at more closely in one search
 
 static struct candidate *candidate_of(struct search *s, const uint8_t fingerprint[FINGERPRINT_SIZE])
 {

@@ -245,6 +245,34 @@ static bool rsa_exponent(X509 *x509)
     return fits;
 }
 
+// ROCA (CVE-2017-15361): some chips make primes of the form k*M + 65537^a mod M, so that the modulus lies in
+// the subgroup that 65537 generates, modulo each small prime; that lets it be factored. For these primes the
+// subgroup is small; of other keys, one in about 2^27 looks like that by chance.
+static bool in_subgroup(BN_ULONG residue, BN_ULONG prime)
+{
+    BN_ULONG power = 1;
+    do {
+        if (power == residue)
+            return true;
+        power = power * 65537 % prime;
+    } while (power != 1);
+    return false;
+}
+
+static bool rsa_no_roca(X509 *x509)
+{
+    static const uint8_t primes[] = {11, 13, 17,  19,  37,  53,  61,  71, 73,
+                                     79, 97, 103, 107, 109, 127, 151, 157};
+    BIGNUM *n = NULL;
+    if (!is_rsa(x509))
+        return true;
+    bool weak = EVP_PKEY_get_bn_param(X509_get0_pubkey(x509), OSSL_PKEY_PARAM_RSA_N, &n) == 1;
+    for (size_t i = 0; weak && i < sizeof primes / sizeof primes[0]; i++)
+        weak = in_subgroup(BN_mod_word(n, primes[i]), primes[i]);
+    BN_free(n);
+    return !weak;
+}
+
 // RFC 5280 4.1.1.2
 static bool signature_said_once(X509 *x509)
 {
@@ -413,6 +441,7 @@ static const struct rule {
     {ALL, rsa_long_enough, "has an RSA key of less than 2048 bits: use a longer one, or EC P-256"},
     {ALL, rsa_short_enough, "has an RSA key of more than 8192 bits: use a shorter one, or EC P-256"},
     {ALL, rsa_exponent, "has an RSA key with an exponent that is even, below 65537 or longer than 64 bits"},
+    {ALL, rsa_no_roca, "has an RSA key that can be factored (ROCA, CVE-2017-15361): make one elsewhere"},
     // how it was signed
     {ALL, signature_said_once, "says two different things about how it was signed"},
     {ALL, signature_kind, "is signed neither with RSA, ECDSA nor Ed25519"},

@@ -113,11 +113,10 @@ struct err step_is_issuer(struct search *s, struct candidate *c, bool *is)
     }
     if (c->subject != (s->depth == 0 ? chain->shown[0].issuer : top_facts(s)->issuer))
         return OK;
-    struct facts *leaf;
+    struct facts *child = s->depth > 0 ? s->way[s->depth - 1]->facts : NULL;
     TRY(facts_of(s, c));
-    if (s->depth == 0)
-        TRY(chain_facts(chain, 0, &leaf));
-    const struct facts *child = s->depth == 0 ? leaf : top_facts(s);
+    if (child == NULL)
+        TRY(chain_facts(chain, 0, &child));
     *is = X509_NAME_cmp(X509_get_issuer_name(child->x509), X509_get_subject_name(c->facts->x509)) == 0 &&
           compare_key_id(child, c->facts) >= 0;
     return OK;
@@ -168,6 +167,15 @@ static struct err check_length(struct search *s, const struct candidate *c)
     return OK;
 }
 
+// Of the signatures that may be checked, so many may be wasted on certificates that only the device shows:
+// else it could use them all up, and hide a way on which a disabled group stands.
+enum { STRANGERS_MAX = 2 };
+
+static bool may_try(const struct search *s, const struct candidate *c)
+{
+    return s->tried_count < PATH_SIGNATURES_MAX && (c->known || s->strangers < STRANGERS_MAX);
+}
+
 static struct tried *find_tried(struct search *s, const struct candidate *c)
 {
     const uint8_t *child = top_fingerprint(s);
@@ -189,6 +197,8 @@ static struct err try_signature(struct search *s, const struct candidate *c, boo
     *holds = facts_signed_by(child, c->facts);
     if (*holds)
         proofs_add(s->depth > 0 ? &child->signers : &chain->signers, c->fingerprint);
+    else if (!c->known)
+        s->strangers++;
     s->tried[s->tried_count++] =
         (struct tried){.child = top_fingerprint(s), .parent = c->fingerprint, .holds = *holds};
     return OK;
@@ -202,11 +212,11 @@ static struct err check_signature(struct search *s, const struct candidate *c)
     const struct tried *before = find_tried(s, c);
     bool holds = before != NULL && before->holds;
     if (before == NULL) {
-        if (s->tried_count == PATH_SIGNATURES_MAX)
-            return blame(s, GUESS_OTHER_KEY, ERR_CERTIFICATE_REFUSED,
-                         "more than %d signatures would have to be checked: too many certificates have the "
-                         "same name",
-                         PATH_SIGNATURES_MAX);
+        if (!may_try(s, c))
+            return blame(
+                s, GUESS_OTHER_KEY, ERR_CERTIFICATE_REFUSED,
+                "too many signatures would have to be checked: too many certificates have the name %s",
+                label_of(c->facts).text);
         TRY(try_signature(s, c, &holds));
     }
     if (holds)
@@ -330,8 +340,11 @@ static struct label wanted_label(const struct search *s)
 void step_blame_nobody(struct search *s)
 {
     struct label name = top_label(s);
-    const struct candidate *top = s->depth > 0 ? s->way[s->depth - 1] : NULL;
-    if (top != NULL && top->facts->self_issued)
+    const struct facts *top = s->depth > 0 ? top_facts(s) : s->question->chain->shown[0].facts;
+    if (s->depth == 0 && top != NULL && top->self_issued)
+        (void)blame(s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,
+                    "the certificate %s is self-signed, and no enrollment holds it", name.text);
+    else if (top != NULL && top->self_issued)
         (void)blame(
             s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,
             "the chain ends at %s, which is no verified CA certificate of the service: hand it in and "

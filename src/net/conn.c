@@ -113,7 +113,6 @@ void conn_free_when_done(struct conn *conn)
     crowd_leave(conn);
     tls_session_free(conn->tls);
     buf_release(&conn->output);
-    buf_release(&conn->sending);
     buf_release(&conn->rest);
     conn->loop->unix_connections -= conn->over_unix;
     loop_connection_gone(conn->loop);

@@ -90,11 +90,19 @@ enum conn_state {
     CONN_DEAD,      // handles are closing
 };
 
+// What libuv still has to write, or to end. Apart from the connection, which seldom needs it.
+struct departure {
+    union {
+        uv_write_t write;
+        uv_shutdown_t shutdown;
+    } request;
+    struct conn *conn;
+    struct buf bytes;
+};
+
 struct conn {
     union stream io;
     uv_timer_t timer;
-    uv_write_t write;
-    uv_shutdown_t shutdown;
     struct mail settle;
     struct loop *loop;
     const struct protocol *protocol;
@@ -103,7 +111,6 @@ struct conn {
     struct tls_session *tls;
     struct corner *corner; // it is counted in; or NULL
     struct buf output;     // plaintext to send
-    struct buf sending;    // on its way in `write`
     struct buf rest;       // received, not taken by the protocol
     uint64_t id;
     uint32_t slot;

@@ -1,4 +1,6 @@
 // The one pump for all protocols: socket, TLS, protocol, and back; and the orderly end of a connection.
+#include <stdlib.h>
+
 #include "net/internal.h"
 
 static void arrived(uv_stream_t *stream, ssize_t len, const uv_buf_t *room);
@@ -30,9 +32,25 @@ static void begin_close(struct conn *conn)
     (void)uv_timer_start(&conn->timer, pump_deadline, (uint64_t)conn->loop->settings.closing_ms, 0);
 }
 
+static struct departure *departure_new(struct conn *conn)
+{
+    struct departure *d = calloc(1, sizeof *d);
+    if (d != NULL)
+        d->conn = conn;
+    return d;
+}
+
+static struct conn *departure_end(struct departure *d)
+{
+    struct conn *conn = d->conn;
+    buf_release(&d->bytes);
+    free(d);
+    return conn;
+}
+
 static void shut(uv_shutdown_t *request, int status)
 {
-    struct conn *conn = request->handle->data;
+    struct conn *conn = departure_end(CONTAINER_OF(request, struct departure, request.shutdown));
     if (status != 0)
         conn_kill(conn);
 }
@@ -42,17 +60,20 @@ static void shut(uv_shutdown_t *request, int status)
 static void half_close(struct conn *conn)
 {
     conn->state = CONN_LINGERING;
-    if (conn->fin_seen || uv_shutdown(&conn->shutdown, &conn->io.stream, shut) != 0)
-        conn_kill(conn);
-    else
+    struct departure *d = conn->fin_seen ? NULL : departure_new(conn);
+    if (d != NULL && uv_shutdown(&d->request.shutdown, &conn->io.stream, shut) == 0) {
         read_on(conn, true);
+        return;
+    }
+    if (d != NULL)
+        (void)departure_end(d);
+    conn_kill(conn);
 }
 
 static void written(uv_write_t *request, int status)
 {
-    struct conn *conn = request->handle->data;
+    struct conn *conn = departure_end(CONTAINER_OF(request, struct departure, request.write));
     conn->writing = false;
-    buf_release(&conn->sending);
     if (conn->state == CONN_DEAD)
         return;
     if (status != 0) {
@@ -97,12 +118,19 @@ static void send_wire(struct conn *conn, struct buf *wire)
         buf_shrink(wire);
         return;
     }
-    conn->sending = *wire;
-    *wire = buf_capped(conn->tls == NULL ? CONN_OUTPUT_MAX : conn->sending.cap);
-    all = uv_buf_init((char *)conn->sending.at, (unsigned)conn->sending.len);
-    conn->writing = uv_write(&conn->write, &conn->io.stream, &all, 1, written) == 0;
-    if (!conn->writing)
+    struct departure *d = departure_new(conn);
+    if (d == NULL) {
         conn_kill(conn);
+        return;
+    }
+    d->bytes = *wire;
+    *wire = buf_capped(conn->tls == NULL ? CONN_OUTPUT_MAX : d->bytes.cap);
+    all = uv_buf_init((char *)d->bytes.at, (unsigned)d->bytes.len);
+    conn->writing = uv_write(&d->request.write, &conn->io.stream, &all, 1, written) == 0;
+    if (!conn->writing) {
+        (void)departure_end(d);
+        conn_kill(conn);
+    }
 }
 
 static void flush(struct conn *conn)

@@ -68,6 +68,8 @@ void tls_explain(const SSL *ssl, struct why *why)
 {
     unsigned long code = ERR_get_error();
     ERR_clear_error();
+    if (why == NULL)
+        return;
     if (code == 0)
         (void)snprintf(why->text, sizeof why->text, "TLS failed without a reason");
     else
@@ -87,6 +89,8 @@ static bool looks_like_http(struct slice first)
 void tls_explain_plaintext(struct slice first, struct why *why)
 {
     const char *what = "bytes that are not TLS";
+    if (why == NULL)
+        return;
     if (looks_like_http(first))
         what = "a plain HTTP request on a TLS port";
     else if (first.at[0] == 0x10)

@@ -27,13 +27,13 @@ struct tls_session {
     uint32_t key_updates;
     bool sniffed;     // the first byte was looked at
     bool chain_taken; // by tls_take_chain
-    struct why why;
+    struct why *why;  // owned; NULL unless it failed, because it is as large as all the rest
 };
 
 // A peer that renews its keys more often than this keeps us busy for nothing (threats A7).
 enum { TLS_KEY_UPDATES_MAX = 64 };
 
-// Puts words to the oldest error in OpenSSL's queue, and empties the queue.
+// Puts words to the oldest error in OpenSSL's queue, and empties the queue. why may be NULL.
 void tls_explain(const SSL *ssl, struct why *why);
-// What the first bytes on a TLS port are when they are not TLS.
+// What the first bytes on a TLS port are when they are not TLS. why may be NULL.
 void tls_explain_plaintext(struct slice first, struct why *why);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -10,6 +11,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include "crypto/path.h"
 #include "wire/tls/testing.h"
 #include "wire/tls/tls.h"
 
@@ -187,7 +189,13 @@ static void a_session_goes_on_without_what_was_taken(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct device d = device_with_certificate(b, versions[i]);
         talk(b, &d);
-        chain_release(taken(b));
+        struct chain *chain = taken(b);
+        chain_rest(chain); // and what was taken does without the session
+        assert_leaf(chain, &d);
+        struct why why = {0};
+        if (failed(path_check_pinned(chain, (int64_t)time(NULL) * 1000000, &why)))
+            fail_msg("%s", why.text);
+        chain_release(chain);
         char answer[16];
         assert_int_equal(SSL_write(d.ssl, "ping", 4), 4);
         if (versions[i] == TLS1_3_VERSION) // new keys work too

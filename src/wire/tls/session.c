@@ -13,6 +13,14 @@ static struct err fail(struct tls_session *session, enum err_code code)
     return FAIL(code);
 }
 
+// Where to say why it fails; NULL when memory is out.
+static struct why *reason(struct tls_session *session)
+{
+    if (session->why == NULL)
+        session->why = calloc(1, sizeof *session->why);
+    return session->why;
+}
+
 // What SSL_* returned is not success: waiting for more input, the end, or a failure.
 static struct err unfinished(struct tls_session *session, int returned)
 {
@@ -28,18 +36,31 @@ static struct err unfinished(struct tls_session *session, int returned)
     }
     if (session->key_updates > TLS_KEY_UPDATES_MAX) {
         ERR_clear_error();
-        (void)why_fail(&session->why, ERR_PROTOCOL, "the peer renewed its keys more than %d times",
+        (void)why_fail(reason(session), ERR_PROTOCOL, "the peer renewed its keys more than %d times",
                        TLS_KEY_UPDATES_MAX);
         return fail(session, ERR_PROTOCOL);
     }
     if (session->out.broken != 0) {
         ERR_clear_error();
-        (void)why_fail(&session->why, session->out.broken,
+        (void)why_fail(reason(session), session->out.broken,
                        "more than %d bytes of ciphertext wait for the peer", TLS_OUTPUT_MAX);
         return fail(session, session->out.broken);
     }
-    tls_explain(session->ssl, &session->why);
+    tls_explain(session->ssl, reason(session));
     return fail(session, ERR_PROTOCOL);
+}
+
+// OpenSSL keeps both sides' keys of the exchange until SSL_free, which costs memory, and forward secrecy
+// towards whoever gets to read it. The type given does not matter.
+static void forget_exchange(SSL *ssl)
+{
+    EVP_PKEY *ours = NULL, *theirs = NULL;
+    if (SSL_get_tmp_key(ssl, &ours) == 1)
+        (void)EVP_PKEY_set_type(ours, EVP_PKEY_X25519);
+    if (SSL_get_peer_tmp_key(ssl, &theirs) == 1)
+        (void)EVP_PKEY_set_type(theirs, EVP_PKEY_X25519);
+    EVP_PKEY_free(ours);
+    EVP_PKEY_free(theirs);
 }
 
 static struct err handshake(struct tls_session *session)
@@ -48,6 +69,7 @@ static struct err handshake(struct tls_session *session)
     if (done != 1)
         return unfinished(session, done);
     session->state = TLS_OPEN;
+    forget_exchange(session->ssl);
     return OK;
 }
 
@@ -114,6 +136,7 @@ void tls_session_free(struct tls_session *session)
     SSL_free(session->ssl);
     buf_release(&session->out);
     tls_context_free(session->context);
+    free(session->why);
     free(session);
 }
 
@@ -128,7 +151,7 @@ static struct err decrypt(struct tls_session *session, struct buf *plain)
         size_t room = plain->cap - plain->len < TLS_PLAIN_MAX ? plain->cap - plain->len : TLS_PLAIN_MAX;
         uint8_t *to = buf_reserve(plain, room);
         if (to == NULL) {
-            (void)why_fail(&session->why, ERR_NO_MEMORY, "out of memory while decrypting");
+            (void)why_fail(reason(session), ERR_NO_MEMORY, "out of memory while decrypting");
             return fail(session, ERR_NO_MEMORY);
         }
         size_t got = 0;
@@ -147,7 +170,7 @@ static struct err sniff(struct tls_session *session)
     session->sniffed = true;
     if (session->in.at[0] == SSL3_RT_HANDSHAKE)
         return OK;
-    tls_explain_plaintext(session->in, &session->why);
+    tls_explain_plaintext(session->in, reason(session));
     return fail(session, ERR_PROTOCOL);
 }
 
@@ -206,7 +229,8 @@ struct buf *tls_output(struct tls_session *session)
 
 const struct why *tls_session_why(const struct tls_session *session)
 {
-    return &session->why;
+    static const struct why none;
+    return session->why != NULL ? session->why : &none;
 }
 
 const char *tls_session_version(const struct tls_session *session)
