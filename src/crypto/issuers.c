@@ -134,6 +134,19 @@ struct err issuers_names(struct issuers *issuers, struct slice der, uint32_t *su
     return OK;
 }
 
+struct err issuers_label(struct issuers *issuers, struct slice der, char label[ISSUER_LABEL_SIZE],
+                         int64_t *not_after_us)
+{
+    struct facts *facts;
+    TRY(issuers_facts(issuers, der, &facts));
+    struct label name = facts_label(X509_get_subject_name(facts->x509));
+    _Static_assert(sizeof name.text == ISSUER_LABEL_SIZE, "a label fits");
+    memcpy(label, name.text, sizeof name.text);
+    *not_after_us = facts->not_after_us;
+    facts_release(facts);
+    return OK;
+}
+
 bool issuers_has_crl(const struct issuers *issuers, struct slice digest)
 {
     return map_get(&issuers->lists, digest) != NULL;

@@ -164,8 +164,7 @@ static void records_are_found_by_what_they_hold(void **state)
     words_are(&w.arena, &w.groups[0], name_word(&w.arena, "A1", false));
     first = name_word(&w.arena, "A1", false);
     second = name_word(&w.arena, "A2", false);
-    assert_false(failed(
-        arena_printf(&w.arena, &expected, "%.*s %.*s", SLICE_ARG(first), SLICE_ARG(second))));
+    assert_false(failed(arena_printf(&w.arena, &expected, "%.*s %.*s", SLICE_ARG(first), SLICE_ARG(second))));
     words_are(&w.arena, &w.groups[1], expected);
     words_are(&w.arena, &w.groups[2], name_word(&w.arena, "A", false)); // two of one name are one word
     words_are(&w.arena, &w.groups[3], SLICE("c:factory.ca c:b"));

@@ -83,8 +83,7 @@ static struct err match_group(const struct admission *admission, struct decision
     struct ways ways;
     struct slice by = {0};
     size_t level = 0;
-    TRY(ways_find(admission, arena, &ways, why));
-    ways_tell(admission, &ways, trace, arena);
+    TRY(ways_find(admission, &ways, trace, arena, why));
     const struct enrollment *group = nearest_group(admission, &ways, &by, &level);
     if (group == NULL)
         return why_fail(why, ERR_REGISTRATION_UNKNOWN,
@@ -101,7 +100,7 @@ struct err match_group_vouches(const struct admission *admission, const struct e
                                struct arena *arena)
 {
     struct ways ways;
-    TRY(ways_find(admission, arena, &ways, NULL));
+    TRY(ways_find(admission, &ways, NULL, arena, NULL));
     for (size_t i = 0; i < ways.count; i++) {
         for (size_t level = 0; level < ways.way[i].count; level++) {
             if (ways_enrolled(admission, group, ways.way[i].above[level]))
@@ -137,8 +136,7 @@ static struct err match_references(const struct admission *admission, const stru
                                    struct why *why)
 {
     struct ways ways;
-    TRY(ways_find(admission, arena, &ways, why));
-    ways_tell(admission, &ways, trace, arena);
+    TRY(ways_find(admission, &ways, trace, arena, why));
     for (size_t i = 0; i < ways.count; i++) {
         for (size_t level = 0; level < ways.way[i].count; level++) {
             struct slice der = ways.way[i].above[level];

@@ -241,6 +241,55 @@ static void an_interrupted_operation_goes_on_with_the_keys_the_device_has(void *
     arena_release(&r->arena);
 }
 
+// The device is not there to show its certificate again, and may have another one by now: what it proved then
+// is what was written down.
+static void an_interrupted_operation_goes_on_with_the_thumbprints_that_were_written_down(void **state)
+{
+    (void)state;
+    struct resume *r = resume_set_up();
+    r->group.attestation = (struct attestation){.type = ATTESTATION_X509};
+    r->prior.primary_thumbprint = SLICE("AA");
+    r->prior.secondary_thumbprint = SLICE("BB");
+    r->admission.group_count = 0; // only those with keys are found for a device that shows nothing
+    r->admission.former = &r->group;
+    assert_false(failed(decide_resume(&r->admission, &r->arena, &r->out, NULL, &r->why)));
+    assert_int_equal(r->out.authentication, HUB_AUTH_SELF_SIGNED);
+    assert_true(slice_equal(r->out.primary_thumbprint, SLICE("AA")));
+    assert_true(slice_equal(r->out.secondary_thumbprint, SLICE("BB")));
+    assert_int_equal(r->out.primary_key.len, 0);
+    assert_true(slice_equal(r->out.device_id, SLICE("Dev")));
+    assert_ptr_equal(r->out.hub, &hubs[1]);
+    arena_release(&r->arena);
+    // an individual one, pinned or not
+    r = resume_set_up();
+    struct enrollment individual = {.id = SLICE("dev"), .attestation.type = ATTESTATION_X509};
+    r->prior.enrollment_kind = ENROLLMENT_INDIVIDUAL;
+    r->prior.enrollment_id = SLICE("dev");
+    r->prior.primary_thumbprint = SLICE("AA");
+    r->admission.individual = &individual;
+    assert_false(failed(decide_resume(&r->admission, &r->arena, &r->out, NULL, &r->why)));
+    assert_true(slice_equal(r->out.primary_thumbprint, SLICE("AA")));
+    assert_true(slice_equal(r->out.secondary_thumbprint, SLICE("AA")));
+    arena_release(&r->arena);
+}
+
+static void an_interrupted_operation_of_an_x509_device_ends_when_its_ground_is_gone(void **state)
+{
+    (void)state;
+    struct resume *r = resume_set_up();
+    r->prior.primary_thumbprint = SLICE("AA"); // but the group has keys now
+    r->admission.former = &r->group;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_NOT_FOUND);
+    assert_non_null(strstr(r->why.text, "no longer has certificates"));
+    r = resume_set_up();
+    r->prior.primary_thumbprint = SLICE("AA");
+    r->group.attestation = (struct attestation){.type = ATTESTATION_X509};
+    r->group.provisioning_status = PROVISIONING_DISABLED;
+    r->admission.former = &r->group;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_DISABLED);
+    assert_int_equal(r->out.primary_thumbprint.len, 0);
+}
+
 static void an_interrupted_operation_ends_when_its_ground_is_gone(void **state)
 {
     (void)state;
@@ -281,6 +330,8 @@ int main(void)
         cmocka_unit_test(an_individual_device_is_named_like_its_enrollment),
         cmocka_unit_test(custom_allocation_is_refused_as_not_available),
         cmocka_unit_test(an_interrupted_operation_goes_on_with_the_keys_the_device_has),
+        cmocka_unit_test(an_interrupted_operation_goes_on_with_the_thumbprints_that_were_written_down),
+        cmocka_unit_test(an_interrupted_operation_of_an_x509_device_ends_when_its_ground_is_gone),
         cmocka_unit_test(an_interrupted_operation_ends_when_its_ground_is_gone),
         cmocka_unit_test(a_full_trace_drops_lines_and_nothing_else),
     };

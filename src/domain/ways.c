@@ -2,12 +2,11 @@
 #include "domain/ways.h"
 
 #include "base/instant.h"
-#include "crypto/certificate.h"
 
 enum { SOON_DAYS = 30 };
 static const int64_t day_us = 24 * 3600 * INT64_C(1000000);
 
-const struct ca_certificate *ways_ca(const struct admission *admission, struct slice name)
+static const struct ca_certificate *ca_of(const struct admission *admission, struct slice name)
 {
     for (size_t i = 0; i < admission->certificate_count && name.len > 0; i++) {
         if (slice_equal_nocase(admission->certificates[i]->name, name))
@@ -18,7 +17,7 @@ const struct ca_certificate *ways_ca(const struct admission *admission, struct s
 
 static bool refers_to(const struct admission *admission, struct slice name, struct slice der)
 {
-    const struct ca_certificate *ca = ways_ca(admission, name);
+    const struct ca_certificate *ca = ca_of(admission, name);
     return ca != NULL && slice_equal(ca->certificate, der);
 }
 
@@ -40,18 +39,6 @@ struct holdings {
     size_t count;
 };
 
-static struct path_known *hold(struct holdings *all, struct slice der)
-{
-    for (size_t i = 0; i < all->count; i++) {
-        if (slice_equal(all->known[i].der, der))
-            return &all->known[i];
-    }
-    if (all->count == PATH_KNOWN_MAX || der.len == 0)
-        return NULL;
-    all->known[all->count] = (struct path_known){.der = der};
-    return &all->known[all->count++];
-}
-
 static struct slice crl_of(const struct admission *admission, const struct ca_certificate *ca)
 {
     for (size_t i = 0; i < admission->crl_count; i++) {
@@ -61,71 +48,62 @@ static struct slice crl_of(const struct admission *admission, const struct ca_ce
     return (struct slice){0};
 }
 
-// One certificate may be there under two names: it counts when it does under one of them, and a list that
-// either has is heeded. A list that is there but could not be had (there are too many of them) is as good as
-// missing, which refuses: else what it revokes would be let in (I5).
+// One certificate may be there under two names: it counts when one of them is verified, and the list of each
+// is heeded. A list that is there but could not be had refuses (path_find), whatever it may say (I5).
 static void hold_ca(const struct admission *admission, const struct ca_certificate *ca, struct holdings *all)
 {
-    struct path_known *known = hold(all, ca->certificate);
-    if (known == NULL)
-        return;
-    known->anchor |= ca->verified;
-    known->crl_required |= ca->crl_required;
-    if (ca->crl_digest.len == 0)
-        return;
-    struct slice crl = crl_of(admission, ca);
-    known->crl_required |= crl.len == 0 && !issuers_has_crl(admission->issuers, ca->crl_digest);
-    known->crl_digest = ca->crl_digest;
-    known->crl = crl;
+    if (all->count < PATH_KNOWN_MAX)
+        all->known[all->count++] = (struct path_known){
+            .der = ca->certificate,
+            .anchor = ca->verified,
+            .crl_digest = ca->crl_digest,
+            .crl = ca->crl_digest.len > 0 ? crl_of(admission, ca) : (struct slice){0},
+            .crl_required = ca->crl_required,
+        };
 }
 
-struct err ways_find(const struct admission *admission, struct arena *arena, struct ways *out,
-                     struct why *why)
+// Only to build a way with: trust comes from the CA certificates.
+static void hold_inline(struct slice der, struct holdings *all)
 {
-    struct holdings *all = arena_take(arena, sizeof *all);
-    *out = (struct ways){0};
-    if (all == NULL)
-        return FAIL(ERR_NO_MEMORY);
+    for (size_t i = 0; i < all->count; i++) {
+        if (slice_equal(all->known[i].der, der))
+            return;
+    }
+    if (all->count < PATH_KNOWN_MAX && der.len > 0)
+        all->known[all->count++] = (struct path_known){.der = der};
+}
+
+static void hold_all(const struct admission *admission, struct holdings *all)
+{
     for (size_t i = 0; i < admission->certificate_count; i++)
         hold_ca(admission, admission->certificates[i], all);
     for (size_t i = 0; i < admission->group_count; i++) {
-        (void)hold(all, admission->groups[i]->attestation.primary_certificate);
-        (void)hold(all, admission->groups[i]->attestation.secondary_certificate);
+        hold_inline(admission->groups[i]->attestation.primary_certificate, all);
+        hold_inline(admission->groups[i]->attestation.secondary_certificate, all);
     }
-    struct path_question question = {
-        .chain = admission->credential.chain,
-        .known = all->known,
-        .known_count = all->count,
-        .now_us = admission->now_us,
-        .expired_anchors = admission->expired_anchors,
-    };
-    return path_find(admission->issuers, &question, out->way, WAYS_MAX, &out->count, why);
 }
 
 // ---- what is said of it
 
 // What a person wants to know of a certificate.
 struct about {
-    struct slice name;
+    char name[ISSUER_LABEL_SIZE];
     int64_t not_after_us; // 0: not known
 };
 
-static struct about about(const struct admission *admission, struct slice der, struct arena *arena)
+static struct about about(const struct admission *admission, struct slice der)
 {
-    struct certificate_info info = {0};
-    struct about a = {.name = SLICE("a certificate")};
-    (void)admission;
-    if (failed(certificate_describe(arena, der, &info, NULL)))
-        return a;
-    a.name = slice_to(info.subject_name, 64);
-    if (!instant_parse(info.not_after, &a.not_after_us))
-        a.not_after_us = 0;
+    struct about a = {.name = "a certificate"};
+    struct err e = issuers_label(admission->issuers, der, a.name, &a.not_after_us);
+    (void)e; // without memory it has no name
     return a;
 }
 
 struct slice ways_name(const struct admission *admission, struct slice der, struct arena *arena)
 {
-    return about(admission, der, arena).name;
+    struct about a = about(admission, der);
+    struct slice name;
+    return failed(arena_copy(arena, slice_text(a.name), &name)) ? SLICE("a certificate") : name;
 }
 
 void ways_warn_expiry(int64_t now_us, struct slice name, int64_t not_after_us, struct trace *trace,
@@ -156,8 +134,9 @@ static bool told_before(const struct ways *ways, size_t way, struct slice der)
     return false;
 }
 
-void ways_tell(const struct admission *admission, const struct ways *ways, struct trace *trace,
-               struct arena *arena)
+// A line for each way, and a warning for each certificate in it that ends soon.
+static void tell_ways(const struct admission *admission, const struct ways *ways, struct trace *trace,
+                      struct arena *arena)
 {
     enum { TOLD = 3 }; // the others would only fill the trace
     for (size_t i = 0; trace != NULL && i < ways->count && i < TOLD; i++) {
@@ -165,13 +144,47 @@ void ways_tell(const struct admission *admission, const struct ways *ways, struc
         struct buf text = buf_capped(1024);
         buf_bytes(&text, slice_to(chain_common_name(admission->credential.chain), 64));
         for (size_t level = 0; level < way->count; level++) {
-            struct about a = about(admission, way->above[level], arena);
+            struct about a = about(admission, way->above[level]);
             buf_text(&text, " < ");
-            buf_bytes(&text, a.name);
+            buf_text(&text, a.name);
             if (!told_before(ways, i, way->above[level]))
-                ways_warn_expiry(admission->now_us, a.name, a.not_after_us, trace, arena);
+                ways_warn_expiry(admission->now_us, slice_text(a.name), a.not_after_us, trace, arena);
         }
         trace_add(trace, arena, "way", "%.*s", SLICE_ARG(buf_slice(&text)));
         buf_release(&text);
     }
+}
+
+// The commonest reason why there is no way.
+static void tell_unverified(const struct admission *admission, struct trace *trace, struct arena *arena)
+{
+    for (size_t i = 0; i < admission->certificate_count; i++) {
+        const struct ca_certificate *ca = admission->certificates[i];
+        if (!ca->verified)
+            trace_add(trace, arena, "way", "CA certificate %.*s does not count: it is not verified",
+                      SLICE_ARG(slice_to(ca->name, 64)));
+    }
+}
+
+struct err ways_find(const struct admission *admission, struct ways *out, struct trace *trace,
+                     struct arena *arena, struct why *why)
+{
+    struct holdings *all = arena_take(arena, sizeof *all);
+    *out = (struct ways){0};
+    if (all == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    hold_all(admission, all);
+    struct path_question question = {
+        .chain = admission->credential.chain,
+        .known = all->known,
+        .known_count = all->count,
+        .now_us = admission->now_us,
+        .expired_anchors = admission->expired_anchors,
+    };
+    struct err e = path_find(admission->issuers, &question, out->way, WAYS_MAX, &out->count, why);
+    if (e.code == ERR_CERTIFICATE_UNTRUSTED)
+        tell_unverified(admission, trace, arena);
+    if (!failed(e))
+        tell_ways(admission, out, trace, arena);
+    return e;
 }

@@ -11,20 +11,15 @@ struct ways {
 };
 
 // Errors are those of path_find; there is at least one way when there is none. Views of the admission's
-// records, and of what the device showed.
-struct err ways_find(const struct admission *admission, struct arena *arena, struct ways *out,
-                     struct why *why);
-// A line for each way, and a warning for each certificate in it that ends soon.
-void ways_tell(const struct admission *admission, const struct ways *ways, struct trace *trace,
-               struct arena *arena);
+// records, and of what the device showed. The trace gets a line for each way, and a warning for each
+// certificate in it that ends soon.
+struct err ways_find(const struct admission *admission, struct ways *out, struct trace *trace,
+                     struct arena *arena, struct why *why);
 // The warning itself, when there is less than a month left, or nothing; not_after_us 0: not known.
 void ways_warn_expiry(int64_t now_us, struct slice name, int64_t not_after_us, struct trace *trace,
                       struct arena *arena);
-// What a certificate is called in a trace: its common name, or what else it has. Never fails; made in the
-// arena.
+// What a certificate is called in a trace: its common name, or what else it has. Made in the arena.
 struct slice ways_name(const struct admission *admission, struct slice der, struct arena *arena);
 
-// The CA certificate of that name, as far as the lookup found it; or NULL.
-const struct ca_certificate *ways_ca(const struct admission *admission, struct slice name);
 // Does the enrollment (x509) hold or refer to this certificate as one that vouches?
 bool ways_enrolled(const struct admission *admission, const struct enrollment *e, struct slice der);

@@ -92,7 +92,15 @@ static const struct row {
     {"two intermediates of one name, the second", "A C a:A1 c:C1", "dC1", ERR_NONE, "c", NULL, NULL},
     {"with the other's intermediate", "A C a:A1 c:C1", "dC1 A1", ERR_NONE, "c", NULL, NULL},
     {"by reference, the other is disabled", "A C a@A -c@C", "dA", ERR_NONE, "a", NULL, NULL},
-    {"only the other is there", "A a:A", "dC", ERR_CERTIFICATE_REFUSED, NULL, NULL, ""},
+    {"only the other is there", "A a:A", "dC", ERR_CERTIFICATE_REFUSED, NULL, NULL, "another CA has the same name"},
+    {"only the other is there, and is shown", "A a:A1", "dC1 A1", ERR_CERTIFICATE_REFUSED, NULL, NULL, "another CA has the same name"},
+    {"both are there, only one is verified", "A C? a:A c:C", "dC", ERR_CERTIFICATE_REFUSED, NULL, NULL, ""},
+
+    // groups: several ways
+    {"cross-signed: the nearest of all ways", "A B far:A near:B1", "dA1 A1", ERR_NONE, "near", NULL, NULL},
+    {"cross-signed, and the leaf alone", "A B far:A1 near:B1", "dA1", ERR_NONE, "far", NULL, NULL},
+    {"cross-signed: one of two as near is disabled", "A B a:A1 -b:B1", "dA1 A1", ERR_ENROLLMENT_DISABLED, "b", NULL, ""},
+    {"cross-signed by one that is not verified", "A B? far:A near:B1", "dA1 A1", ERR_NONE, "far", NULL, NULL},
 
     // groups: what is trusted
     {"a group's certificate alone is not", "g:A", "dA", ERR_CERTIFICATE_UNTRUSTED, NULL, NULL, ""},
@@ -116,6 +124,7 @@ static const struct row {
     {"its group vouches for the new one too", "A root:A new:A1 <root", "dA1 A1", ERR_NONE, "new", NULL, NULL},
     {"so it does when it is disabled", "A -root:A new:A1 <root", "dA1 A1", ERR_NONE, "new", NULL, NULL},
     {"an intermediate's group does not vouch for the root's", "A root:A new:A1 <new", "dA", ERR_REGISTRATION_TAKEN, NULL, NULL, ""},
+    {"it vouches in another way", "A B a:A1 b:B <b", "dA1 A1 B1", ERR_NONE, "a", NULL, NULL},
     {"a disabled group leaves no mark on it", "A C a:A -c:C <a", "dC", ERR_REGISTRATION_TAKEN, NULL, NULL, ""},
     {"nor does a disabled enrollment of another device", "A a:A -old=s1 <a", "s1", ERR_REGISTRATION_TAKEN, NULL, NULL, ""},
     {"its group knows it by a key", "A a:A k# <k", "dA", ERR_REGISTRATION_TAKEN, NULL, NULL, ""},
@@ -198,7 +207,8 @@ static void a_chain_that_is_too_long_is_refused(void **state)
     struct why why = {0};
     world_open(&w, "A g:A", "dA B C A1 C1 A2 A3");
     world_look(&w);
-    assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, &why).code, ERR_CERTIFICATE_REFUSED);
+    assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, &why).code,
+                     ERR_CERTIFICATE_REFUSED);
     assert_true(why.text[0] != '\0');
     world_close(&w);
 }
@@ -233,7 +243,8 @@ static void the_trace_says_which_way_was_taken_and_what_decided(void **state)
     struct trace trace;
     admit(&w, "A far:A near:A1", "dA2 A2 A1", &trace);
     assert_true(traced(&trace, "way", "Dev < CN=Acme Line 2 < CN=Acme East < CN=Acme Root"));
-    assert_true(traced(&trace, "match", "group near, by the nearest certificate that a group has: CN=Acme East"));
+    assert_true(
+        traced(&trace, "match", "group near, by the nearest certificate that a group has: CN=Acme East"));
     assert_false(traced(&trace, "expiry", ""));
     world_close(&w);
     admit(&w, "i=s1", "s1", &trace);
@@ -247,27 +258,111 @@ static void a_certificate_that_ends_within_a_month_is_warned_of(void **state)
     (void)state;
     struct world w;
     struct trace trace;
-    admit(&w, "A g:A", "dA3 A3", &trace); // the intermediate has nine days, less the hour it was made before
-    assert_true(traced(&trace, "expiry", "CN=Acme West expires in 8 days, on Wed, 09 Jan 2030 "));
+    admit(&w, "A g:A", "dA3 A3", &trace);
+    assert_true(traced(&trace, "expiry", "CN=Acme West expires in 9 days, on Sun, 24 Jan 2027 08:00:00 GMT"));
     assert_false(traced(&trace, "expiry", "Acme Root"));
     world_close(&w);
     admit(&w, "A g:A1", "dA1soon A1", &trace);
-    assert_true(traced(&trace, "expiry", "the device's own certificate expires in 19 days"));
+    assert_true(traced(&trace, "expiry", "the device's own certificate expires in 20 days"));
+    world_close(&w);
+}
+
+static void a_ca_certificate_that_does_not_count_is_named(void **state)
+{
+    (void)state;
+    struct world w;
+    struct trace trace = {0};
+    struct decision out;
+    world_open(&w, "A? g:A", "dA");
+    world_look(&w);
+    assert_true(failed(decide_admission(&w.admission, &w.arena, &out, &trace, NULL)));
+    assert_true(traced(&trace, "way", "CA certificate A does not count: it is not verified"));
+    world_close(&w);
+}
+
+static void an_expired_ca_certificate_counts_only_where_that_is_allowed(void **state)
+{
+    (void)state;
+    struct world w;
+    struct trace trace = {0};
+    struct decision out;
+    world_open(&w, "old g:old", "dold");
+    world_look(&w);
+    assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, NULL).code,
+                     ERR_CERTIFICATE_EXPIRED);
+    w.admission.expired_anchors = true;
+    assert_false(failed(decide_admission(&w.admission, &w.arena, &out, &trace, NULL)));
+    assert_true(traced(&trace, "expiry", "CN=Old Root expired on Tue, 12 Jan 2027 08:00:00 GMT"));
     world_close(&w);
 }
 
 // ---- revocation lists
 
+static void give_list(struct world *w, size_t ca, struct slice list)
+{
+    uint8_t *digest = arena_take(&w->arena, SHA256_SIZE);
+    assert_false(failed(sha256(list, digest)));
+    w->cas[ca].crl_digest = slice_of(digest, SHA256_SIZE);
+    struct ca_crl *crl = &w->crls[w->crl_count++];
+    *crl = (struct ca_crl){.crl = list};
+    assert_false(failed(arena_lower(&w->arena, w->cas[ca].name, &crl->name)));
+}
+
+static uint32_t admitted(struct world *w)
+{
+    struct decision out;
+    world_look(w);
+    return decide_admission(&w->admission, &w->arena, &out, NULL, NULL).code;
+}
+
+static void a_revoked_device_is_refused_and_the_others_are_not(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *shows;
+        const char *revoked;
+        int64_t days; // until the next list
+        bool required;
+        enum err_code code;
+    } lists[] = {
+        {"dA", "dA", 1, false, ERR_CERTIFICATE_REVOKED},
+        {"dA", "A1", 1, false, ERR_NONE},
+        {"dA1 A1", "A1", 1, false, ERR_CERTIFICATE_REVOKED},
+        {"dA", "dA", -1, false, ERR_CERTIFICATE_REVOKED}, // a stale list still revokes
+        {"dA", "A1", -1, false, ERR_NONE},
+        {"dA", "A1", -1, true, ERR_CERTIFICATE_REVOKED},
+        {"dA", "A1", 1, true, ERR_NONE},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct world w;
+        world_open(&w, "A g:A", lists[i].shows);
+        give_list(&w, 0, world_list("A", lists[i].revoked, lists[i].days * INT64_C(43200000000)));
+        w.cas[0].crl_required = lists[i].required;
+        uint32_t code = admitted(&w);
+        if (code != lists[i].code)
+            fail_msg("list %zu: %s", i, err_info(FAIL(code))->name);
+        world_close(&w);
+    }
+}
+
+static void a_list_that_is_required_and_not_there_refuses(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, "A g:A", "dA");
+    w.cas[0].crl_required = true;
+    assert_int_equal(admitted(&w), ERR_CERTIFICATE_REVOKED);
+    world_close(&w);
+}
+
 static void a_list_that_cannot_be_had_refuses(void **state)
 {
     (void)state;
-    static uint8_t digest[SHA256_SIZE] = {1};
     struct world w;
-    struct decision out;
     world_open(&w, "A g:A", "dA");
-    w.cas[0].crl_digest = slice_of(digest, sizeof digest);
-    world_look(&w);
-    assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, NULL).code, ERR_CERTIFICATE_REVOKED);
+    give_list(&w, 0, world_list("A", "A1", INT64_C(86400000000)));
+    w.crl_count = 0;
+    assert_int_equal(admitted(&w), ERR_CERTIFICATE_REVOKED);
     world_close(&w);
 }
 
@@ -275,17 +370,14 @@ static void a_list_that_cannot_be_had_refuses(void **state)
 static void the_list_of_one_name_counts_for_the_other(void **state)
 {
     (void)state;
-    static uint8_t digest[SHA256_SIZE] = {1};
     for (unsigned order = 0; order < 2; order++) {
         struct world w;
-        struct decision out;
         world_open(&w, "A A g:A", "dA");
         w.cas[1].name = SLICE("again");
-        w.cas[1].crl_digest = slice_of(digest, sizeof digest);
         w.backwards = order == 1;
-        world_look(&w);
-        struct err e = decide_admission(&w.admission, &w.arena, &out, NULL, NULL);
-        assert_int_equal(e.code, ERR_CERTIFICATE_REVOKED);
+        give_list(&w, 0, world_list("A", "A1", INT64_C(86400000000)));
+        give_list(&w, 1, world_list("A", "dA", INT64_C(86400000000)));
+        assert_int_equal(admitted(&w), ERR_CERTIFICATE_REVOKED);
         world_close(&w);
     }
 }
@@ -331,6 +423,10 @@ int main(void)
         cmocka_unit_test(a_chain_that_is_too_long_is_refused),
         cmocka_unit_test(the_trace_says_which_way_was_taken_and_what_decided),
         cmocka_unit_test(a_certificate_that_ends_within_a_month_is_warned_of),
+        cmocka_unit_test(a_ca_certificate_that_does_not_count_is_named),
+        cmocka_unit_test(an_expired_ca_certificate_counts_only_where_that_is_allowed),
+        cmocka_unit_test(a_revoked_device_is_refused_and_the_others_are_not),
+        cmocka_unit_test(a_list_that_is_required_and_not_there_refuses),
         cmocka_unit_test(a_list_that_cannot_be_had_refuses),
         cmocka_unit_test(the_list_of_one_name_counts_for_the_other),
         cmocka_unit_test(a_device_of_a_group_is_called_as_its_certificate_spells_it),

@@ -1,124 +1,127 @@
 // What x509_world_test.h describes.
 #include "domain/x509_world_test.h"
 
-#include "crypto/bench_pki.h"
-#include "crypto/certificate.h"
+#include "base/text.h"
+#include "crypto/making_test.h"
 #include "domain/words.h"
 
 // ---- certificates
 
-static struct made {
+enum kind { CA, DEVICE };
+static struct named {
     const char *name; // short
     const char *common_name;
     const char *issuer; // short; NULL: itself
-    enum bench_role role;
-    int days_ago;
-    int days;
-    struct buf pem;
-    struct buf key;
-    struct slice der;
-} made[] = {
-    {.name = "A", .common_name = "Acme Root", .role = BENCH_ROOT},
-    {.name = "C", .common_name = "Acme Root", .role = BENCH_ROOT}, // another CA of the same name
-    {.name = "B", .common_name = "Other Root", .role = BENCH_ROOT},
-    {.name = "A1", .common_name = "Acme East", .issuer = "A", .role = BENCH_INTERMEDIATE},
-    {.name = "A2", .common_name = "Acme Line 2", .issuer = "A1", .role = BENCH_INTERMEDIATE},
-    {.name = "A3", .common_name = "Acme West", .issuer = "A", .role = BENCH_INTERMEDIATE, .days = 9},
-    {.name = "C1", .common_name = "Acme East", .issuer = "C", .role = BENCH_INTERMEDIATE},
-    {.name = "dA", .common_name = "Dev", .issuer = "A", .role = BENCH_DEVICE},
-    {.name = "dA1", .common_name = "Dev", .issuer = "A1", .role = BENCH_DEVICE},
-    {.name = "dA1old",
-     .common_name = "Dev",
-     .issuer = "A1",
-     .role = BENCH_DEVICE,
-     .days_ago = 100,
-     .days = 50},
-    {.name = "dA1soon", .common_name = "Dev", .issuer = "A1", .role = BENCH_DEVICE, .days = 20},
-    {.name = "dA2", .common_name = "Dev", .issuer = "A2", .role = BENCH_DEVICE},
-    {.name = "dA3", .common_name = "Dev", .issuer = "A3", .role = BENCH_DEVICE},
-    {.name = "dB", .common_name = "Dev", .issuer = "B", .role = BENCH_DEVICE},
-    {.name = "dC", .common_name = "Dev", .issuer = "C", .role = BENCH_DEVICE},
-    {.name = "dC1", .common_name = "Dev", .issuer = "C1", .role = BENCH_DEVICE},
-    {.name = "s1", .common_name = "Dev", .role = BENCH_DEVICE},
-    {.name = "s2", .common_name = "Dev", .role = BENCH_DEVICE},
-    {.name = "sold", .common_name = "Dev", .role = BENCH_DEVICE, .days_ago = 100, .days = 50},
-    {.name = "x", .common_name = "Devil", .issuer = "A1", .role = BENCH_DEVICE},
+    enum kind kind;
+    const char *same_key; // as; NULL: a new one
+    int from_days;        // from now; both 0: from a day ago, for a year
+    int to_days;
+    const struct made *made;
+} named[] = {
+    {.name = "A", .common_name = "Acme Root"},
+    {.name = "C", .common_name = "Acme Root"}, // another CA of the same name
+    {.name = "B", .common_name = "Other Root"},
+    {.name = "old", .common_name = "Old Root", .from_days = -400, .to_days = -3},
+    {.name = "A1", .common_name = "Acme East", .issuer = "A"},
+    {.name = "B1", .common_name = "Acme East", .issuer = "B", .same_key = "A1"}, // cross-signed
+    {.name = "A2", .common_name = "Acme Line 2", .issuer = "A1"},
+    {.name = "A3", .common_name = "Acme West", .issuer = "A", .from_days = -9, .to_days = 9},
+    {.name = "C1", .common_name = "Acme East", .issuer = "C"},
+    {.name = "dA", .common_name = "Dev", .issuer = "A", .kind = DEVICE},
+    {.name = "dA1", .common_name = "Dev", .issuer = "A1", .kind = DEVICE},
+    {.name = "dA1old", .common_name = "Dev", .issuer = "A1", .kind = DEVICE, .from_days = -9, .to_days = -1},
+    {.name = "dA1soon", .common_name = "Dev", .issuer = "A1", .kind = DEVICE, .from_days = -9, .to_days = 20},
+    {.name = "dA2", .common_name = "Dev", .issuer = "A2", .kind = DEVICE},
+    {.name = "dA3", .common_name = "Dev", .issuer = "A3", .kind = DEVICE},
+    {.name = "dB", .common_name = "Dev", .issuer = "B", .kind = DEVICE},
+    {.name = "dC", .common_name = "Dev", .issuer = "C", .kind = DEVICE},
+    {.name = "dC1", .common_name = "Dev", .issuer = "C1", .kind = DEVICE},
+    {.name = "dold", .common_name = "Dev", .issuer = "old", .kind = DEVICE},
+    {.name = "s1", .common_name = "Dev", .kind = DEVICE},
+    {.name = "s2", .common_name = "Dev", .kind = DEVICE},
+    {.name = "sold", .common_name = "Dev", .kind = DEVICE, .from_days = -9, .to_days = -1},
+    {.name = "x", .common_name = "Devil", .issuer = "A1", .kind = DEVICE},
 };
-enum { MADE = sizeof made / sizeof made[0] };
-static struct arena made_arena;
+enum { NAMED = sizeof named / sizeof named[0] };
+static struct arena named_arena;
 
-static struct made *made_of(struct slice name)
+static const struct named *find_named(struct slice name)
 {
-    for (size_t i = 0; i < MADE; i++) {
-        if (slice_equal(slice_text(made[i].name), name))
-            return &made[i];
+    for (size_t i = 0; i < NAMED; i++) {
+        if (slice_equal(slice_text(named[i].name), name))
+            return &named[i];
     }
     fail_msg("no certificate is called %.*s", SLICE_ARG(name));
     return NULL;
 }
 
-static void make(struct made *m)
+static const struct made *made_of(const char *name)
 {
-    const struct made *issuer = m->issuer != NULL ? made_of(slice_text(m->issuer)) : NULL;
-    struct bench_spec spec = {
-        .role = m->role,
-        .common_name = slice_text(m->common_name),
-        .issuer_certificate = issuer != NULL ? buf_slice(&issuer->pem) : (struct slice){0},
-        .issuer_key = issuer != NULL ? buf_slice(&issuer->key) : (struct slice){0},
-        .path_len = BENCH_ANY_DEPTH,
-        .days = m->days,
-        .now_us = WORLD_NOW_US - m->days_ago * INT64_C(86400000000),
-    };
-    struct why why = {0};
-    m->pem = m->key = buf_capped(BENCH_PEM_MAX);
-    if (failed(bench_make(&spec, &m->pem, &m->key, &why)))
-        fail_msg("%s: %s", m->name, why.text);
-    assert_false(failed(certificate_read(&made_arena, buf_slice(&m->pem), &m->der, NULL)));
+    return name != NULL ? find_named(slice_text(name))->made : NULL;
 }
 
 void world_make_certificates(void)
 {
-    made_arena = arena_capped(1 << 20);
-    for (size_t i = 0; i < MADE; i++)
-        make(&made[i]);
+    named_arena = arena_capped(1 << 20);
+    for (size_t i = 0; i < NAMED; i++) {
+        struct named *n = &named[i];
+        n->made = make(&(struct spec){.subject = n->common_name,
+                                      .issuer = made_of(n->issuer),
+                                      .same_key = made_of(n->same_key),
+                                      .extensions = n->kind == DEVICE ? DEVICE_EXTENSIONS : NULL,
+                                      .from_us = n->from_days * DAY_US,
+                                      .to_us = n->to_days * DAY_US});
+    }
 }
 
 void world_drop_certificates(void)
 {
-    for (size_t i = 0; i < MADE; i++) {
-        buf_release(&made[i].pem);
-        buf_release(&made[i].key);
-    }
-    arena_release(&made_arena);
+    made_release();
+    arena_release(&named_arena);
+}
+
+static struct slice der_of(struct slice name)
+{
+    return find_named(name)->made->der;
 }
 
 struct slice world_der(const char *name)
 {
-    return made_of(slice_text(name))->der;
+    return der_of(slice_text(name));
+}
+
+static struct slice to_pem(struct arena *arena, struct slice der)
+{
+    struct buf text = buf_capped(65536);
+    struct slice out;
+    buf_text(&text, "-----BEGIN CERTIFICATE-----\n");
+    b64_encode(&text, der);
+    buf_text(&text, "\n-----END CERTIFICATE-----\n");
+    assert_false(failed(arena_copy(arena, buf_slice(&text), &out)));
+    buf_release(&text);
+    return out;
 }
 
 struct slice world_pem(const char *name)
 {
-    return buf_slice(&made_of(slice_text(name))->pem);
+    return to_pem(&named_arena, world_der(name));
 }
 
-struct slice world_proof(struct arena *arena, const char *issuer, struct slice common_name, int64_t now_us)
+struct slice world_proof(const char *issuer, struct slice common_name, int64_t from_us)
 {
-    struct buf pem = buf_capped(BENCH_PEM_MAX);
-    struct buf key = buf_capped(BENCH_PEM_MAX);
-    struct slice out;
-    struct bench_spec spec = {
-        .role = BENCH_VERIFICATION,
-        .common_name = common_name,
-        .issuer_certificate = world_pem(issuer),
-        .issuer_key = buf_slice(&made_of(slice_text(issuer))->key),
-        .now_us = now_us,
-    };
-    assert_false(failed(bench_make(&spec, &pem, &key, NULL)));
-    assert_false(failed(arena_copy(arena, buf_slice(&pem), &out)));
-    buf_release(&pem);
-    buf_release(&key);
-    return out;
+    const struct made *proof = make(&(struct spec){.subject = arena_cstr(&named_arena, common_name),
+                                                   .issuer = made_of(issuer),
+                                                   .extensions = "keyUsage=digitalSignature\n",
+                                                   .from_us = from_us - DAY_US,
+                                                   .to_us = from_us + 7 * DAY_US});
+    return to_pem(&named_arena, proof->der);
+}
+
+struct slice world_list(const char *issuer, const char *revoked, int64_t to_us)
+{
+    const struct made *const all[] = {made_of(revoked), NULL};
+    return make_list(
+        &(struct list_spec){.issuer = made_of(issuer), .revoked = all, .from_us = -DAY_US, .to_us = to_us});
 }
 
 // ---- the service
@@ -145,8 +148,8 @@ static void give_pair(struct attestation *a, struct slice pair)
         a->secondary_ca = second;
         return;
     }
-    a->primary_certificate = made_of(first)->der;
-    a->secondary_certificate = two ? made_of(second)->der : a->primary_certificate;
+    a->primary_certificate = der_of(first);
+    a->secondary_certificate = two ? der_of(second) : a->primary_certificate;
 }
 
 static void give_attestation(struct attestation *a, uint8_t how, struct slice what)
@@ -176,8 +179,7 @@ static void add_enrollment(struct world *w, struct slice word)
     struct slice id = take_name(&word, ":=@#");
     bool of_device = slice_equal(id, SLICE("i"));
     bool individual = of_device || word.at[0] == '=';
-    struct enrollment *e =
-        individual ? &w->individuals[w->individual_count++] : &w->groups[w->group_count++];
+    struct enrollment *e = individual ? &w->individuals[w->individual_count++] : &w->groups[w->group_count++];
     *e = (struct enrollment){
         .kind = individual ? ENROLLMENT_INDIVIDUAL : ENROLLMENT_GROUP,
         .id = of_device ? SLICE("DEV") : id,
@@ -192,7 +194,7 @@ static void add_ca(struct world *w, struct slice word)
     bool verified = word.at[word.len - 1] != '?';
     struct slice name = verified ? word : slice_to(word, word.len - 1);
     struct ca_certificate *ca = &w->cas[w->ca_count++];
-    *ca = (struct ca_certificate){.name = name, .certificate = made_of(name)->der, .verified = verified};
+    *ca = (struct ca_certificate){.name = name, .certificate = der_of(name), .verified = verified};
     assert_false(failed(ca_certificate_words(&w->arena, ca, &ca->words)));
 }
 
@@ -213,7 +215,7 @@ static void show(struct world *w, const char *shows)
     struct slice name;
     size_t count = 0;
     while (slice_cut(&text, ' ', &name))
-        certificates[count++] = made_of(name)->der;
+        certificates[count++] = der_of(name);
     w->admission.credential.kind = CREDENTIAL_X509;
     assert_false(failed(chain_new(certificates, count, &w->admission.credential.chain)));
 }

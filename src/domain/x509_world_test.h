@@ -11,15 +11,17 @@
 
 #include "domain/decide.h"
 
-#define WORLD_NOW_US (INT64_C(1893450000) * 1000000)
+#define WORLD_NOW_US (INT64_C(1800000000) * 1000000) // Fri, 15 Jan 2027 08:00:00 GMT
 
 // The certificates of the table in x509_world_test.c, made once for all tests of a program.
 void world_make_certificates(void);
 void world_drop_certificates(void);
 struct slice world_der(const char *name);
 struct slice world_pem(const char *name);
-// A new certificate below `issuer`, as PEM in the arena.
-struct slice world_proof(struct arena *arena, const char *issuer, struct slice common_name, int64_t now_us);
+// A new certificate below `issuer`, as PEM, valid for a week from from_us on, against now.
+struct slice world_proof(const char *issuer, struct slice common_name, int64_t from_us);
+// A revocation list (DER), of yesterday; to_us: nextUpdate, against now.
+struct slice world_list(const char *issuer, const char *revoked, int64_t to_us);
 
 enum { WORLD_MAX = 12 };
 struct world {

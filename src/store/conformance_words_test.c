@@ -328,14 +328,14 @@ static void looks_that_make_no_sense_are_refused(void **state)
     r.crls = words;
     r.crl_count = STORE_WORDS_MAX + 1;
     assert_err(bench_do(b, &r), ERR_INVALID);
-    char text[STORE_KEY_MAX + 2];
+    char text[STORE_WORD_MAX + 2];
     memset(text, 'w', sizeof text - 1);
     text[sizeof text - 1] = 0;
     struct enrollment e = with_words(ENROLLMENT_GROUP, "fleet", text, 1);
     assert_err(bench_put(b, STORE_GROUP, "s", "fleet", &e, STORE_ALWAYS, 0), ERR_INVALID);
     assert_null(bench_get(b, STORE_GROUP, "s", "fleet"));
     assert_groups(b, text, "");
-    text[STORE_KEY_MAX] = 0;
+    text[STORE_WORD_MAX] = 0;
     put_group(b, "s", "fleet", text, 1);
     assert_groups(b, text, "fleet");
 }

@@ -34,7 +34,7 @@ static struct err check_words(const struct store_request *request)
     struct finders none = {0}, own = finders_of(request->table, request->record);
     struct slice rest = own.words, word;
     while (finders_next(&own, &none, &rest, &word)) {
-        if (word.len > STORE_KEY_MAX)
+        if (word.len > STORE_WORD_MAX)
             return FAIL(ERR_INVALID);
     }
     return OK;
@@ -56,7 +56,7 @@ struct err store_request_check(struct store_request *request)
     if (request->verb == STORE_PUT &&
         (failed(check_words(request)) || (also != NULL && failed(check_words(also)))))
         return why_fail(why, ERR_INVALID, "A word that a record is found by has at most %d bytes.",
-                        STORE_KEY_MAX);
+                        STORE_WORD_MAX);
     if (also != NULL && (request->verb != STORE_PUT || also->verb != STORE_PUT ||
                          also->table == request->table || also->also != NULL || also->key.len == 0 ||
                          also->key.len > STORE_KEY_MAX || columns_etag(also->table, also->record) == 0))

@@ -6,7 +6,7 @@
 
 #include "store/columns.h"
 
-enum { STORE_KEY_MAX = 512, STORE_SCRATCH_MAX = 4 << 20 };
+enum { STORE_KEY_MAX = 512, STORE_WORD_MAX = 1024, STORE_SCRATCH_MAX = 4 << 20 };
 
 // Empties the results, so that a request can be used again.
 void store_request_begin(struct store_request *request, void *client);

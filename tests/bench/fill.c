@@ -1,30 +1,45 @@
-// Fills a store with individual enrollments, all with the same key, straight through the store's port: a
-// million of them through the API would take longer than all measurements. While it runs usherd must not; the
-// store's lock sees to that.
+// Fills a store straight through its port: individual enrollments, all with the same key; groups, each with
+// an intermediate CA certificate of its own; CA certificates. A million enrollments through the API would
+// take longer than all measurements. While it runs usherd must not; the store's lock sees to that.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/text.h"
+#include "crypto/bench_pki.h"
+#include "crypto/certificate.h"
 #include "crypto/keys.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
+#include "domain/words.h"
 #include "store/sqlite/sqlite.h"
 
 enum { IN_FLIGHT = 1024, ID_SIZE = 96, PATH_SIZE = 512, WAIT_MS = 30000 };
+static const int64_t YEAR_US = INT64_C(365) * 24 * 3600 * 1000000;
+
+struct fill;
 
 struct slot {
     struct store_request request;
     struct enrollment enrollment;
+    struct ca_certificate certificate;
     struct arena arena;
     char id[ID_SIZE];
     struct fill *fill;
 };
 
+// Makes slot->enrollment or slot->certificate under slot->id.
+struct kind {
+    enum store_table table;
+    struct err (*make)(struct fill *f, struct slot *slot, int64_t now_us);
+};
+
 struct fill {
     struct slice scope;
+    const struct kind *kind;
     const char *prefix;
-    struct secret key;
+    struct secret key;             // of enrollments
+    struct buf root_pem, root_key; // above the groups
     long count;
     long begun, done;
     struct err result;
@@ -58,33 +73,107 @@ static void fill_random(struct random *random, void *at, size_t len)
     random_fill(at, len);
 }
 
-static void written(struct store_request *request);
+// --- what is filled in
 
-static void submit(struct fill *f, struct slot *slot)
+static struct err make_enrollment(struct fill *f, struct slot *slot, int64_t now_us)
 {
-    int len = snprintf(slot->id, sizeof slot->id, "%s%07ld", f->prefix, f->begun++);
-    int64_t now_us = clock_wall_us(&f->clock);
-    arena_release(&slot->arena);
-    slot->arena = arena_capped(1 << 16);
     slot->enrollment = (struct enrollment){
         .kind = ENROLLMENT_INDIVIDUAL,
-        .id = slice_of(slot->id, (size_t)len),
+        .id = slice_text(slot->id),
         .attestation = {.type = ATTESTATION_SYMMETRIC_KEY, .primary_key = f->key, .secondary_key = f->key},
         .created_us = now_us,
         .updated_us = now_us,
         .etag = random_etag(&f->random),
     };
+    slot->request.record = &slot->enrollment;
+    return OK;
+}
+
+// A new CA whose name is the slot's ID, with a new key that nobody will use. *der is made in the slot's
+// arena.
+static struct err make_ca(struct fill *f, struct slot *slot, enum bench_role role, int64_t now_us,
+                          struct slice *der)
+{
+    struct why why = {0};
+    struct buf pem = buf_capped(BENCH_PEM_MAX), key = buf_capped(BENCH_PEM_MAX);
+    struct bench_spec spec = {.role = role,
+                              .common_name = slice_text(slot->id),
+                              .issuer_certificate = buf_slice(&f->root_pem),
+                              .issuer_key = buf_slice(&f->root_key),
+                              .path_len = BENCH_ANY_DEPTH,
+                              .now_us = now_us};
+    struct err e = bench_make(&spec, &pem, &key, &why);
+    if (!failed(e))
+        e = certificate_read(&slot->arena, buf_slice(&pem), der, &why);
+    bytes_wipe(key.at, key.len);
+    buf_release(&key);
+    buf_release(&pem);
+    if (why.text[0] != '\0')
+        (void)fprintf(stderr, "usher-fill: %s: %s\n", slot->id, why.text);
+    return e;
+}
+
+static struct err make_group(struct fill *f, struct slot *slot, int64_t now_us)
+{
+    struct enrollment *e = &slot->enrollment;
+    *e = (struct enrollment){
+        .kind = ENROLLMENT_GROUP,
+        .id = slice_text(slot->id),
+        .attestation = {.type = ATTESTATION_X509, .certificate_role = CERTIFICATE_SIGNING},
+        .created_us = now_us,
+        .updated_us = now_us,
+        .etag = random_etag(&f->random),
+    };
+    slot->request.record = e;
+    TRY(make_ca(f, slot, BENCH_INTERMEDIATE, now_us, &e->attestation.primary_certificate));
+    return enrollment_words(&slot->arena, e, &e->words);
+}
+
+static struct err make_certificate(struct fill *f, struct slot *slot, int64_t now_us)
+{
+    struct ca_certificate *c = &slot->certificate;
+    *c = (struct ca_certificate){
+        .name = slice_text(slot->id),
+        .verified = true,
+        .not_after_us = now_us + YEAR_US,
+        .created_us = now_us,
+        .updated_us = now_us,
+        .etag = random_etag(&f->random),
+    };
+    slot->request.record = c;
+    TRY(make_ca(f, slot, BENCH_ROOT, now_us, &c->certificate));
+    return ca_certificate_words(&slot->arena, c, &c->words);
+}
+
+static const struct kind enrollments = {STORE_ENROLLMENT, make_enrollment};
+static const struct kind groups = {STORE_GROUP, make_group};
+static const struct kind certificates = {STORE_CERTIFICATE, make_certificate};
+
+// --- filling
+
+static void written(struct store_request *request);
+
+static void submit(struct fill *f, struct slot *slot)
+{
+    (void)snprintf(slot->id, sizeof slot->id, "%s%07ld", f->prefix, f->begun++);
+    arena_release(&slot->arena);
+    slot->arena = arena_capped(1 << 16);
     slot->request = (struct store_request){
         .verb = STORE_PUT,
-        .table = STORE_ENROLLMENT,
+        .table = f->kind->table,
         .partition = f->scope,
-        .key = slot->enrollment.id,
+        .key = slice_text(slot->id),
         .condition = STORE_IF_ABSENT,
-        .record = &slot->enrollment,
         .arena = &slot->arena,
         .done = written,
         .context = slot,
     };
+    struct err e = f->kind->make(f, slot, clock_wall_us(&f->clock));
+    if (failed(e)) {
+        f->result = e;
+        f->done++;
+        return;
+    }
     store_submit(f->client, &slot->request);
 }
 
@@ -108,7 +197,7 @@ static void fill_all(struct fill *f, struct mailbox *replies)
         f->result = FAIL(ERR_NO_MEMORY);
         return;
     }
-    for (size_t i = 0; i < IN_FLIGHT && f->begun < f->count; i++) {
+    for (size_t i = 0; i < IN_FLIGHT && f->begun < f->count && !failed(f->result); i++) {
         slots[i].fill = f;
         submit(f, &slots[i]);
     }
@@ -164,24 +253,57 @@ static struct err run(struct fill *f, const char *dir, struct why *why)
     return f->result;
 }
 
+// The root of the groups' certificates.
+static struct err make_root(struct fill *f, struct why *why)
+{
+    f->root_pem = buf_capped(BENCH_PEM_MAX);
+    f->root_key = buf_capped(BENCH_PEM_MAX);
+    struct bench_spec spec = {.role = BENCH_ROOT,
+                              .common_name = SLICE("usher-fill"),
+                              .path_len = BENCH_ANY_DEPTH,
+                              .now_us = clock_wall_us(&f->clock)};
+    return f->kind == &groups ? bench_make(&spec, &f->root_pem, &f->root_key, why) : OK;
+}
+
+static const char usage[] =
+    "usher-fill DIR SCOPE KEY PREFIX COUNT: makes the enrollments PREFIX0000000 and on, each with the key\n"
+    "usher-fill DIR SCOPE groups COUNT: makes the groups group-0000000 and on, each with an intermediate CA\n"
+    "usher-fill DIR SCOPE certificates COUNT: makes the verified CA certificates ca-0000000 and on\n"
+    "KEY is base64, DIR the folder of usherd --dev, which must not be running\n";
+
+static bool read_arguments(struct fill *f, int argc, char **argv)
+{
+    struct why why;
+    uint64_t count = 0;
+    if ((argc != 5 && argc != 6) || !slice_to_u64(slice_text(argv[argc - 1]), &count))
+        return false;
+    f->scope = slice_text(argv[2]);
+    f->count = (long)count;
+    f->kind = &enrollments;
+    f->prefix = argv[4];
+    if (argc == 6)
+        return !failed(key_read_b64(slice_text(argv[3]), &f->key, &why));
+    bool of_groups = slice_equal(slice_text(argv[3]), SLICE("groups"));
+    f->kind = of_groups ? &groups : &certificates;
+    f->prefix = of_groups ? "group-" : "ca-";
+    return of_groups || slice_equal(slice_text(argv[3]), SLICE("certificates"));
+}
+
 int main(int argc, char **argv)
 {
     struct fill f = {.random = {fill_random}, .clock = {wall_us, monotonic_us}};
     struct why why = {0};
-    uint64_t count = 0;
-    if (argc != 6 || !slice_to_u64(slice_text(argv[5]), &count) ||
-        failed(key_read_b64(slice_text(argv[3]), &f.key, &why))) {
-        (void)fputs("usher-fill DIR SCOPE KEY PREFIX COUNT: makes the enrollments PREFIX0000000 and on, each "
-                    "with the key (base64),\n"
-                    "in the folder DIR of usherd --dev, which must not be running\n",
-                    stderr);
+    if (!read_arguments(&f, argc, argv)) {
+        (void)fputs(usage, stderr);
         return 2;
     }
-    f.scope = slice_text(argv[2]);
-    f.prefix = argv[4];
-    f.count = (long)count;
-    struct err e = run(&f, argv[1], &why);
+    struct err e = make_root(&f, &why);
+    if (!failed(e))
+        e = run(&f, argv[1], &why);
     if (failed(e))
         (void)fprintf(stderr, "usher-fill: %s\n", why.text[0] != '\0' ? why.text : err_info(e)->sentence);
+    buf_release(&f.root_pem);
+    bytes_wipe(f.root_key.at, f.root_key.len);
+    buf_release(&f.root_key);
     return failed(e) ? 1 : 0;
 }

@@ -8,7 +8,7 @@ enum { HEAD = 2 + 1, TIME = 8 };
 
 // Made without taking memory, so that giving up an entry cannot fail.
 struct place {
-    uint8_t bytes[HEAD + STORE_KEY_MAX + TIME + STORE_KEY_MAX];
+    uint8_t bytes[HEAD + STORE_WORD_MAX + TIME + STORE_KEY_MAX];
     size_t len;
 };
 
@@ -115,7 +115,7 @@ static struct err look_in(const struct index *index, const struct store_request 
 struct err index_look(const struct index *index, const struct store_request *r, struct slice word,
                       struct found *found)
 {
-    if (word.len > STORE_KEY_MAX)
+    if (word.len > STORE_WORD_MAX)
         return OK;
     for (unsigned table = 0; table < STORE_TABLES; table++) {
         if (columns_finders((enum store_table)table) != NULL)

@@ -163,6 +163,72 @@ static void a_full_disk_takes_neither_of_two_written_together(void **state)
     assert_pair(&s->bench, "new", 0);
 }
 
+// A group with a word; the words are written before the disk notices, or after: they follow the record.
+static struct err put_group(struct bench *b, const char *words, uint64_t etag)
+{
+    struct enrollment g = bench_enrollment(ENROLLMENT_GROUP, "fleet", etag);
+    g.attestation.type = ATTESTATION_X509;
+    g.words = slice_text(words);
+    return bench_put(b, STORE_GROUP, "s", "fleet", &g, STORE_ALWAYS, 0);
+}
+
+static void assert_found(struct bench *b, const char *word, size_t count)
+{
+    struct slice words[] = {slice_text(word)};
+    struct store_request r = {.verb = STORE_ADMISSION,
+                              .partition = SLICE("s"),
+                              .key = SLICE("dev"),
+                              .words = words,
+                              .word_count = 1};
+    assert_ok(bench_do(b, &r));
+    assert_int_equal(r.admission.group_count, count);
+}
+
+static void a_full_disk_changes_no_words(void **state)
+{
+    struct scratch *s = *state;
+    scratch_open(s);
+    assert_ok(put_group(&s->bench, "n:1", 1));
+    disk_full = true;
+    assert_err(put_group(&s->bench, "n:2", 2), ERR_STORE);
+    assert_err(bench_delete(&s->bench, STORE_GROUP, "s", "fleet", STORE_ALWAYS, 0), ERR_STORE);
+    disk_full = false;
+    for (unsigned restart = 0; restart < 2; restart++) {
+        assert_found(&s->bench, "n:1", 1);
+        assert_found(&s->bench, "n:2", 0);
+        scratch_close(s);
+        scratch_open(s);
+    }
+    assert_ok(put_group(&s->bench, "n:2", 3));
+    assert_found(&s->bench, "n:1", 0);
+    assert_found(&s->bench, "n:2", 1);
+}
+
+static void an_upgrade_that_the_disk_does_not_take_can_be_tried_again(void **state)
+{
+    struct scratch *s = *state;
+    struct why why = {0};
+    scratch_open(s);
+    struct enrollment g = bench_enrollment(ENROLLMENT_GROUP, "fleet", 1);
+    g.attestation.type = ATTESTATION_X509;
+    g.attestation.certificate_role = CERTIFICATE_CA_REFERENCE;
+    g.attestation.primary_ca = SLICE("root");
+    assert_ok(bench_put(&s->bench, STORE_GROUP, "s", "fleet", &g, STORE_ALWAYS, 0));
+    assert_ok(put(&s->bench, "dev", 5));
+    scratch_close(s);
+    scratch_make_version_1(s);
+    disk_full = true;
+    assert_err(scratch_try_open(s, &why), ERR_STORE);
+    disk_full = false;
+    sync_fails = true;
+    assert_err(scratch_try_open(s, &why), ERR_STORE);
+    sync_fails = false;
+    scratch_open(s);
+    assert_found(&s->bench, "c:root", 1);
+    struct registration *found = bench_get(&s->bench, STORE_REGISTRATION, "s", "dev");
+    assert_int_equal(found->etag, 5);
+}
+
 static void a_failed_sync_ends_all_writing_and_is_never_tried_again(void **state)
 {
     struct scratch *s = *state;
@@ -322,6 +388,8 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         WITH_SCRATCH(a_full_disk_refuses_writes_serves_reads_and_recovers),
         WITH_SCRATCH(a_full_disk_takes_neither_of_two_written_together),
+        WITH_SCRATCH(a_full_disk_changes_no_words),
+        WITH_SCRATCH(an_upgrade_that_the_disk_does_not_take_can_be_tried_again),
         WITH_SCRATCH(a_failed_sync_ends_all_writing_and_is_never_tried_again),
         WITH_SCRATCH(a_write_is_synced_before_it_is_answered),
         WITH_SCRATCH(a_query_that_takes_too_long_is_ended),

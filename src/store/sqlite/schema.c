@@ -29,21 +29,33 @@ void schema_create(struct buf *out)
 {
     for (unsigned table = 0; table < STORE_TABLES; table++) {
         const struct columns *c = columns_of((enum store_table)table);
-        buf_printf(out, "CREATE TABLE %s (partition TEXT NOT NULL, key TEXT NOT NULL", c->name);
+        buf_printf(out, "CREATE TABLE IF NOT EXISTS %s (partition TEXT NOT NULL, key TEXT NOT NULL", c->name);
         for (size_t i = 0; i < c->count; i++)
             buf_printf(out, ", %s %s", c->list[i].name, sql_type(&c->list[i]));
         buf_text(out, ", PRIMARY KEY (partition, key)) STRICT;\n");
     }
     // finds the unfinished operations at start-up without reading every registration
-    buf_text(
-        out,
-        "CREATE INDEX registration_assigning ON registration (partition, key) WHERE status = 'assigning';\n");
+    buf_text(out, "CREATE INDEX IF NOT EXISTS registration_assigning ON registration (partition, key) WHERE "
+                  "status = 'assigning';\n");
     // what domain/words.h makes: a few rows for each record that has words, none for the others
     buf_text(out,
-             "CREATE TABLE word (partition TEXT NOT NULL, word TEXT NOT NULL, record_table INTEGER NOT NULL, "
+             "CREATE TABLE IF NOT EXISTS word (partition TEXT NOT NULL, word TEXT NOT NULL, record_table "
+             "INTEGER NOT NULL, "
              "written_us INTEGER NOT NULL, key TEXT NOT NULL, "
              "PRIMARY KEY (partition, word, record_table, written_us DESC, key)) STRICT, WITHOUT ROWID;\n");
-    buf_text(out, "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;\n");
+    buf_text(out, "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;\n");
+}
+
+void schema_has_column(struct buf *out, enum store_table table, const struct column *column)
+{
+    buf_printf(out, "SELECT count(*) FROM pragma_table_info('%s') WHERE name = '%s'", columns_of(table)->name,
+               column->name);
+}
+
+void schema_add_column(struct buf *out, enum store_table table, const struct column *column)
+{
+    buf_printf(out, "ALTER TABLE %s ADD COLUMN %s %s", columns_of(table)->name, column->name,
+               sql_type(column));
 }
 
 static void column_names(struct buf *out, const struct columns *c)
@@ -112,6 +124,10 @@ void schema_statement(struct buf *out, enum schema_statement statement, enum sto
     case SCHEMA_WORD_DELETE:
         buf_text(out, "DELETE FROM word WHERE partition = ?1 AND word = ?2 AND record_table = ?3 AND "
                       "written_us = ?4 AND key = ?5");
+        break;
+    case SCHEMA_SET_WORDS:
+        buf_printf(out, "UPDATE %s SET %s = ?3 WHERE partition = ?1 AND key = ?2", c->name,
+                   columns_finders(table)->name);
         break;
     case SCHEMA_BEGIN_READ:
         buf_text(out, "BEGIN");

@@ -16,6 +16,7 @@ enum schema_statement {
     SCHEMA_FIND,        // ?1 partition, ?2 word, ?3 table -> table, written_us, key, from that table on
     SCHEMA_WORD_PUT,    // ?1 partition, ?2 word, ?3 table, ?4 written_us, ?5 key
     SCHEMA_WORD_DELETE, // the same
+    SCHEMA_SET_WORDS,   // ?1 partition, ?2 key, ?3 words; of a table with words
     SCHEMA_BEGIN_READ,
     SCHEMA_BEGIN_WRITE,
     SCHEMA_COMMIT,
@@ -26,7 +27,10 @@ enum schema_statement {
 // Parameter and column numbers of the first column of a record.
 enum { SCHEMA_FIRST_PARAMETER = 3, SCHEMA_FIRST_COLUMN = 2 };
 
-void schema_create(struct buf *out); // all tables of a new database
+void schema_create(struct buf *out); // all tables that are not there yet
+// -> 1 when the table has the column, else 0
+void schema_has_column(struct buf *out, enum store_table table, const struct column *column);
+void schema_add_column(struct buf *out, enum store_table table, const struct column *column);
 void schema_statement(struct buf *out, enum schema_statement statement, enum store_table table);
 
 // Equalities that SQL may check by itself before the record is looked at; the tree is evaluated all the same.

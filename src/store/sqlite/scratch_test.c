@@ -2,12 +2,14 @@
 #include "store/sqlite/scratch_test.h"
 
 #include <dirent.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/list.h"
 #include "crypto/random.h"
+#include "store/sqlite/version_1_test.h"
 
 static void fill(struct random *random, void *at, size_t len)
 {
@@ -92,4 +94,44 @@ void scratch_close(struct scratch *s)
     bench_leave(&s->bench);
     store_free(store);
     s->open = false;
+}
+
+static void run(sqlite3 *db, const char *sql)
+{
+    char *message = NULL;
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", message, sql);
+}
+
+// Copies the columns that the older table has. What is sealed opens there too: it is bound to the names of
+// its place.
+static int copy_table(void *db, int count, char **values, char **names)
+{
+    (void)count;
+    (void)names;
+    char sql[4096];
+    (void)snprintf(sql, sizeof sql, "INSERT INTO main.%s (%s) SELECT %s FROM newer.%s", values[0], values[1],
+                   values[1], values[0]);
+    run(db, sql);
+    return 0;
+}
+
+void scratch_make_version_1(struct scratch *s)
+{
+    char older[128], attach[256];
+    sqlite3 *db;
+    (void)snprintf(older, sizeof older, "%s-1", s->path);
+    (void)snprintf(attach, sizeof attach, "ATTACH '%s' AS newer", s->path);
+    assert_int_equal(sqlite3_open(older, &db), SQLITE_OK);
+    run(db, "PRAGMA journal_mode = WAL");
+    run(db, version_1_schema);
+    run(db, attach);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "SELECT t.name, group_concat(c.name, ', ') FROM main.sqlite_schema t, "
+                     "pragma_table_info(t.name, 'main') c WHERE t.type = 'table' GROUP BY t.name",
+                     copy_table, db, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(rename(older, s->path), 0);
 }

@@ -8,6 +8,7 @@
 #include "store/sqlite/file.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/scan.h"
+#include "store/sqlite/version.h"
 #include "store/sqlite/writer.h"
 
 enum { BATCH_CAP = 512, UNDER_WAY_CAP = 8192, QUERY_LIMIT_MS = 10000 };
@@ -129,93 +130,19 @@ static const struct store_methods methods = {client_new, submit, client_free, sq
 
 // --- opening
 
-static const struct slice key_check_place = SLICE("usher master key check");
-static const struct slice key_check_text = SLICE("the master key fits");
-
-static struct err write_key_check(struct connection *c, struct why *why)
-{
-    uint8_t nonce[SEAL_NONCE_SIZE];
-    random_fill_from(c->random, nonce, sizeof nonce);
-    buf_clear(&c->sealed);
-    TRY(seal(c->sealer, nonce, key_check_place, key_check_text, &c->sealed));
-    sqlite3_stmt *s;
-    TRY(connection_failure(
-        c, sqlite3_prepare_v2(c->db, "INSERT INTO meta VALUES ('master_key_check', ?1)", -1, &s, NULL), why));
-    sqlite3_bind_blob64(s, 1, c->sealed.at, c->sealed.len, SQLITE_STATIC);
-    struct err e = connection_failure(c, sqlite3_step(s), why);
-    sqlite3_finalize(s);
-    return e;
-}
-
-static struct err check_key(struct connection *c, const char *path, struct why *why)
-{
-    sqlite3_stmt *s;
-    TRY(connection_failure(
-        c, sqlite3_prepare_v2(c->db, "SELECT value FROM meta WHERE name = 'master_key_check'", -1, &s, NULL),
-        why));
-    int code = sqlite3_step(s);
-    struct err e = connection_failure(c, code, why);
-    buf_clear(&c->plain);
-    if (code == SQLITE_ROW)
-        e = unseal(c->sealer, key_check_place, column_slice(s, 0), &c->plain, NULL);
-    else if (code == SQLITE_DONE)
-        e = FAIL(ERR_SEAL);
-    sqlite3_finalize(s);
-    if (e.code == ERR_SEAL)
-        return why_fail(why, ERR_SEAL, "%s was sealed with another master key than the one given.", path);
-    return e;
-}
-
-static struct err make_tables(struct connection *c, struct why *why)
-{
-    struct buf sql = buf_capped(SCHEMA_SQL_MAX);
-    buf_text(&sql, "BEGIN IMMEDIATE;\n");
-    schema_create(&sql);
-    buf_printf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;", SCHEMA_APPLICATION, SCHEMA_VERSION);
-    buf_u8(&sql, 0);
-    struct err e = buf_err(&sql);
-    if (!failed(e))
-        e = connection_script(c, (const char *)sql.at, why);
-    if (!failed(e))
-        e = write_key_check(c, why);
-    if (!failed(e))
-        e = connection_script(c, "COMMIT", why);
-    buf_release(&sql);
-    return e;
-}
-
-// Looks before anything is written: what is not ours, or newer than us, stays as it is.
-static struct err check_version(struct connection *c, const char *path, bool *fresh, struct why *why)
-{
-    int64_t application, version, tables;
-    TRY(connection_number(c, "PRAGMA application_id", &application, why));
-    TRY(connection_number(c, "PRAGMA user_version", &version, why));
-    TRY(connection_number(c, "SELECT count(*) FROM sqlite_schema", &tables, why));
-    *fresh = application == 0 && version == 0 && tables == 0;
-    if (*fresh)
-        return OK;
-    if (application != SCHEMA_APPLICATION)
-        return why_fail(why, ERR_CONFIG, "%s is a database of another program.", path);
-    if (version > SCHEMA_VERSION)
-        return why_fail(why, ERR_CONFIG,
-                        "%s was written by a newer version (schema %lld; this one knows %d).", path,
-                        (long long)version, SCHEMA_VERSION);
-    return OK;
-}
-
 static struct err open_database(struct sqlite_store *s, struct why *why)
 {
     TRY(file_lock(s->path, &s->lock, why));
     TRY(file_create(s->path, why));
     struct connection *c = &s->writer.connection;
-    bool fresh;
+    int version;
     TRY(connection_open(c, s->path, CONNECTION_WRITES, why));
-    TRY(check_version(c, s->path, &fresh, why));
-    if (!fresh)
-        TRY(check_key(c, s->path, why));
+    TRY(version_look(c, s->path, &version, why));
     TRY(connection_begin_writing(c, why));
-    if (fresh)
-        TRY(make_tables(c, why));
+    if (version == VERSION_NEW_FILE)
+        TRY(version_make(c, why));
+    else if (version < SCHEMA_VERSION)
+        TRY(version_upgrade(c, s->path, version, s->writer.log, why));
     // the log lies beside the database by now; SQLite syncs the folder too, but does not look whether that
     // worked
     TRY(file_sync_folder(s->path, why));

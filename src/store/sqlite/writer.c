@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/list.h"
-#include "store/admission.h"
-#include "store/sqlite/row.h"
+#include "store/request.h"
+#include "store/sqlite/change.h"
 
 // Pages of 4 KiB in the log: at the first a checkpoint that disturbs nobody, at the second one that waits a
 // moment for readers, so that the log can start over.
@@ -16,165 +16,6 @@ enum {
     RESTART_BUSY_MS = 200,
     BUSY_MS = 2000
 };
-
-// --- one request
-
-// SQLite's own failure of a statement goes to *broken, which ends the batch; what concerns this request alone
-// is returned.
-static struct err step_change(struct writer *w, sqlite3_stmt *s, struct why *why, int *broken)
-{
-    int code = sqlite3_step(s);
-    struct err e = connection_failure(&w->connection, code, why);
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
-    if (failed(e) && (code & 0xff) != SQLITE_TOOBIG)
-        *broken = code;
-    return e;
-}
-
-// What there is of the record that a request changes.
-struct before {
-    bool present;
-    uint64_t etag;
-    struct finders finders;
-};
-
-static struct err take_before(const struct store_request *r, sqlite3_stmt *s, struct arena *arena,
-                              struct before *out)
-{
-    out->present = true;
-    out->etag = (uint64_t)sqlite3_column_int64(s, 0);
-    if (columns_finders(r->table) == NULL)
-        return OK;
-    out->finders.written_us = sqlite3_column_int64(s, 1);
-    return arena_copy(arena, column_slice(s, 2), &out->finders.words);
-}
-
-static struct err read_before(struct writer *w, const struct store_request *r, struct arena *arena,
-                              struct before *out, int *broken)
-{
-    sqlite3_stmt *s;
-    TRY(connection_statement(&w->connection, SCHEMA_BEFORE, r->table, &s));
-    bind_slice(s, 1, r->partition);
-    bind_slice(s, 2, r->key);
-    int code = sqlite3_step(s);
-    struct err e = connection_failure(&w->connection, code, NULL);
-    if (failed(e))
-        *broken = code;
-    else if (code == SQLITE_ROW)
-        e = take_before(r, s, arena, out);
-    sqlite3_reset(s);
-    return e;
-}
-
-static struct err check_condition(struct writer *w, struct store_request *r, struct arena *arena,
-                                  struct before *before, int *broken)
-{
-    *before = (struct before){0};
-    if (r->condition == STORE_ALWAYS && r->verb != STORE_DELETE && columns_finders(r->table) == NULL)
-        return OK;
-    TRY(read_before(w, r, arena, before, broken));
-    return store_request_condition(r, before->present, before->etag);
-}
-
-// --- words
-
-static struct err change_word(struct writer *w, enum schema_statement statement,
-                              const struct store_request *r, struct slice word, int64_t written_us,
-                              int *broken)
-{
-    sqlite3_stmt *s;
-    TRY(connection_statement(&w->connection, statement, 0, &s));
-    bind_slice(s, 1, r->partition);
-    bind_slice(s, 2, word);
-    sqlite3_bind_int(s, 3, (int)r->table);
-    sqlite3_bind_int64(s, 4, written_us);
-    bind_slice(s, 5, r->key);
-    return step_change(w, s, NULL, broken);
-}
-
-// The index follows the record, which has been changed already: so a failure ends the batch.
-static struct err change_words(struct writer *w, const struct store_request *r, const struct before *before,
-                               int *broken)
-{
-    const struct finders *old = &before->finders;
-    struct finders new = finders_of(r->table, r->verb == STORE_PUT ? r->record : NULL);
-    struct slice rest = old->words, word;
-    struct err e = OK;
-    while (!failed(e) && finders_next(old, &new, &rest, &word))
-        e = change_word(w, SCHEMA_WORD_DELETE, r, word, old->written_us, broken);
-    rest = new.words;
-    while (!failed(e) && finders_next(&new, old, &rest, &word))
-        e = change_word(w, SCHEMA_WORD_PUT, r, word, new.written_us, broken);
-    if (failed(e) && *broken == SQLITE_OK)
-        *broken = SQLITE_ABORT;
-    return e;
-}
-
-// --- one request, in full
-
-static struct err prepare_put(struct writer *w, const struct store_request *r, sqlite3_stmt **s)
-{
-    TRY(connection_statement(&w->connection, SCHEMA_PUT, r->table, s));
-    struct err e = row_bind(&w->connection, *s, r->table, r->partition, r->key, r->record);
-    if (failed(e))
-        sqlite3_clear_bindings(*s);
-    return e;
-}
-
-// Both are bound before either runs: what concerns these requests alone has failed by then, and what still
-// fails breaks the whole batch.
-static struct err put(struct writer *w, struct store_request *r, const struct before before[2], int *broken)
-{
-    sqlite3_stmt *first = NULL;
-    sqlite3_stmt *second = NULL;
-    TRY(prepare_put(w, r, &first));
-    if (r->also != NULL) {
-        struct err e = prepare_put(w, r->also, &second);
-        if (failed(e)) {
-            sqlite3_clear_bindings(first);
-            return e;
-        }
-    }
-    struct err e = step_change(w, first, &r->why, broken);
-    if (!failed(e))
-        e = change_words(w, r, &before[0], broken);
-    if (second == NULL)
-        return e;
-    struct err also = step_change(w, second, &r->why, broken);
-    if (!failed(also))
-        also = change_words(w, r->also, &before[1], broken);
-    if (failed(also) && *broken == SQLITE_OK)
-        *broken = SQLITE_ABORT;
-    return failed(e) ? e : also;
-}
-
-static struct err remove_record(struct writer *w, struct store_request *r, const struct before *before,
-                                int *broken)
-{
-    sqlite3_stmt *s;
-    TRY(connection_statement(&w->connection, SCHEMA_DELETE, r->table, &s));
-    bind_slice(s, 1, r->partition);
-    bind_slice(s, 2, r->key);
-    TRY(step_change(w, s, &r->why, broken));
-    return change_words(w, r, before, broken);
-}
-
-static struct err change(struct writer *w, struct store_request *r, int *broken)
-{
-    struct before before[2];
-    struct err e = check_condition(w, r, r->arena, &before[0], broken);
-    if (failed(e)) {
-        if (before[0].present && *broken == SQLITE_OK)
-            TRY(row_get(&w->connection, r->table, r->partition, r->key, r->arena, &r->found, &r->why));
-        return e;
-    }
-    if (r->also != NULL) {
-        r->also->result = check_condition(w, r->also, r->arena, &before[1], broken);
-        TRY(r->also->result);
-    }
-    return r->verb == STORE_PUT ? put(w, r, before, broken) : remove_record(w, r, before, broken);
-}
 
 // --- one batch
 
@@ -219,7 +60,7 @@ static int transact(struct writer *w, size_t count, bool *groups_changed)
 {
     int broken = run_control(w, SCHEMA_BEGIN_WRITE);
     for (size_t i = 0; i < count && broken == SQLITE_OK; i++) {
-        w->results[i] = change(w, w->batch[i], &broken);
+        w->results[i] = change_carry_out(&w->connection, w->batch[i], &broken);
         if (broken == SQLITE_OK && sqlite3_get_autocommit(w->connection.db))
             broken = SQLITE_ABORT; // SQLite gave up the transaction while reading
         *groups_changed |= changes_groups(w->batch[i]) && !failed(w->results[i]);
