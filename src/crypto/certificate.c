@@ -24,12 +24,10 @@ struct err certificate_read(struct arena *arena, struct slice text, struct slice
         .der_max = CERTIFICATE_DER_MAX,
     };
     struct slice found = {0};
+    struct certificate_info info;
     *der = found;
     TRY(unwrap(arena, &wrapping, text, &found, why));
-    X509 *certificate = facts_decode(found);
-    if (certificate == NULL)
-        return refuse(why, "is not well-formed X.509");
-    X509_free(certificate);
+    TRY(certificate_describe(arena, found, &info, why)); // one that cannot be shown would spoil every list
     *der = found;
     return OK;
 }

@@ -8,7 +8,7 @@ enum { CERTIFICATE_TEXT_MAX = 32 * 1024, CERTIFICATE_DER_MAX = 16 * 1024 };
 
 // One certificate as PEM, base64 of DER, base64 of the PEM text, or DER; blanks and CRLF around and between
 // lines are ignored, text around a PEM block too. *der is made in the arena. ERR_INVALID with why: too long,
-// no certificate, more than one, a private key, or not well-formed X.509. ERR_NO_MEMORY.
+// no certificate, more than one, a private key, not well-formed X.509, or not to be described. ERR_NO_MEMORY.
 struct err certificate_read(struct arena *arena, struct slice text, struct slice *der, struct why *why);
 
 // X509CertificateInfo: the same eight members in the same forms.

@@ -163,6 +163,21 @@ static void damaged_der_is_refused(void **state)
     assert_refused(buf_slice(&text), "not well-formed X.509");
 }
 
+// Its common name is of a type that is no text. Taken, it could not be shown, nor the list it is in.
+static void a_certificate_that_cannot_be_shown_is_refused(void **state)
+{
+    (void)state;
+    static const char unnamed[] =
+        "MIIBlTCCATugAwIBAgIUIIvn5NyFKzSJ+RLzRlzykjRW2E0wCgYIKoZIzj0EAwIwFzEVMBMGA1UEAwwMRmFjdG9yeS"
+        "JSb290MCAXDTI2MTEyMzA0NDE0NloYDzIxMjYxMDMwMDQ0MTQ2WjAXMRUwEwYDVQQDDQxGYWN0b3J5IFJvb3QwWTAT"
+        "BgcqhkjOPQIBBggqhkjOPQMBBwNCAAS+miuUv3ZsvNMywzYCKThkSq6XQEXT3kgiUZGvdD1cskmkqC1i0My3v9xCy3"
+        "0ebBQqoV4D/H2uCt34Sn9qMHIRo2MwYTAdBgNVHQ4EFgQUyqLJuTXpJ1m1/O54tciChmYc4tgwHwYDVR0jBBgwFoAU"
+        "yqLJuTXpJ1m1/O54tciChmYc4tgwDwYDVR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAQYwCgYIKoZIzj0EAwIDSA"
+        "AwRQIhAKYlKS6PkYyj2d9cCy4IrAIMn7PwHzZx1ZpDN+AlSsreAiAcT1OxhfSt3+WrFXXzverMGAbAaC09AbZ+Ubkd"
+        "rLk3Iw==";
+    assert_refused(slice_text(unnamed), "cannot be shown");
+}
+
 static void endless_text_is_refused(void **state)
 {
     (void)state;
@@ -219,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_private_key_beside_the_certificate_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_chain_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_der_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_certificate_that_cannot_be_shown_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(endless_text_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_certificate_is_described_as_the_api_shows_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(describing_what_is_no_certificate_is_refused, set_up, tear_down),

@@ -74,7 +74,10 @@ struct err ca_certificate_read(struct arena *arena, const struct json *body, str
     TRY(arena_copy(arena, stored != NULL ? stored->name : name, &read.name));
     TRY(arena_copy(arena, read.certificate, &read.certificate));
     TRY(arena_copy(arena, read.crl_digest, &read.crl_digest));
-    TRY(ca_certificate_words(arena, &read, &read.words));
+    struct err e = ca_certificate_words(arena, &read, &read.words);
+    if (e.code == ERR_INVALID)
+        return json_refuse(in, "certificate", why, "has no name");
+    TRY(e);
     *out = read;
     return OK;
 }

@@ -191,5 +191,7 @@ struct err enrollment_read(struct arena *arena, const struct json *body, enum en
     TRY(read_reprovision_policy(&r));
     TRY(read_initial_twin(&r));
     TRY(read_allocation(&r));
-    return enrollment_words(arena, out, &out->words);
+    struct err e = enrollment_words(arena, out, &out->words);
+    return e.code == ERR_INVALID ? json_refuse(&in, "attestation", why, "has a certificate without a name")
+                                 : e;
 }
