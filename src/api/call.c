@@ -45,14 +45,17 @@ static struct err read_body(struct call *call)
 {
     const struct http_request *request = &call->x->request;
     enum call_body body = call->route->body;
-    if (request->body.len > CALL_BODY_MAX)
-        return why_fail(&call->why, ERR_CAPPED, "at most 96 KB");
-    if (body == CALL_BODY_NEEDED && request->length_missing)
+    struct json_limits limits = JSON_LIMITS_DEFAULT;
+    if (body == CALL_BODY_LARGE)
+        limits.bytes = CALL_BODY_LARGE_MAX;
+    if (request->body.len > (body == CALL_BODY_LARGE ? CALL_BODY_LARGE_MAX : CALL_BODY_MAX))
+        return why_fail(&call->why, ERR_CAPPED, "at most %zu KB", limits.bytes / 1024);
+    if ((body == CALL_BODY_NEEDED || body == CALL_BODY_LARGE) && request->length_missing)
         return FAIL(ERR_LENGTH_REQUIRED);
     if (body == CALL_BODY_IGNORED || (body == CALL_BODY_OPTIONAL && slice_empty(slice_trim(request->body))))
         return OK;
     TRY(media_check(request, &call->why));
-    return json_read(request->body, JSON_LIMITS_DEFAULT, &call->body, &call->why);
+    return json_read(request->body, limits, &call->body, &call->why);
 }
 
 static void end(struct call *call, struct err e)
@@ -158,18 +161,24 @@ struct err call_asked(struct call *call, enum err_code absent)
     return e;
 }
 
-void call_log_change(struct call *call, const char *event, enum log_key key, struct slice id)
+void call_log_begin(struct call *call, struct log_line *line, enum err_level level, const char *event,
+                    enum log_key key, struct slice id)
 {
     const struct exchange *x = call->x;
-    struct log_line line;
-    log_begin(&line, call->area->log, ERR_LEVEL_INFO, event);
-    log_text(&line, LOG_trackingId, slice_of(x->tracking_id, GUID_TEXT));
+    log_begin(line, call->area->log, level, event);
+    log_text(line, LOG_trackingId, slice_of(x->tracking_id, GUID_TEXT));
     if (call->service != NULL)
-        log_text(&line, LOG_service, call->service->name);
-    log_text(&line, key, id);
-    log_text(&line, LOG_policy, x->caller);
-    log_number(&line, LOG_connection, (int64_t)x->connection);
-    log_text(&line, LOG_peer, x->peer);
+        log_text(line, LOG_service, call->service->name);
+    log_text(line, key, id);
+    log_text(line, LOG_policy, x->caller);
+    log_number(line, LOG_connection, (int64_t)x->connection);
+    log_text(line, LOG_peer, x->peer);
+}
+
+void call_log_change(struct call *call, const char *event, enum log_key key, struct slice id)
+{
+    struct log_line line;
+    call_log_begin(call, &line, ERR_LEVEL_INFO, event, key, id);
     log_end(&line);
 }
 

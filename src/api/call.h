@@ -12,12 +12,19 @@
 
 struct call;
 
-enum { CALL_STEPS_MAX = 7, CALL_NAMES_MAX = 2, CALL_BODY_MAX = 96 * 1024, CALL_SCRATCH_CAP = 8 << 20 };
+enum {
+    CALL_STEPS_MAX = 7,
+    CALL_NAMES_MAX = 2,
+    CALL_BODY_MAX = 96 * 1024,
+    CALL_BODY_LARGE_MAX = 2 << 20,
+    CALL_SCRATCH_CAP = 8 << 20
+};
 
 enum call_body {
     CALL_BODY_IGNORED,
     CALL_BODY_OPTIONAL, // JSON, or nothing at all
     CALL_BODY_NEEDED,   // JSON, with a length
+    CALL_BODY_LARGE,    // the same, of up to CALL_BODY_LARGE_MAX bytes where the front takes that (http_area)
 };
 
 struct call_route {
@@ -78,6 +85,9 @@ void call_go_to(struct call *call, struct err (*step)(struct call *call));
 struct err call_asked(struct call *call, enum err_code absent);
 // The one line for an applied change (invariant I7): what, to which record, of which service, by whom.
 void call_log_change(struct call *call, const char *event, enum log_key key, struct slice id);
+// The same line, not ended yet, for more fields or of another level.
+void call_log_begin(struct call *call, struct log_line *line, enum err_level level, const char *event,
+                    enum log_key key, struct slice id);
 
 // If-Match, service-api A.4.
 struct call_condition {

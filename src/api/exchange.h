@@ -38,9 +38,10 @@ struct exchange {
     struct buf body;
     struct exchange_header headers[EXCHANGE_HEADERS_MAX];
     size_t header_count;
-    struct slice caller; // for logs: the policy's or the device's name, set by whoever checked it
-    bool logged;         // somebody has logged the decision: exchange_refuse writes no line of its own
-    void *front;         // the http front's
+    struct slice content_type; // of the body; empty: JSON
+    struct slice caller;       // for logs: the policy's or the device's name, set by whoever checked it
+    bool logged;               // somebody has logged the decision: exchange_refuse writes no line of its own
+    void *front;               // the http front's
 };
 
 // An answer header besides Content-Type, Content-Length, Date and Strict-Transport-Security, which the front
@@ -67,4 +68,7 @@ struct http_area {
     bool (*claims)(void *context, const struct exchange *x);
     void (*handle)(void *context, struct exchange *x);
     void *context;
+    // Bytes of the largest body over the control socket, whose peer is trusted. Less than HTTP_BODY_LIMIT,
+    // and everywhere else: that.
+    size_t local_body_max;
 };

@@ -45,7 +45,9 @@ void exchange_answer(struct exchange *x, unsigned status)
     for (size_t i = 0; i < x->header_count; i++)
         buf_printf(&reply->headers, "%s: %.*s\n", x->headers[i].name, SLICE_ARG(x->headers[i].value));
     struct json_limits limits = {.bytes = 8 << 20, .depth = JSON_DEPTH_MAX};
-    if (x->body.len > 0 && failed(json_read(buf_slice(&x->body), limits, &reply->json, NULL)))
+    if (x->content_type.len > 0)
+        buf_printf(&reply->headers, "Content-Type: %.*s\n", SLICE_ARG(x->content_type));
+    else if (x->body.len > 0 && failed(json_read(buf_slice(&x->body), limits, &reply->json, NULL)))
         fail_msg("the answer is no JSON: %s", reply->body);
     reply->done = true;
     buf_release(&x->body);
@@ -65,6 +67,7 @@ static void refuse(struct exchange *x, struct err e, const struct why *why, bool
         log_end(&line);
     }
     buf_clear(&x->body);
+    x->content_type = (struct slice){0};
     x->header_count = 0;
     if (as_hub)
         error_body_write_as_hub(&x->body, e, why, id, x->started_us);
@@ -105,7 +108,7 @@ static void hand_over(struct bench *bench, struct exchange *x)
 
 void bench_send(struct bench *bench, bool local, const char *head, const char *body, struct reply *reply)
 {
-    struct buf text = buf_capped(1 << 20);
+    struct buf text = buf_capped(4 << 20);
     struct http_decoder decoder;
     struct http_request request = {0};
     struct why why = {0};
@@ -116,7 +119,7 @@ void bench_send(struct bench *bench, bool local, const char *head, const char *b
     buf_text(&text, "\r\n");
     buf_text(&text, body != NULL ? body : "");
     http_decoder_init(&decoder);
-    http_decoder_limit(&decoder, 1 << 20);
+    http_decoder_limit(&decoder, 4 << 20);
     struct slice in = buf_slice(&text);
     if (http_decode(&decoder, &in, &request, &why) != HTTP_REQUEST || in.len > 0)
         fail_msg("no request: %s: %s", why.text, head);
@@ -126,7 +129,7 @@ void bench_send(struct bench *bench, bool local, const char *head, const char *b
     sent->reply = reply;
     struct exchange *x = &sent->x;
     x->front = sent;
-    x->arena = arena_capped(EXCHANGE_ARENA_CAP);
+    x->arena = arena_capped(EXCHANGE_ARENA_CAP + request.body.len);
     x->body = buf_capped(EXCHANGE_BODY_CAP);
     x->local = local;
     x->connection = 7;

@@ -82,9 +82,9 @@ static void encode(struct pending *p, unsigned status, struct buf *out)
     char date[40];
     struct buf date_buf = {.at = (uint8_t *)date, .room = sizeof date, .cap = sizeof date};
     instant_format_http(&date_buf, clock_wall_us(p->front->settings.clock));
+    struct slice type = x->content_type.len > 0 ? x->content_type : SLICE("application/json; charset=utf-8");
     if (x->body.len > 0)
-        fields[count++] =
-            (struct http_field){SLICE("Content-Type"), SLICE("application/json; charset=utf-8")};
+        fields[count++] = (struct http_field){SLICE("Content-Type"), type};
     fields[count++] =
         (struct http_field){SLICE("Strict-Transport-Security"), SLICE("max-age=31536000; includeSubDomains")};
     fields[count++] = (struct http_field){SLICE("x-ms-request-id"), slice_of(x->tracking_id, GUID_TEXT)};
@@ -128,6 +128,7 @@ void exchange_answer(struct exchange *x, unsigned status)
     p->close = p->close || p->front->stopping;
     if (failed(buf_err(&x->body))) {
         x->body.broken = 0;
+        x->content_type = (struct slice){0};
         buf_clear(&x->body);
         error_body_write(&x->body, FAIL(ERR_CAPPED), NULL, slice_of(x->tracking_id, GUID_TEXT),
                          x->started_us);
@@ -181,6 +182,7 @@ static void refuse(struct exchange *x, struct err e, const struct why *why, bool
     struct slice tracking_id = slice_of(x->tracking_id, GUID_TEXT);
     log_refusal(x, e, why);
     buf_clear(&x->body);
+    x->content_type = (struct slice){0};
     x->header_count = 0;
     if (as_hub) {
         error_body_write_as_hub(&x->body, e, why, tracking_id, x->started_us);
@@ -239,7 +241,7 @@ static struct pending *pending_new(struct http_session *s, const struct http_req
     p->to_head = request->method == HTTP_METHOD_HEAD;
     struct exchange *x = &p->x;
     x->front = front;
-    x->arena = arena_capped(EXCHANGE_ARENA_CAP);
+    x->arena = arena_capped(EXCHANGE_ARENA_CAP + request->body.len); // the body's copy apart
     x->body = buf_capped(EXCHANGE_BODY_CAP);
     x->local = front->settings.local;
     x->connection = conn_id(s->conn);
@@ -253,6 +255,12 @@ static struct pending *pending_new(struct http_session *s, const struct http_req
     }
     front->under_way++;
     return p;
+}
+
+static size_t body_max(const struct http_front *front, const struct http_area *area)
+{
+    bool more = front->settings.local && area->local_body_max > HTTP_BODY_LIMIT;
+    return more ? area->local_body_max : HTTP_BODY_LIMIT;
 }
 
 static void dispatch(struct http_front *front, struct exchange *x)
@@ -273,10 +281,13 @@ static void dispatch(struct http_front *front, struct exchange *x)
     }
     for (size_t i = 0; i < front->settings.area_count; i++) {
         const struct http_area *area = &front->settings.areas[i];
-        if (area->claims(area->context, x)) {
+        if (!area->claims(area->context, x))
+            continue;
+        if (x->request.body.len > body_max(front, area))
+            exchange_refuse(x, FAIL(ERR_CAPPED), NULL);
+        else
             area->handle(area->context, x);
-            return;
-        }
+        return;
     }
     exchange_refuse(x, FAIL(ERR_ROUTE), NULL);
 }
@@ -376,6 +387,11 @@ static void *opened(void *context, struct conn *conn)
     s->front = context;
     s->conn = conn;
     http_decoder_init(&s->decoder);
+    for (size_t i = 0; i < s->front->settings.area_count; i++) {
+        size_t max = body_max(s->front, &s->front->settings.areas[i]);
+        if (max > s->decoder.body_limit)
+            http_decoder_limit(&s->decoder, max);
+    }
     conn_deadline(conn, HEAD_MS, "the head of a request");
     return s;
 }

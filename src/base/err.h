@@ -113,7 +113,7 @@ enum err_level { ERR_LEVEL_DEBUG, ERR_LEVEL_INFO, ERR_LEVEL_WARN, ERR_LEVEL_ERRO
     X(ERR_SERVICE_NOT_FOUND, "service_not_found", ABSENT, 404, 404205, "amqp:not-found", 5, INFO,            \
       "Service not found.")                                                                                  \
     X(ERR_SETTING_NOT_FOUND, "setting_not_found", ABSENT, 404, 404206, "amqp:not-found", 5, INFO,            \
-      "There is no hub, access policy or setting of that name.")                                             \
+      "There is no hub, access policy, certificate or setting of that name.")                                \
     X(ERR_ENROLLMENT_EXISTS, "enrollment_exists", CONFLICT, 409, 409201, "amqp:precondition-failed", 2,      \
       INFO, "Enrollment already exists.")                                                                    \
     X(ERR_GROUP_EXISTS, "group_exists", CONFLICT, 409, 409202, "amqp:precondition-failed", 2, INFO,          \

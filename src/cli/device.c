@@ -2,7 +2,9 @@
 #include "client/device.h"
 
 #include "base/secret.h"
-#include "cli/cli.h"
+#include "cli/file.h"
+#include "crypto/certificate.h"
+#include "crypto/chain.h"
 #include "crypto/keys.h"
 
 enum { MQTT_PORT = 8883, HTTPS_PORT = 443 };
@@ -38,21 +40,75 @@ static struct err read_payload(const struct cli_args *args, struct slice *payloa
     return OK;
 }
 
+// The common name of the first certificate in the file; empty when it cannot be told.
+static struct slice common_name(struct cli *cli, struct slice path)
+{
+    struct slice text, der, name = {0};
+    struct chain *chain = NULL;
+    struct why unused;
+    if (failed(cli_file_read(cli, path, &text, &unused)))
+        return name;
+    const struct slice end = SLICE("-----END CERTIFICATE-----");
+    text = slice_to(text, slice_find(text, end) + end.len);
+    if (failed(certificate_read(&cli->arena, text, &der, &unused)) || failed(chain_new(&der, 1, &chain)))
+        return name;
+    if (failed(arena_copy(&cli->arena, chain_common_name(chain), &name)))
+        name = (struct slice){0};
+    chain_release(chain);
+    return name;
+}
+
+// The service compares the two; a wrong one is easier to see before it does.
+static struct err warn_of_name(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct slice id = args_word(args, 0), path = args_value(args, "certificate");
+    struct slice name = common_name(cli, path);
+    if (slice_equal_nocase(name, id) || cli->json)
+        return OK;
+    buf_text(&cli->out, "warning: the registration ID is ");
+    print_text(&cli->out, id);
+    buf_text(&cli->out, slice_empty(name) ? ", and the certificate has no common name"
+                                          : ", but the certificate's common name is ");
+    print_text(&cli->out, name);
+    buf_text(&cli->out, ": the service will refuse it\n");
+    return cli_flush(cli, why);
+}
+
+// A key, or a certificate with its key.
+static struct err read_proof(struct cli *cli, const struct cli_args *args, struct device_settings *settings,
+                             struct why *why)
+{
+    struct why what;
+    bool by_certificate = args_has(args, "certificate") || args_has(args, "key-file");
+    if (by_certificate == args_has(args, "key"))
+        return why_fail(why, ERR_INVALID,
+                        "device register: give either --key, or --certificate and --key-file");
+    if (!by_certificate) {
+        struct err e = key_read_b64(args_value(args, "key"), &settings->key, &what);
+        return failed(e) ? why_fail(why, e.code, "--key: %s", what.text) : OK;
+    }
+    if (!args_has(args, "certificate") || !args_has(args, "key-file"))
+        return why_fail(why, ERR_INVALID, "device register: --certificate and --key-file go together");
+    TRY(cli_file_path(cli, args_value(args, "certificate"), &settings->certificate_file, why));
+    TRY(cli_file_path(cli, args_value(args, "key-file"), &settings->key_file, why));
+    struct slice unused;
+    TRY(cli_file_read(cli, args_value(args, "certificate"), &unused, why));
+    TRY(cli_file_read(cli, args_value(args, "key-file"), &unused, why));
+    return warn_of_name(cli, args, why);
+}
+
 static struct err read_settings(struct cli *cli, const struct cli_args *args,
                                 struct device_settings *settings, struct why *why)
 {
-    struct why what;
     uint64_t port, hub_port = 0;
-    if (args_value(args, "key").at == NULL || slice_empty(args_value(args, "scope")))
-        return why_fail(why, ERR_INVALID, "device register: --key and --scope are needed");
+    if (slice_empty(args_value(args, "scope")))
+        return why_fail(why, ERR_INVALID, "device register: --scope is needed");
     TRY(read_transport(args, &settings->transport, why));
     port = settings->transport == DEVICE_MQTT ? MQTT_PORT : HTTPS_PORT;
     TRY(args_number(args, "port", 1, 65535, &port, why));
     TRY(args_number(args, "hub-port", 1, 65535, &hub_port, why));
     TRY(read_payload(args, &settings->payload, why));
-    struct err e = key_read_b64(args_value(args, "key"), &settings->key, &what);
-    if (failed(e))
-        return why_fail(why, e.code, "--key: %s", what.text);
+    TRY(read_proof(cli, args, settings, why));
     settings->registration_id = args_word(args, 0);
     settings->scope = args_value(args, "scope");
     settings->host = args_has(args, "host") ? text_of(cli, args_value(args, "host")) : "localhost";
@@ -141,6 +197,10 @@ static struct err register_device(struct cli *cli, const struct cli_args *args, 
 
 static const struct cli_option options[] = {
     {.name = "key", .value = "B64", .help = "the enrollment's key, or the one derived for this device"},
+    {.name = "certificate",
+     .value = "FILE",
+     .help = "instead of --key: PEM, the device's first, its chain after it"},
+    {.name = "key-file", .value = "FILE", .help = "PEM of the key of that certificate, not encrypted"},
     {.name = "scope", .value = "S", .help = "the ID scope of the service"},
     {.name = "host", .value = "H", .help = "of the provisioning service; localhost unless said"},
     {.name = "port", .value = "N", .help = "8883 for MQTT, 443 for HTTPS unless said"},

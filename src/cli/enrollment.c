@@ -9,6 +9,19 @@ static const struct enrollment_kind individual = {
 static const struct enrollment_kind group = {
     .path = "enrollmentGroups", .id_member = "enrollmentGroupId", .word = "enrollment group"};
 
+// clang-format off
+#define INFO(form, which) "attestation.x509." form "." which ".info."
+#define CERTIFICATE_FIELDS(form) \
+    {"certificate", INFO(form, "primary") "subjectName", NULL}, \
+    {"  issuer", INFO(form, "primary") "issuerName", NULL}, \
+    {"  thumbprint", INFO(form, "primary") "sha256Thumbprint", NULL}, \
+    {"  expires", INFO(form, "primary") "notAfterUtc", NULL}, \
+    {"secondary certificate", INFO(form, "secondary") "subjectName", NULL}, \
+    {"  issuer", INFO(form, "secondary") "issuerName", NULL}, \
+    {"  thumbprint", INFO(form, "secondary") "sha256Thumbprint", NULL}, \
+    {"  expires", INFO(form, "secondary") "notAfterUtc", NULL}
+// clang-format on
+
 static const struct cli_column fields[] = {
     {"registration ID", "registrationId", NULL},
     {"group", "enrollmentGroupId", NULL},
@@ -16,6 +29,10 @@ static const struct cli_column fields[] = {
     {"attestation", "attestation.type", NULL},
     {"primary key", "attestation.symmetricKey.primaryKey", NULL},
     {"secondary key", "attestation.symmetricKey.secondaryKey", NULL},
+    CERTIFICATE_FIELDS("clientCertificates"),
+    CERTIFICATE_FIELDS("signingCertificates"),
+    {"CA certificate", "attestation.x509.caReferences.primary", NULL},
+    {"secondary CA certificate", "attestation.x509.caReferences.secondary", NULL},
     {"provisioning", "provisioningStatus", "enabled"},
     {"allocation", "allocationPolicy", NULL},
     {"hubs", "iotHubs", NULL},
@@ -60,10 +77,15 @@ static struct err print_reply(struct cli *cli, struct reply *reply)
 static struct err create(struct cli *cli, const struct cli_args *args, struct why *why)
 {
     struct slice target;
-    TRY(enrollment_options_check(args, why));
+    struct enrollment_proof proof;
+    TRY(enrollment_options_read(cli, kind_of(args), args, &proof, why));
+    if (proof.form != NULL && slice_empty(proof.primary))
+        return why_fail(why, ERR_INVALID, "%s create: the first certificate is given by %s",
+                        kind_of(args)->individual ? "enrollment" : "group",
+                        proof.named ? "--ca" : "--certificate");
     TRY(cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL));
     struct buf body = buf_capped(256 * 1024);
-    enrollment_write_new(&body, kind_of(args), args);
+    enrollment_write_new(&body, kind_of(args), args, &proof);
     struct reply reply;
     TRY(cli_put(cli, &(struct control_request){.target = target, .create_only = true}, &body, &reply, why));
     return print_reply(cli, &reply);
@@ -84,31 +106,50 @@ static struct err fetch(struct cli *cli, const struct cli_args *args, struct rep
     return e;
 }
 
-static bool has_keys(const struct reply *mechanism)
+// The proof that is changed is of the kind that is there.
+static struct err check_type(const struct cli_args *args, const struct enrollment_proof *proof,
+                             struct slice type, struct why *why)
 {
-    return slice_equal(json_as_string(json_get(json_root(&mechanism->doc), "type")), SLICE("symmetricKey"));
+    if (enrollment_keys_given(args) && !slice_equal(type, SLICE("symmetricKey")))
+        return why_fail(why, ERR_CONFLICT, "this %s does not attest by symmetric key", kind_of(args)->word);
+    if (proof->form != NULL && !slice_equal(type, SLICE("x509")))
+        return why_fail(why, ERR_CONFLICT,
+                        "this %s does not attest by certificate: delete it and make it anew",
+                        kind_of(args)->word);
+    return OK;
+}
+
+// What to send instead of the record; *etag is the version that it replaces.
+static struct err write_change(struct cli *cli, const struct cli_args *args,
+                               const struct enrollment_proof *proof, struct buf *body, struct slice *etag,
+                               struct why *why)
+{
+    struct reply record, mechanism;
+    TRY(fetch(cli, args, &record, &mechanism, why));
+    const struct json *root = json_root(&mechanism.doc);
+    struct slice type = json_as_string(json_get(root, "type"));
+    bool keyed = slice_equal(type, SLICE("symmetricKey"));
+    struct err e = arena_copy(&cli->arena, json_as_string(json_get(json_root(&record.doc), "etag")), etag);
+    if (!failed(e) && slice_empty(*etag))
+        e = why_fail(why, ERR_PROTOCOL, "usherd's answer lacks the etag");
+    if (!failed(e))
+        e = check_type(args, proof, type, why);
+    if (!failed(e))
+        e = enrollment_write_changed(&record.doc, keyed ? root : NULL, args, proof, body, why);
+    reply_release(&record);
+    reply_release(&mechanism);
+    return e;
 }
 
 static struct err change(struct cli *cli, const struct cli_args *args, struct why *why)
 {
-    struct reply record, mechanism, reply;
+    struct reply reply;
     struct slice target, etag;
-    TRY(enrollment_options_check(args, why));
-    TRY(fetch(cli, args, &record, &mechanism, why));
+    struct enrollment_proof proof;
+    TRY(enrollment_options_read(cli, kind_of(args), args, &proof, why));
+    TRY(cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL));
     struct buf body = buf_capped(256 * 1024);
-    bool symmetric = has_keys(&mechanism);
-    struct err e = arena_copy(&cli->arena, json_as_string(json_get(json_root(&record.doc), "etag")), &etag);
-    if (!failed(e) && slice_empty(etag))
-        e = why_fail(why, ERR_PROTOCOL, "usherd's answer lacks the etag");
-    if (!failed(e) && !symmetric && (args_has(args, "primary-key") || args_has(args, "secondary-key")))
-        e = why_fail(why, ERR_CONFLICT, "this %s does not attest by symmetric key", kind_of(args)->word);
-    if (!failed(e))
-        e = enrollment_write_changed(&record.doc, symmetric ? json_root(&mechanism.doc) : NULL, args, &body,
-                                     why);
-    reply_release(&record);
-    reply_release(&mechanism);
-    if (!failed(e))
-        e = cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL);
+    struct err e = write_change(cli, args, &proof, &body, &etag, why);
     if (failed(e)) {
         bytes_wipe(body.at, body.room);
         buf_release(&body);
@@ -181,6 +222,14 @@ static struct err remove_one(struct cli *cli, const struct cli_args *args, struc
 #define KEY_OPTIONS \
     {.name = "primary-key", .value = "B64", .help = "16 to 64 bytes; generated for a new record when left out"}, \
     {.name = "secondary-key", .value = "B64", .help = "the second key, valid beside the first; generated likewise"}
+#define CERTIFICATE_OPTIONS \
+    {.name = "certificate", .value = "FILE", .help = "the device proves itself by exactly this certificate"}, \
+    {.name = "secondary-certificate", .value = "FILE", .help = "another one that is as good, to change over to"}
+#define GROUP_CERTIFICATE_OPTIONS \
+    {.name = "certificate", .value = "FILE", .help = "admit devices whose certificates are below this CA"}, \
+    {.name = "secondary-certificate", .value = "FILE", .help = "or below this one"}, \
+    {.name = "ca", .value = "NAME", .help = "admit devices below this CA certificate of the service"}, \
+    {.name = "secondary-ca", .value = "NAME", .help = "or below this one"}
 #define SETTING_OPTIONS \
     {.name = "allocation", .value = "POLICY", .help = "hashed, static, geoLatency or custom; else the service's"}, \
     {.name = "hub", .value = "HOST", .help = "assign to this linked hub only", .repeat = true}, \
@@ -194,10 +243,16 @@ static struct err remove_one(struct cli *cli, const struct cli_args *args, struc
     {.name = "enabled", .help = "admit devices again"}, \
     {.name = "no-edge", .help = "the devices are no IoT Edge devices"}
 
-static const struct cli_option create_options[] = {KEY_OPTIONS, DEVICE_ID_OPTION, SETTING_OPTIONS, {0}};
-static const struct cli_option group_create_options[] = {KEY_OPTIONS, SETTING_OPTIONS, {0}};
-static const struct cli_option change_options[] = {KEY_OPTIONS, DEVICE_ID_OPTION, SETTING_OPTIONS, CHANGE_OPTIONS, {0}};
-static const struct cli_option group_change_options[] = {KEY_OPTIONS, SETTING_OPTIONS, CHANGE_OPTIONS, {0}};
+static const struct cli_option create_options[] = {
+    KEY_OPTIONS, CERTIFICATE_OPTIONS, DEVICE_ID_OPTION, SETTING_OPTIONS, {0}};
+static const struct cli_option group_create_options[] = {
+    KEY_OPTIONS, GROUP_CERTIFICATE_OPTIONS, SETTING_OPTIONS, {0}};
+static const struct cli_option change_options[] = {
+    KEY_OPTIONS, CERTIFICATE_OPTIONS,
+    {.name = "remove-secondary-certificate", .help = "only the first certificate is good from now on"},
+    DEVICE_ID_OPTION, SETTING_OPTIONS, CHANGE_OPTIONS, {0}};
+static const struct cli_option group_change_options[] = {
+    KEY_OPTIONS, GROUP_CERTIFICATE_OPTIONS, SETTING_OPTIONS, CHANGE_OPTIONS, {0}};
 static const struct cli_option show_options[] = {{.name = "keys", .help = "with the keys"}, {0}};
 static const struct cli_option list_options[] = {
     {.name = "query", .value = "TEXT", .help = "SELECT * FROM enrollments WHERE ..."},
@@ -206,7 +261,7 @@ static const struct cli_option list_options[] = {
 };
 
 static const struct cli_verb individual_verbs[] = {
-    {.name = "enrollment create", .arguments = "ID", .help = "admit one device by symmetric key, and print its keys",
+    {.name = "enrollment create", .arguments = "ID", .help = "admit one device, by key (which is printed) or by certificate",
      .options = create_options, .run = create, .subject = &individual},
     {.name = "enrollment show", .arguments = "ID", .help = "show an enrollment and where its device is",
      .options = show_options, .run = show, .subject = &individual},
@@ -218,7 +273,7 @@ static const struct cli_verb individual_verbs[] = {
      .run = remove_one, .subject = &individual},
 };
 static const struct cli_verb group_verbs[] = {
-    {.name = "group create", .arguments = "ID", .help = "admit a fleet by derived keys, and print the group's keys",
+    {.name = "group create", .arguments = "ID", .help = "admit a fleet, by derived keys (the group's is printed) or below a CA",
      .options = group_create_options, .run = create, .subject = &group},
     {.name = "group show", .arguments = "ID", .help = "show an enrollment group",
      .options = show_options, .run = show, .subject = &group},

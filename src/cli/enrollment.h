@@ -10,12 +10,34 @@ struct enrollment_kind {
     bool individual;
 };
 
-// Checks what can be checked without the service: --tags and --desired are objects, --enabled and --disabled
-// do not meet. ERR_INVALID with why.
-struct err enrollment_options_check(const struct cli_args *args, struct why *why);
+// The certificates, or names of CA certificates, that options give. Empty: not given.
+struct enrollment_proof {
+    const char *form;     // the member of x509 that holds them; NULL when there are none
+    bool named;           // CA certificates of the service, by name
+    struct slice primary; // base64 of DER, or a name
+    struct slice secondary;
+    bool no_secondary; // what was there goes
+};
+
+// Reads the files, and checks what can be checked without the service: --tags and --desired are objects,
+// options that exclude each other. ERR_INVALID with why; ERR_SYSTEM for a file that cannot be read.
+struct err enrollment_options_read(struct cli *cli, const struct enrollment_kind *kind,
+                                   const struct cli_args *args, struct enrollment_proof *proof,
+                                   struct why *why);
 // Appends the JSON of a new enrollment.
-void enrollment_write_new(struct buf *out, const struct enrollment_kind *kind, const struct cli_args *args);
+void enrollment_write_new(struct buf *out, const struct enrollment_kind *kind, const struct cli_args *args,
+                          const struct enrollment_proof *proof);
 // Changes a record, as the service shows it, by the options, ready to be sent back: what the service alone
 // sets goes, `mechanism` (NULL: leave it) is its attestation with the keys. Appends it to out.
 struct err enrollment_write_changed(struct json_doc *record, const struct json *mechanism,
-                                    const struct cli_args *args, struct buf *out, struct why *why);
+                                    const struct cli_args *args, const struct enrollment_proof *proof,
+                                    struct buf *out, struct why *why);
+
+// --- private to enrollment_body.c and enrollment_proof.c
+
+bool enrollment_keys_given(const struct cli_args *args);
+struct err enrollment_proof_read(struct cli *cli, const struct enrollment_kind *kind,
+                                 const struct cli_args *args, struct enrollment_proof *proof,
+                                 struct why *why);
+// The member x509: as a whole, or as a merge patch for one that is there, which takes the other forms away.
+void enrollment_proof_write(struct json_writer *w, const struct enrollment_proof *proof, bool patch);

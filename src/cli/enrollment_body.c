@@ -18,7 +18,9 @@ static struct err check_object(const struct cli_args *args, const char *name, st
                   : why_fail(why, ERR_INVALID, "--%s: must be a JSON object, such as {\"room\":7}", name);
 }
 
-struct err enrollment_options_check(const struct cli_args *args, struct why *why)
+struct err enrollment_options_read(struct cli *cli, const struct enrollment_kind *kind,
+                                   const struct cli_args *args, struct enrollment_proof *proof,
+                                   struct why *why)
 {
     TRY(check_object(args, "tags", why));
     TRY(check_object(args, "desired", why));
@@ -26,7 +28,7 @@ struct err enrollment_options_check(const struct cli_args *args, struct why *why
         return why_fail(why, ERR_INVALID, "--enabled and --disabled exclude each other");
     if (args_has(args, "edge") && args_has(args, "no-edge"))
         return why_fail(why, ERR_INVALID, "--edge and --no-edge exclude each other");
-    return OK;
+    return enrollment_proof_read(cli, kind, args, proof, why);
 }
 
 static void write_twin(struct json_writer *w, const struct cli_args *args)
@@ -89,12 +91,8 @@ static void write_keys(struct json_writer *w, const struct cli_args *args)
     json_object_close(w);
 }
 
-static bool keys_given(const struct cli_args *args)
-{
-    return args_has(args, "primary-key") || args_has(args, "secondary-key");
-}
-
-void enrollment_write_new(struct buf *out, const struct enrollment_kind *kind, const struct cli_args *args)
+void enrollment_write_new(struct buf *out, const struct enrollment_kind *kind, const struct cli_args *args,
+                          const struct enrollment_proof *proof)
 {
     struct json_writer w;
     json_begin(&w, out);
@@ -102,8 +100,10 @@ void enrollment_write_new(struct buf *out, const struct enrollment_kind *kind, c
     json_field_text(&w, kind->id_member, args_word(args, 0));
     json_key(&w, "attestation");
     json_object_open(&w);
-    json_field_text(&w, "type", SLICE("symmetricKey"));
-    if (keys_given(args))
+    json_field_text(&w, "type", proof->form != NULL ? SLICE("x509") : SLICE("symmetricKey"));
+    if (proof->form != NULL)
+        enrollment_proof_write(&w, proof, false);
+    else if (enrollment_keys_given(args))
         write_keys(&w, args);
     json_object_close(&w);
     write_given(&w, args, false);
@@ -146,8 +146,39 @@ static struct err merge_text(struct json_doc *record, struct buf *patch, struct 
     return e;
 }
 
+// A secondary certificate that was never given is the primary once more (service-api A.5). It goes with it:
+// nobody who replaces the one that they gave means the old one to stay good.
+static bool secondary_follows(const struct json *record, const struct enrollment_proof *proof)
+{
+    if (proof->form == NULL || proof->named || slice_empty(proof->primary) || !slice_empty(proof->secondary))
+        return false;
+    const struct json *pair = json_get(json_get(json_get(record, "attestation"), "x509"), proof->form);
+    const struct json *first = json_get(json_get(pair, "primary"), "info");
+    const struct json *second = json_get(json_get(pair, "secondary"), "info");
+    struct slice thumbprint = json_as_string(json_get(first, "sha256Thumbprint"));
+    return !slice_empty(thumbprint) &&
+           slice_equal(thumbprint, json_as_string(json_get(second, "sha256Thumbprint")));
+}
+
+static void write_attestation(struct json_writer *w, const struct json *record, const struct cli_args *args,
+                              const struct enrollment_proof *given)
+{
+    struct enrollment_proof proof = *given;
+    if (!enrollment_keys_given(args) && proof.form == NULL)
+        return;
+    proof.no_secondary = proof.no_secondary || secondary_follows(record, given);
+    json_key(w, "attestation");
+    json_object_open(w);
+    if (proof.form != NULL)
+        enrollment_proof_write(w, &proof, true);
+    else
+        write_keys(w, args);
+    json_object_close(w);
+}
+
 struct err enrollment_write_changed(struct json_doc *record, const struct json *mechanism,
-                                    const struct cli_args *args, struct buf *out, struct why *why)
+                                    const struct cli_args *args, const struct enrollment_proof *proof,
+                                    struct buf *out, struct why *why)
 {
     struct buf patch = buf_capped(256 * 1024);
     struct json_writer w;
@@ -164,12 +195,7 @@ struct err enrollment_write_changed(struct json_doc *record, const struct json *
         e = merge_text(record, &patch, why);
     json_begin(&w, &patch);
     json_object_open(&w);
-    if (keys_given(args)) {
-        json_key(&w, "attestation");
-        json_object_open(&w);
-        write_keys(&w, args);
-        json_object_close(&w);
-    }
+    write_attestation(&w, json_root(record), args, proof);
     write_given(&w, args, has_policy);
     json_object_close(&w);
     if (!failed(e))

@@ -27,10 +27,12 @@ void help_verb(struct buf *out, const struct cli_verb *verb, const struct cli_op
 {
     help_usage(out, verb);
     buf_printf(out, "\n%s\n", verb->help);
-    if (verb->options != NULL || common != NULL)
+    if (verb->options != NULL || verb->more != NULL || common != NULL)
         buf_u8(out, '\n');
     help_options(out, verb->options);
-    if (verb->options != NULL && common != NULL)
+    if (verb->more != NULL)
+        buf_printf(out, "%s%s", verb->options != NULL ? "\n" : "", verb->more);
+    if ((verb->options != NULL || verb->more != NULL) && common != NULL)
         buf_text(out, "\nCommon options:\n");
     help_options(out, common);
 }

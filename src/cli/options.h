@@ -21,6 +21,7 @@ struct cli_verb {
     const char *name;      // one or two words
     const char *arguments; // words; [WORD] may be left out
     const char *help;
+    const char *more;                 // lines that follow in the verb's own --help; may be NULL
     const struct cli_option *options; // may be NULL
     const void *subject;              // what the verb is about, where one function serves two verbs
     struct err (*run)(struct cli *cli, const struct cli_args *args, struct why *why);

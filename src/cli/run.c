@@ -22,10 +22,12 @@ const struct cli_verb_list *const cli_groups[] = {
     &cli_hub_verbs,
     &cli_policy_verbs,
     &cli_connection_verbs,
+    &cli_certificate_verbs,
     &cli_enrollment_verbs,
     &cli_group_verbs,
     &cli_key_verbs,
     &cli_registration_verbs,
+    &cli_pki_verbs,
     &cli_device_verbs,
     NULL,
 };

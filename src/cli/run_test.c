@@ -1,61 +1,8 @@
 // The whole program in one process, against a server that answers by script: what is asked, what is printed,
 // which exit code.
-#include "cli/cli.h"
+#include "cli/run_test.h"
 
-#include "cli/fake_usherd_test.h"
-
-#define ANSWER(status_line, more, text)                                                                      \
-    ((struct fake_answer){.status = (status_line), .headers = (more), .body = (text)})
 #define GROUP_KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw=="
-
-static struct fake_usherd fake;
-static struct cli cli;
-static struct buf trouble;
-
-static int set_up(void **state)
-{
-    (void)state;
-    fake = (struct fake_usherd){.listener = -1};
-    cli = (struct cli){.arena = arena_capped(CLI_ARENA_CAP), .out = buf_capped(CLI_OUT_CAP)};
-    trouble = buf_capped(64 * 1024);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_release(&cli);
-    buf_release(&trouble);
-    return 0;
-}
-
-// The program with these words, NULL at the end, against fake.answers.
-static int run(const char *const *words)
-{
-    int count = 0;
-    while (words[count] != NULL)
-        count++;
-    fake_start(&fake);
-    cli.socket_path = fake.path;
-    int code = cli_run(&cli, count, words, &trouble);
-    fake_stop(&fake);
-    return code;
-}
-
-#define RUN(...) run((const char *[]){"usher", __VA_ARGS__ __VA_OPT__(, ) NULL})
-
-static void assert_has(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL)
-        fail_msg("'%s' is not in:\n%s", part, text);
-}
-
-static void assert_trouble(const char *part)
-{
-    buf_u8(&trouble, '\0');
-    assert_has((const char *)trouble.at, part);
-    assert_null(strchr((const char *)trouble.at, '\n'));
-}
 
 static void a_refusal_is_one_line_with_code_and_tracking_id(void **state)
 {
@@ -284,8 +231,6 @@ static void help_and_version_ask_nobody(void **state)
     assert_has((const char *)cli.out.at, "usher hub link HOST [options]");
     assert_int_equal(fake.served, 0);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

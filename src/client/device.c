@@ -46,12 +46,15 @@ void device_step(const struct device_settings *settings, const char *format, ...
         settings->step(settings->context, line);
 }
 
-struct err device_token(struct arena *arena, struct slice resource, const struct secret *key,
+struct err device_token(const struct device_settings *settings, struct arena *arena, struct slice resource,
                         struct slice policy, const char **token)
 {
+    *token = NULL;
+    if (settings->certificate_file != NULL)
+        return OK;
     struct buf encoded = buf_capped(4096), out = buf_capped(SAS_TOKEN_MAX);
     percent_encode(&encoded, resource);
-    sas_sign(&out, buf_slice(&encoded), wait_wall_s() + DEVICE_TOKEN_S, key, policy);
+    sas_sign(&out, buf_slice(&encoded), wait_wall_s() + DEVICE_TOKEN_S, &settings->key, policy);
     struct err e = buf_err(&encoded);
     if (!failed(e))
         e = buf_err(&out);
@@ -111,9 +114,12 @@ static struct err ask_https(struct provisioning *p, struct slice operation, stru
     uint64_t retry_after;
     struct http_answer answer;
     bool registers = slice_empty(operation);
-    const struct http_field fields[] = {{SLICE("Authorization"), slice_text(p->token)},
-                                        {SLICE("Accept"), SLICE("application/json")},
-                                        {SLICE("Content-Type"), SLICE(CONTENT_TYPE)}};
+    struct http_field fields[3] = {{SLICE("Accept"), SLICE("application/json")}};
+    size_t field_count = 1;
+    if (p->token != NULL)
+        fields[field_count++] = (struct http_field){SLICE("Authorization"), slice_text(p->token)};
+    if (registers)
+        fields[field_count++] = (struct http_field){SLICE("Content-Type"), SLICE(CONTENT_TYPE)};
     TRY(arena_printf(p->arena, &target, "/%.*s/registrations/%.*s/%s%.*s?api-version=" API_VERSION,
                      SLICE_ARG(settings->scope), SLICE_ARG(settings->registration_id),
                      registers ? "register" : "operations/", SLICE_ARG(operation)));
@@ -121,7 +127,7 @@ static struct err ask_https(struct provisioning *p, struct slice operation, stru
                                           .target = target,
                                           .host = slice_text(settings->host),
                                           .fields = fields,
-                                          .field_count = registers ? 3 : 2,
+                                          .field_count = field_count,
                                           .body = registers ? body : (struct slice){0},
                                           .has_body = registers};
     TRY(https_ask(p->https, &request, p->deadline_us, &answer, why));
@@ -160,10 +166,15 @@ static struct err open_connection(struct provisioning *p, struct why *why)
     struct slice resource;
     TRY(arena_printf(p->arena, &resource, "%.*s/registrations/%.*s", SLICE_ARG(settings->scope),
                      SLICE_ARG(settings->registration_id)));
-    TRY(device_token(p->arena, resource, &settings->key, SLICE("registration"), &p->token));
+    TRY(device_token(settings, p->arena, resource, SLICE("registration"), &p->token));
     if (settings->transport == DEVICE_MQTT)
         return open_mqtt(p, why);
-    return https_open(settings->host, settings->port, settings->ca_file, p->deadline_us, &p->https, why);
+    const struct https_settings https = {.host = settings->host,
+                                         .port = settings->port,
+                                         .ca_file = settings->ca_file,
+                                         .certificate_file = settings->certificate_file,
+                                         .key_file = settings->key_file};
+    return https_open(&https, p->deadline_us, &p->https, why);
 }
 
 // The error body of device-protocol 8.4 as a line.

@@ -1,5 +1,6 @@
-// Plays a device with a symmetric key: registers with the provisioning service, then connects to the hub that
-// it was assigned, reads its twin and sends one message. Blocks; one at a time. Not a device SDK.
+// Plays a device with a symmetric key or a certificate: registers with the provisioning service, then
+// connects to the hub that it was assigned, reads its twin and sends one message. Blocks; one at a time. Not
+// a device SDK.
 #pragma once
 
 #include "base/arena.h"
@@ -12,8 +13,10 @@ enum { DEVICE_DEADLINE_S = 60 }; // for registering, and again for the hub
 struct device_settings {
     struct slice registration_id;
     struct slice scope;
-    struct secret key; // the enrollment's, or derived from the group's
-    const char *host;  // of the provisioning service, without port
+    struct secret key; // the enrollment's, or derived from the group's; none for a device with a certificate
+    const char *certificate_file; // PEM, the leaf first, with or without what is above it; NULL: it has a key
+    const char *key_file;         // PEM, of the leaf, not encrypted
+    const char *host;             // of the provisioning service, without port
     uint16_t port;
     enum device_transport transport;
     const char *ca_file;  // PEM; NULL: the CAs of the system

@@ -28,13 +28,15 @@ static struct err connect_to_hub(const struct device_settings *settings, struct 
                                  struct session **session, struct why *why)
 {
     struct slice resource, user_name;
-    struct session_settings wanted = {.ca_file = settings->ca_file};
+    struct session_settings wanted = {.ca_file = settings->ca_file,
+                                      .certificate_file = settings->certificate_file,
+                                      .key_file = settings->key_file};
     TRY(split_host(arena, result->assigned_hub, &wanted, why));
     if (settings->hub_port != 0)
         wanted.port = settings->hub_port;
     TRY(arena_printf(arena, &resource, "%.*s/devices/%.*s", SLICE_ARG(result->assigned_hub),
                      SLICE_ARG(result->device_id)));
-    TRY(device_token(arena, resource, &settings->key, (struct slice){0}, &wanted.password));
+    TRY(device_token(settings, arena, resource, (struct slice){0}, &wanted.password));
     TRY(arena_printf(arena, &user_name, "%.*s/%.*s/?api-version=" HUB_API_VERSION "&DeviceClientType=usher",
                      SLICE_ARG(result->assigned_hub), SLICE_ARG(result->device_id)));
     wanted.user_name = arena_cstr(arena, user_name);

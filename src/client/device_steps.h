@@ -9,6 +9,7 @@ enum { DEVICE_TOKEN_S = 3600 };
 // Tells settings->step.
 void device_step(const struct device_settings *settings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-// A SAS token for the resource, which is percent-encoded here; text in the arena. policy may be empty.
-struct err device_token(struct arena *arena, struct slice resource, const struct secret *key,
+// A SAS token for the resource, which is percent-encoded here; text in the arena. policy may be empty. NULL
+// for a device that proves itself by its certificate.
+struct err device_token(const struct device_settings *settings, struct arena *arena, struct slice resource,
                         struct slice policy, const char **token);

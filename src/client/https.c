@@ -11,10 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "client/wait.h"
 #include "wire/tls/tls.h"
 
-enum { CHUNK = 16 * 1024, REQUEST_MAX = 256 * 1024, ANSWER_MAX = 1 << 20, CA_MAX = 1 << 20 };
+enum { CHUNK = 16 * 1024, REQUEST_MAX = 256 * 1024, ANSWER_MAX = 1 << 20, PEM_MAX = 1 << 20 };
 
 struct https {
     int socket;
@@ -76,21 +77,28 @@ static struct err read_file(const char *path, struct buf *out, struct why *why)
         got = to != NULL ? fread(to, 1, CHUNK, file) : 0;
         buf_added(out, got);
     }
-    bool bad = ferror(file) != 0 || out->broken;
+    bool bad = ferror(file) != 0 || out->broken || out->len == 0;
     fclose(file);
-    return bad ? why_fail(why, ERR_INVALID, "%s: cannot be read as a CA file", path) : OK;
+    return bad ? why_fail(why, ERR_INVALID, "%s: is empty, or cannot be read", path) : OK;
 }
 
-static struct err make_context(const char *ca_file, struct tls_context **context, struct why *why)
+static struct err make_context(const struct https_settings *wanted, struct tls_context **context,
+                               struct why *why)
 {
-    struct buf pem = buf_capped(CA_MAX);
-    struct err e = ca_file != NULL ? read_file(ca_file, &pem, why) : OK;
-    const struct tls_settings settings = {.client = true, .trusted_pem = buf_slice(&pem)};
-    if (!failed(e) && ca_file != NULL && pem.len == 0)
-        e = why_fail(why, ERR_INVALID, "%s: is empty", ca_file);
+    const char *const files[] = {wanted->ca_file, wanted->certificate_file, wanted->key_file};
+    struct buf pem[] = {buf_capped(PEM_MAX), buf_capped(PEM_MAX), buf_capped(PEM_MAX)};
+    struct err e = OK;
+    for (size_t i = 0; i < 3 && !failed(e); i++)
+        e = files[i] != NULL ? read_file(files[i], &pem[i], why) : OK;
+    const struct tls_settings settings = {.client = true,
+                                          .trusted_pem = buf_slice(&pem[0]),
+                                          .chain_pem = buf_slice(&pem[1]),
+                                          .key_pem = buf_slice(&pem[2])};
     if (!failed(e))
         e = tls_context_new(&settings, context, why);
-    buf_release(&pem);
+    bytes_wipe(pem[2].at, pem[2].room);
+    for (size_t i = 0; i < 3; i++)
+        buf_release(&pem[i]);
     return e;
 }
 
@@ -129,20 +137,20 @@ static struct err receive(struct https *https, int64_t deadline_us, struct why *
     return send_output(https, deadline_us, why);
 }
 
-static struct err open_all(struct https *https, const char *host, uint16_t port, const char *ca_file,
-                           int64_t deadline_us, struct why *why)
+static struct err open_all(struct https *https, const struct https_settings *settings, int64_t deadline_us,
+                           struct why *why)
 {
-    TRY(make_context(ca_file, &https->context, why));
-    TRY(connect_any(host, port, deadline_us, &https->socket, why));
-    TRY(tls_session_new(https->context, host, &https->tls));
+    TRY(make_context(settings, &https->context, why));
+    TRY(connect_any(settings->host, settings->port, deadline_us, &https->socket, why));
+    TRY(tls_session_new(https->context, settings->host, &https->tls));
     TRY(send_output(https, deadline_us, why));
     while (tls_session_state(https->tls) == TLS_HANDSHAKING)
         TRY(receive(https, deadline_us, why));
     return OK;
 }
 
-struct err https_open(const char *host, uint16_t port, const char *ca_file, int64_t deadline_us,
-                      struct https **out, struct why *why)
+struct err https_open(const struct https_settings *settings, int64_t deadline_us, struct https **out,
+                      struct why *why)
 {
     struct https *https = calloc(1, sizeof *https);
     struct why what = {0};
@@ -153,10 +161,10 @@ struct err https_open(const char *host, uint16_t port, const char *ca_file, int6
     https->plain = buf_capped(ANSWER_MAX + TLS_PLAIN_MAX + CHUNK);
     http_decoder_init(&https->decoder);
     http_decoder_limit(&https->decoder, ANSWER_MAX);
-    struct err e = open_all(https, host, port, ca_file, deadline_us, &what);
+    struct err e = open_all(https, settings, deadline_us, &what);
     if (failed(e)) {
         https_close(https);
-        return why_fail(why, e.code, "%s:%u: %s", host, port, what.text);
+        return why_fail(why, e.code, "%s:%u: %s", settings->host, settings->port, what.text);
     }
     *out = https;
     return OK;

@@ -117,6 +117,16 @@ static struct err turn(struct session *session, int64_t deadline_us, struct why 
     return code == MOSQ_ERR_SUCCESS || session->connack > 0 ? OK : lost(session, code, why);
 }
 
+// Nobody is asked for the passphrase of an encrypted key: it is refused.
+static int no_passphrase(char *to, int room, int writing, void *context)
+{
+    (void)to;
+    (void)room;
+    (void)writing;
+    (void)context;
+    return 0;
+}
+
 static struct err set_up(struct session *session, const struct session_settings *settings, struct why *why)
 {
     struct mosquitto *m = session->mosquitto;
@@ -128,9 +138,14 @@ static struct err set_up(struct session *session, const struct session_settings 
     mosquitto_log_callback_set(m, on_log);
     mosquitto_int_option(m, MOSQ_OPT_TCP_NODELAY, 1);
     const char *system_cas = settings->ca_file == NULL ? "/etc/ssl/certs" : NULL;
-    int code = mosquitto_tls_set(m, settings->ca_file, system_cas, NULL, NULL, NULL);
-    if (code == MOSQ_ERR_INVAL && settings->ca_file != NULL)
-        return why_fail(why, ERR_INVALID, "%s: cannot be read as a CA file", settings->ca_file);
+    int code = mosquitto_tls_set(m, settings->ca_file, system_cas, settings->certificate_file,
+                                 settings->key_file, no_passphrase);
+    if (code == MOSQ_ERR_INVAL)
+        return why_fail(why, ERR_INVALID,
+                        "one of the files with certificates and keys cannot be read: %s%s%s",
+                        settings->ca_file != NULL ? settings->ca_file : system_cas,
+                        settings->certificate_file != NULL ? " " : "",
+                        settings->certificate_file != NULL ? settings->certificate_file : "");
     if (code == MOSQ_ERR_SUCCESS)
         code = mosquitto_username_pw_set(m, settings->user_name, settings->password);
     return code == MOSQ_ERR_SUCCESS ? OK : why_fail(why, ERR_SYSTEM, "%s", mosquitto_strerror(code));
@@ -150,7 +165,7 @@ static struct err connect_and_wait(struct session *session, const struct session
         return why_fail(why, ERR_CREDENTIAL_MISSING, "%s (CONNACK %d)%s",
                         mosquitto_connack_string(session->connack), session->connack,
                         session->connack == CONNACK_NOT_AUTHORISED
-                            ? ": the name, ID scope or key is wrong; usherd's log says which"
+                            ? ": the name, ID scope or proof is wrong; usherd's log says which"
                             : "");
     return OK;
 }

@@ -9,10 +9,12 @@ struct session;
 struct session_settings {
     const char *host;
     uint16_t port;
-    const char *ca_file; // PEM; NULL: the CAs of the system
+    const char *ca_file;          // PEM; NULL: the CAs of the system
+    const char *certificate_file; // PEM of the device, the leaf first; NULL: none
+    const char *key_file;
     const char *client_id;
     const char *user_name;
-    const char *password;
+    const char *password; // NULL: none
 };
 
 struct session_message {
@@ -22,7 +24,7 @@ struct session_message {
 
 // Connects and waits for CONNACK. The TCP connect itself is bounded by the kernel, not by deadline_us (of
 // wait_now_us), because libmosquitto has no limit for it. ERR_SYSTEM, ERR_TIMEOUT or, when the server
-// refuses, ERR_CREDENTIAL_MISSING, with why; *out is NULL then.
+// refuses, ERR_CREDENTIAL_MISSING, with why; ERR_INVALID for files that cannot be used. *out is NULL then.
 struct err session_open(const struct session_settings *settings, int64_t deadline_us, struct session **out,
                         struct why *why);
 // Sends DISCONNECT and frees; NULL is fine.

@@ -4,7 +4,7 @@
 
 #include "crypto/step.h"
 
-enum { STEPS_MAX = 512 }; // certificates that are looked at more closely in one search
+enum { STEPS_MAX = 128 }; // certificates that are looked at more closely in one search
 
 static struct candidate *candidate_of(struct search *s, const uint8_t fingerprint[FINGERPRINT_SIZE])
 {
@@ -66,12 +66,13 @@ static void emit(struct search *s)
     }
 }
 
-// From the certificate that is the top of the way now; *found: a way was emitted, here or above. The depth is
-// bounded by PATH_ABOVE_MAX.
-static struct err climb(struct search *s, bool *found) // NOLINT(misc-no-recursion)
+// From the certificate that is the top of the way now; *found: a way was emitted, here or above; *revoked:
+// its issuer withdrew it, so that the way cannot end here either. The depth is bounded by PATH_ABOVE_MAX.
+static struct err climb(struct search *s, bool *found, bool *revoked) // NOLINT(misc-no-recursion)
 {
     bool any = false;
     *found = false;
+    *revoked = false;
     for (size_t i = 0; i < s->candidate_count && s->path_count < s->max; i++) {
         struct candidate *c = &s->candidates[i];
         bool fits;
@@ -86,12 +87,13 @@ static struct err climb(struct search *s, bool *found) // NOLINT(misc-no-recursi
         struct err e = step_check(s, c);
         if (e.code == ERR_NO_MEMORY)
             return e;
+        *revoked = *revoked || e.code == ERR_CERTIFICATE_REVOKED;
         if (failed(e))
             continue; // step_check took down why
-        bool higher;
+        bool higher, withdrawn;
         s->way[s->depth++] = c;
-        e = climb(s, &higher);
-        if (!failed(e) && !higher && c->anchor && s->path_count < s->max) {
+        e = climb(s, &higher, &withdrawn);
+        if (!failed(e) && !higher && !withdrawn && c->anchor && s->path_count < s->max) {
             emit(s);
             higher = true;
         }
@@ -106,11 +108,11 @@ static struct err climb(struct search *s, bool *found) // NOLINT(misc-no-recursi
 
 static struct err search(struct search *s)
 {
-    bool found;
+    bool found, revoked;
     TRY(step_check_leaf(s));
     TRY(add_known(s));
     add_shown(s);
-    return climb(s, &found);
+    return climb(s, &found, &revoked);
 }
 
 struct err path_find(struct issuers *issuers, const struct path_question *question, struct path *paths,

@@ -34,11 +34,12 @@ struct path {
 // Signatures are checked with kept keys, no more than PATH_SIGNATURES_MAX of them, and one that held is not
 // checked again for this chain. When there is no way, why says what was wrong with the one that got furthest,
 // naming the certificate, and the error is one of
-//   ERR_CERTIFICATE_EXPIRED    a certificate is expired or not valid yet
-//   ERR_CERTIFICATE_REVOKED    it is on its issuer's list, or that list is missing or stale where it is
-//   required ERR_CERTIFICATE_REFUSED    the profile, a signature or a constraint does not hold
-//   ERR_CERTIFICATE_UNTRUSTED  nobody known issued it
-// or ERR_NO_MEMORY.
+//  - ERR_CERTIFICATE_EXPIRED: a certificate is expired or not valid yet
+//  - ERR_CERTIFICATE_REVOKED: it is on its issuer's list; or that list is missing or stale where it is
+//    required, or is not at hand or not usable although there is one
+//  - ERR_CERTIFICATE_REFUSED: the profile, a signature or a constraint does not hold
+//  - ERR_CERTIFICATE_UNTRUSTED: nobody known issued it
+//  - ERR_NO_MEMORY
 struct err path_find(struct issuers *issuers, const struct path_question *question, struct path *paths,
                      size_t max, size_t *count, struct why *why);
 // The leaf by itself, for an enrollment that pins exactly this certificate: key, algorithm, validity, what it

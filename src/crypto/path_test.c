@@ -245,6 +245,26 @@ static void signatures_that_are_checked_are_few(void **state)
     assert_found(1);
 }
 
+static void no_device_can_hide_a_way_behind_certificates_of_its_own(void **state)
+{
+    (void)state;
+    const char *plain = "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n";
+    const struct made *root = make(&(struct spec){.subject = "root", .extensions = plain});
+    const struct made *enabled = make_ca("lower", root);
+    const struct made *disabled =
+        make(&(struct spec){.subject = "lower", .issuer = root, .same_key = enabled});
+    const struct made *own[5];
+    for (size_t i = 0; i < 5; i++)
+        own[i] = make(&(struct spec){.subject = "root", .extensions = plain});
+    hold(enabled, false);
+    hold(root, true);
+    hold(disabled, false);
+    SHOW(make_device("d1", enabled), own[0], own[1], own[2], own[3], own[4]);
+    assert_found(2);
+    ASSERT_WAY(0, enabled, root);
+    ASSERT_WAY(1, disabled, root);
+}
+
 static void more_than_the_service_may_hold_is_not_looked_at(void **state)
 {
     (void)state;
@@ -373,6 +393,7 @@ int main(void)
         TEST(the_one_that_got_furthest_is_told),
         TEST(a_self_signed_device_is_nobodys),
         TEST(signatures_that_are_checked_are_few),
+        TEST(no_device_can_hide_a_way_behind_certificates_of_its_own),
         TEST(more_than_the_service_may_hold_is_not_looked_at),
         TEST(what_is_no_certificate_vouches_for_nobody),
         TEST(a_chain_that_cannot_be_read_is_refused),

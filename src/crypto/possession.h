@@ -5,14 +5,12 @@
 
 #include "base/arena.h"
 
-enum {
-    POSSESSION_CODE_SIZE = 32
-}; // random bytes; the code is their hex, 64 characters, as long as a CN may be
+// Random bytes; the code is their hex, 64 characters, as long as a CN may be.
+enum { POSSESSION_CODE_SIZE = 32 };
 
 // code: its text, 64 hex digits in either case. ERR_INVALID with why: proof's common name is not the code
-// (compared in constant time), ca's key did not
-// sign it, its issuer is not ca's subject, it is outside its validity, or one of the two does not hold by the
-// profile.
+// (compared in constant time), ca's key did not sign it, its issuer is not ca's subject, one of the two is
+// outside its validity or does not hold by the profile.
 struct err possession_check(struct slice ca, struct slice proof, struct slice code, int64_t now_us,
                             struct why *why);
 
@@ -23,11 +21,13 @@ struct authority {
     int64_t not_before_us;
     int64_t not_after_us;
 };
-// ERR_INVALID with why when it cannot vouch for anybody: no CA, weak key or signature, expired.
+// ERR_INVALID with why when it cannot vouch for anybody: no CA, weak key or signature, expired. One that is
+// not valid yet may be handed in ahead of time.
 struct err authority_check(struct slice der, int64_t now_us, struct authority *out, struct why *why);
 
 // A revocation list of ca: PEM, DER or base64 of either; *der is made in the arena. ERR_INVALID with why: not
-// a list, not signed by ca, an indirect or delta list, too long, already stale.
+// a list, not signed by ca, an indirect or delta list, one of only some certificates or reasons, too long,
+// already stale or not valid yet.
 enum { CRL_MAX = 1 << 20 }; // bytes of DER
 struct crl_facts {
     uint8_t digest[32]; // SHA-256 of der

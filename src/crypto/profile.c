@@ -91,11 +91,6 @@ static bool serial_fits(X509 *x509)
     return len >= 1 && len <= SERIAL_MAX;
 }
 
-static bool extensions_readable(X509 *x509)
-{
-    return (X509_get_extension_flags(x509) & (EXFLAG_INVALID | EXFLAG_NO_FINGERPRINT)) == 0;
-}
-
 static bool is_policy(int nid)
 {
     return nid == NID_policy_constraints || nid == NID_inhibit_any_policy || nid == NID_policy_mappings;
@@ -118,6 +113,27 @@ static bool is_understood(int nid)
     default:
         return is_policy(nid); // a rule of its own refuses these
     }
+}
+
+// OpenSSL reads the value and does not mind what stands behind it.
+static bool is_one_element(const ASN1_OCTET_STRING *value)
+{
+    const uint8_t *at = ASN1_STRING_get0_data(value);
+    long len = ASN1_STRING_length(value);
+    const uint8_t *end = at + len;
+    int tag, class;
+    return len > 0 && (ASN1_get_object(&at, &len, &tag, &class, len) & 0x80) == 0 && at + len == end;
+}
+
+static bool extensions_readable(X509 *x509)
+{
+    for (int i = 0; i < X509_get_ext_count(x509); i++) {
+        const X509_EXTENSION *extension = X509_get_ext(x509, i);
+        if (is_understood(extension_nid(extension)) &&
+            !is_one_element(X509_EXTENSION_get_data((X509_EXTENSION *)extension)))
+            return false;
+    }
+    return (X509_get_extension_flags(x509) & (EXFLAG_INVALID | EXFLAG_NO_FINGERPRINT)) == 0;
 }
 
 static bool no_policy_demands(X509 *x509)

@@ -39,12 +39,14 @@ static struct err check_scope(X509_CRL *crl, struct why *why)
     if (scope == NULL)
         return found == -1 ? OK : refuse(why, "has an extension that cannot be read");
     bool indirect = scope->indirectCRL > 0;
-    bool partial =
-        scope->onlyuser > 0 || scope->onlyCA > 0 || scope->onlyattr > 0 || scope->onlysomereasons != NULL;
+    bool partial = scope->distpoint != NULL || scope->onlyuser > 0 || scope->onlyCA > 0 ||
+                   scope->onlyattr > 0 || scope->onlysomereasons != NULL;
     ISSUING_DIST_POINT_free(scope);
     if (indirect)
         return refuse(why, "is an indirect one, which names what others issued: hand in the CA's own");
-    return partial ? refuse(why, "is about some certificates or reasons only: hand in the complete one") : OK;
+    return partial ? refuse(why, "is about some certificates, reasons or one distribution point only: hand "
+                                 "in the complete one")
+                   : OK;
 }
 
 static bool list_criticals_known(const X509_CRL *crl)

@@ -167,6 +167,15 @@ static struct err check_length(struct search *s, const struct candidate *c)
     return OK;
 }
 
+// Of the signatures that may be checked, so many may be wasted on certificates that only the device shows:
+// else it could use them all up, and hide a way on which a disabled group stands.
+enum { STRANGERS_MAX = 2 };
+
+static bool may_try(const struct search *s, const struct candidate *c)
+{
+    return s->tried_count < PATH_SIGNATURES_MAX && (c->known || s->strangers < STRANGERS_MAX);
+}
+
 static struct tried *find_tried(struct search *s, const struct candidate *c)
 {
     const uint8_t *child = top_fingerprint(s);
@@ -188,6 +197,8 @@ static struct err try_signature(struct search *s, const struct candidate *c, boo
     *holds = facts_signed_by(child, c->facts);
     if (*holds)
         proofs_add(s->depth > 0 ? &child->signers : &chain->signers, c->fingerprint);
+    else if (!c->known)
+        s->strangers++;
     s->tried[s->tried_count++] =
         (struct tried){.child = top_fingerprint(s), .parent = c->fingerprint, .holds = *holds};
     return OK;
@@ -201,11 +212,11 @@ static struct err check_signature(struct search *s, const struct candidate *c)
     const struct tried *before = find_tried(s, c);
     bool holds = before != NULL && before->holds;
     if (before == NULL) {
-        if (s->tried_count == PATH_SIGNATURES_MAX)
-            return blame(s, GUESS_OTHER_KEY, ERR_CERTIFICATE_REFUSED,
-                         "more than %d signatures would have to be checked: too many certificates have the "
-                         "same name",
-                         PATH_SIGNATURES_MAX);
+        if (!may_try(s, c))
+            return blame(
+                s, GUESS_OTHER_KEY, ERR_CERTIFICATE_REFUSED,
+                "too many signatures would have to be checked: too many certificates have the name %s",
+                label_of(c->facts).text);
         TRY(try_signature(s, c, &holds));
     }
     if (holds)
@@ -332,7 +343,8 @@ void step_blame_nobody(struct search *s)
     const struct facts *top = s->depth > 0 ? top_facts(s) : s->question->chain->shown[0].facts;
     if (s->depth == 0 && top != NULL && top->self_issued)
         (void)blame(s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,
-                    "the certificate %s is self-signed, and no enrollment holds it", name.text);
+                    "the certificate %s is self-signed: nobody known issued it, and no enrollment holds it",
+                    name.text);
     else if (top != NULL && top->self_issued)
         (void)blame(
             s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,

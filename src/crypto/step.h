@@ -41,6 +41,7 @@ struct search {
     size_t depth;
     struct tried tried[PATH_SIGNATURES_MAX];
     size_t tried_count;
+    size_t strangers; // how many of those failed with what only the device showed
     size_t steps;
     struct blame blame;
     struct path *paths;

@@ -157,6 +157,30 @@ static struct err make_hubs(struct worker *w, struct why *why)
     return embedded_new(&embedded, &w->embedded);
 }
 
+static int64_t server_expires_us(void *context)
+{
+    const struct worker *w = context;
+    return tls_context_expires_us(w->tls);
+}
+
+// One look through the store is enough for the daemon; its figures are asked for over the control socket,
+// which is the first worker's.
+static struct err make_expiry(struct worker *w)
+{
+    struct daemon *d = w->daemon;
+    struct expiry_settings settings = {
+        .store = w->store,
+        .directory = w->directory,
+        .clock = &d->clock,
+        .poller = loop_poller(w->loop),
+        .log = &d->log,
+        .server_expires_us = server_expires_us,
+        .server_file = d->config->tls_certificate,
+        .context = w,
+    };
+    return w->index == 0 ? expiry_new(&settings, &w->expiry) : OK;
+}
+
 static struct err make_apis(struct worker *w)
 {
     struct daemon *d = w->daemon;
@@ -182,6 +206,7 @@ static struct err make_apis(struct worker *w)
         .status = write_status,
         .hub_counts = count_hub,
         .hub_policies = write_hub_policies,
+        .expiry = w->expiry,
         .version = USHER_VERSION,
         .context = w,
     };
@@ -233,6 +258,7 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
     TRY(directory_new(w->store, &daemon->log, &w->directory));
     TRY(make_hubs(w, why));
     TRY(make_flow(w));
+    TRY(make_expiry(w));
     TRY(make_apis(w));
     return make_fronts(w);
 }
@@ -296,8 +322,10 @@ static void *run(void *context)
 
 struct err worker_start(struct worker *w, struct why *why)
 {
-    if (w->index == 0)
+    if (w->index == 0) {
         flow_resume(w->flow);
+        TRY(expiry_start(w->expiry));
+    }
     if (pthread_create(&w->thread, NULL, run, w) != 0)
         return why_fail(why, ERR_SYSTEM, "no thread can be started");
     w->started = true;
@@ -329,11 +357,13 @@ static void stop_here(struct mail *mail)
     w->https_on_ipv6 = w->mqtt_on_ipv6 = NULL;
     listener_free(w->control_listener);
     w->https_listener = w->mqtt_listener = w->control_listener = NULL;
-    w->stopping = 4;
+    w->stopping = w->expiry != NULL ? 5 : 4;
     http_front_stop(w->https, became_idle, w);
     http_front_stop(w->local, became_idle, w);
     flow_stop(w->flow, became_idle, w);
     embedded_stop(w->embedded, became_idle, w);
+    if (w->expiry != NULL)
+        expiry_stop(w->expiry, became_idle, w);
 }
 
 void worker_stop(struct worker *w)
@@ -379,7 +409,8 @@ bool worker_release(struct worker *w)
         return true;
     bool busy = (w->flow != NULL && flow_under_way(w->flow) > 0) ||
                 (w->https != NULL && http_front_under_way(w->https) > 0) ||
-                (w->local != NULL && http_front_under_way(w->local) > 0);
+                (w->local != NULL && http_front_under_way(w->local) > 0) ||
+                (w->expiry != NULL && expiry_looking(w->expiry));
     if (busy)
         return false;
     device_api_free(w->device);
@@ -388,6 +419,7 @@ bool worker_release(struct worker *w)
     embedded_free(w->embedded);
     service_api_free(w->service);
     control_api_free(w->control);
+    expiry_free(w->expiry);
     http_front_free(w->https);
     http_front_free(w->local);
     mqtt_front_free(w->mqtt);

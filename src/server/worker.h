@@ -10,6 +10,7 @@
 #include "api/mqtt_front.h"
 #include "api/service/service.h"
 #include "embedded/embedded.h"
+#include "flow/expiry.h"
 #include "flow/flow.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -33,6 +34,7 @@ struct worker {
     struct device_api *device;
     struct service_api *service;
     struct control_api *control;
+    struct expiry *expiry; // of the first worker; else NULL
     struct http_front *https;
     struct http_front *local; // behind the control socket; on the first worker only
     struct mqtt_front *mqtt;

@@ -9,14 +9,17 @@
 #define SERVICE  "control/services/{}"
 #define HUB      SERVICE "/linkedHubs/{}"
 #define POLICY   SERVICE "/policies/{}"
+#define CERT     SERVICE "/certificates/{}"
 #define CONFIG   RIGHT_SERVICE_CONFIG
 #define LOCAL    0
 #define NOTHING  CALL_BODY_IGNORED
 #define OPTIONAL CALL_BODY_OPTIONAL
 #define NEEDED   CALL_BODY_NEEDED
+#define LARGE    CALL_BODY_LARGE
 
 static const struct call_route routes[] = {
     {"GET", "control/status", LOCAL, NOTHING, {status_show}},
+    {"GET", "control/metrics", LOCAL, NOTHING, {metrics_look, metrics_show}},
     {"GET", "control/services", LOCAL, NOTHING, {service_list}},
     {"GET", SERVICE, CONFIG, NOTHING, {settings_load, service_show}},
     {"PUT",
@@ -58,6 +61,38 @@ static const struct call_route routes[] = {
      NOTHING,
      {settings_begin, settings_load, policy_delete, settings_saved, service_deleted}},
     {"POST", POLICY "/listkeys", CONFIG, NOTHING, {settings_load, policy_show_keys}},
+
+    {"GET", SERVICE "/certificates", CONFIG, NOTHING, {certificate_list, certificate_list_page}},
+    {"GET", CERT, CONFIG, NOTHING, {certificate_begin, certificate_load, certificate_show}},
+    {"PUT",
+     CERT,
+     CONFIG,
+     NEEDED,
+     {certificate_begin, certificate_load, certificate_prepare, certificate_put, certificate_put_saved,
+      certificate_put_done}},
+    {"DELETE",
+     CERT,
+     CONFIG,
+     NOTHING,
+     {certificate_begin_delete, certificate_load, certificate_count_groups, certificate_groups_counted,
+      certificate_delete, certificate_deleted, certificate_gone}},
+    {"POST",
+     CERT "/generateVerificationCode",
+     CONFIG,
+     OPTIONAL,
+     {certificate_begin, certificate_load, proof_make_code, proof_code_made}},
+    {"POST",
+     CERT "/verify",
+     CONFIG,
+     NEEDED,
+     {certificate_begin, certificate_load, proof_verify, proof_verified}},
+    {"GET", CERT "/crl", CONFIG, NOTHING, {certificate_begin, certificate_load, crl_load, crl_show}},
+    {"PUT", CERT "/crl", CONFIG, LARGE, {certificate_begin, certificate_load, crl_put, crl_put_done}},
+    {"DELETE",
+     CERT "/crl",
+     CONFIG,
+     NOTHING,
+     {certificate_begin, certificate_load, crl_load, crl_delete, crl_deleted, crl_gone}},
 
     {"GET",
      "control/hubs",
@@ -142,5 +177,9 @@ void control_api_free(struct control_api *api)
 
 struct http_area control_http_area(struct control_api *api)
 {
-    return (struct http_area){.name = "control", .claims = claims, .handle = handle, .context = api};
+    return (struct http_area){.name = "control",
+                              .claims = claims,
+                              .handle = handle,
+                              .context = api,
+                              .local_body_max = CALL_BODY_LARGE_MAX};
 }

@@ -4,16 +4,22 @@
 //
 // clang-format off
 //   GET        /control/status                                    control socket only
+//   GET        /control/metrics                                   control socket only; Prometheus' text
 //   GET        /control/services                                  control socket only
 //   GET PUT    /control/services/{name}                           creating: control socket only. PUT takes
 //                                                                 allocationPolicy, serviceOperationsHostName
 //   DELETE     /control/services/{name}                           control socket only; refused while it has
-//                                                                 enrollments or registrations
+//                                                                 enrollments, registrations or
+//                                                                 CA certificates
 //   GET        /control/services/{name}/linkedHubs
 //   GET PUT DELETE  …/linkedHubs/{host}
 //   GET        /control/services/{name}/policies
 //   GET PUT DELETE  …/policies/{policy}
 //   POST       /control/services/{name}/listkeys, …/policies/{policy}/listkeys
+//   GET        /control/services/{name}/certificates              CA certificates; ?after= and nextLink
+//   GET PUT DELETE  …/certificates/{certificate}
+//   POST       …/certificates/{certificate}/generateVerificationCode, …/verify
+//   GET PUT DELETE  …/certificates/{certificate}/crl              its revocation list
 //   GET        /control/hubs, /control/hubs/{host}                control socket only; counts
 //   POST       /control/hubs/{host}/listkeys                      control socket only; policies with keys
 // clang-format on
@@ -21,10 +27,16 @@
 // PUT creates or updates, and answers 200 with what is there afterwards. If-Match is optional: an etag is
 // that of the whole service. `If-None-Match: *` makes PUT create only. Answers to changes come after all
 // loops use them.
+//
+// CA certificates have the shapes of service-api B.5, an etag each, and are not part of the service: every
+// registration reads them anew. To replace or delete one, If-Match is needed (409 and 400 without); for the
+// rest of what is done with one it is optional. A revocation list of more than 96 KB goes over the control
+// socket.
 #pragma once
 
 #include "api/exchange.h"
 #include "flow/directory.h"
+#include "flow/expiry.h"
 #include "ports/clock.h"
 #include "ports/random.h"
 #include "ports/store.h"
@@ -39,6 +51,7 @@ struct control_api_settings {
     const struct clock *clock;
     struct random *random;
     const struct log *log;
+    struct expiry *expiry; // the daemon's watch; NULL on loops that have no control socket
     const char *version;
     void *context; // of the functions below
     // Makes all loops read their directories again, then calls done->loaded, later; done is the API's storage

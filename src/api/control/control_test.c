@@ -199,8 +199,8 @@ static void a_service_in_use_is_not_deleted_and_says_what_uses_it(void **state)
     struct enrollment group = {.kind = ENROLLMENT_GROUP, .id = SLICE("g"), .etag = 3};
     bench_put(&bench, STORE_GROUP, scope, "g", &group);
     assert_int_equal(local("DELETE", "/control/services/used", NULL, &reply), 409);
-    assert_non_null(
-        strstr(reply_text(&reply, "message"), "0 enrollments, 1 enrollment groups and 0 registrations"));
+    assert_non_null(strstr(reply_text(&reply, "message"),
+                           "0 enrollments, 1 enrollment groups, 0 registrations and 0 CA certificates"));
     reply_release(&reply);
     assert_int_equal(number_of("GET", "/control/services/used", "", NULL), 0);
     assert_int_equal(number_of("PUT", "/control/services/unused", "", NULL), 0);
@@ -431,6 +431,12 @@ static const struct {
     {"/control/services/one/policies", 'c', '-', '-', '-'},
     {"/control/services/one/policies/none", 'c', 'c', '-', 'c'},
     {"/control/services/one/policies/none/listkeys", '-', '-', 'c', '-'},
+    {"/control/metrics", 'l', '-', '-', '-'},
+    {"/control/services/one/certificates", 'c', '-', '-', '-'},
+    {"/control/services/one/certificates/none", 'c', 'c', '-', 'c'},
+    {"/control/services/one/certificates/none/generateVerificationCode", '-', '-', 'c', '-'},
+    {"/control/services/one/certificates/none/verify", '-', '-', 'c', '-'},
+    {"/control/services/one/certificates/none/crl", 'c', 'c', '-', 'c'},
     {"/control/hubs", 'l', '-', '-', '-'},
     {"/control/hubs/bench.test", 'l', '-', '-', '-'},
     {"/control/hubs/bench.test/listkeys", '-', '-', 'l', '-'},

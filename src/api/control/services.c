@@ -211,7 +211,8 @@ static const struct {
     const char *what;
 } uses[] = {{STORE_ENROLLMENT, "enrollments"},
             {STORE_GROUP, "enrollment groups"},
-            {STORE_REGISTRATION, "registrations"}};
+            {STORE_REGISTRATION, "registrations"},
+            {STORE_CERTIFICATE, "CA certificates"}};
 enum { USES = sizeof uses / sizeof uses[0] };
 
 static struct err count_next(struct call *call)
@@ -242,10 +243,11 @@ struct err service_counted(struct call *call)
         call_go_to(call, service_check_unused);
         return OK;
     }
-    if (work->counted[0] + work->counted[1] + work->counted[2] > 0)
-        return why_fail(
-            &call->why, ERR_CONFLICT, "the service still has %zu %s, %zu %s and %zu %s: delete them first",
-            work->counted[0], uses[0].what, work->counted[1], uses[1].what, work->counted[2], uses[2].what);
+    const size_t *n = work->counted;
+    if (n[0] + n[1] + n[2] + n[3] > 0)
+        return why_fail(&call->why, ERR_CONFLICT,
+                        "the service still has %zu %s, %zu %s, %zu %s and %zu %s: delete them first", n[0],
+                        uses[0].what, n[1], uses[1].what, n[2], uses[2].what, n[3], uses[3].what);
     return settings_remove(call);
 }
 

@@ -10,6 +10,22 @@ struct control_api {
     int64_t started_us; // monotonic
 };
 
+// A CA certificate on its way from the store and back.
+struct certificate_work {
+    struct slice key;              // its canonical name
+    struct ca_certificate *stored; // as read; NULL: there is none
+    struct ca_certificate record;  // as it is to be
+    const char *event;             // what is logged of the change
+    struct ca_crl list;            // a revocation list that is written with it
+    struct store_request also;
+    uint64_t list_etag; // of the stored list; 0: there is none
+    struct slice word;  // asks for the groups that refer to it
+    struct slice warning;
+    struct json_writer writer; // of the list of all
+    struct slice after;
+    size_t written;
+};
+
 struct work {
     const struct control_api *api;
     // the service, as read from the store and then as changed
@@ -26,13 +42,15 @@ struct work {
     enum log_key log_key;
     struct slice log_id;
     // what is counted before a service is deleted, and the devices of an embedded hub
-    size_t counted[3];
+    size_t counted[4];
     size_t counting;
     // embedded hubs
     struct hub_record **hubs;
     size_t hub_count;
     size_t hub_at;
     struct json_writer writer;
+    struct certificate_work certificate;
+    struct expiry_wait look;
 };
 
 static inline struct work *work_of(struct call *call)
@@ -83,6 +101,53 @@ struct err policy_delete(struct call *call);
 void policy_write(struct json_writer *w, const struct policy *policy, bool keys);
 // Two new keys of 32 bytes.
 void policy_make_keys(struct random *random, struct policy *policy);
+// certificate_change.c: reading and changing one CA certificate. Steps:
+struct err certificate_begin(struct call *call); // reads name and preconditions
+struct err certificate_load(struct call *call);
+struct err certificate_load_list(struct call *call); // its revocation list, to know its etag
+// For the step after certificate_load: stored, or NULL; ERR_ETAG when If-Match does not hold.
+struct err certificate_loaded(struct call *call);
+struct err certificate_loaded_required(struct call *call); // ERR_SETTING_NOT_FOUND when there is none
+// For the step after certificate_load_list.
+struct err certificate_list_loaded(struct call *call);
+// Returned by the step that made work->certificate.record; `list` may be NULL.
+struct err certificate_save(struct call *call, const char *event, const struct ca_crl *list);
+// For the step after that. *again: as certificate_overtaken.
+struct err certificate_saved(struct call *call, bool *again);
+// Somebody else was faster, and the caller did not say which state it meant: the call goes on with
+// certificate_load.
+bool certificate_overtaken(struct call *call);
+// Asks to delete a list that no record refers to any more, if it is still the one that was read. What becomes
+// of it does not matter: it is looked for only through the record of its certificate.
+struct err certificate_drop_list(struct call *call);
+struct err certificate_answer(struct call *call, bool with_code);
+// certificates.c
+struct err certificate_list(struct call *call);
+struct err certificate_list_page(struct call *call);
+struct err certificate_show(struct call *call);
+struct err certificate_prepare(struct call *call);
+struct err certificate_put(struct call *call);
+struct err certificate_put_saved(struct call *call);
+struct err certificate_put_done(struct call *call);
+struct err certificate_begin_delete(struct call *call);
+struct err certificate_count_groups(struct call *call);
+struct err certificate_groups_counted(struct call *call);
+struct err certificate_delete(struct call *call);
+struct err certificate_deleted(struct call *call);
+struct err certificate_gone(struct call *call);
+// certificate_proof.c
+struct err proof_make_code(struct call *call);
+struct err proof_code_made(struct call *call);
+struct err proof_verify(struct call *call);
+struct err proof_verified(struct call *call);
+// certificate_crl.c
+struct err crl_load(struct call *call);
+struct err crl_show(struct call *call);
+struct err crl_put(struct call *call);
+struct err crl_put_done(struct call *call);
+struct err crl_delete(struct call *call);
+struct err crl_deleted(struct call *call);
+struct err crl_gone(struct call *call);
 // embedded_hubs.c
 struct err embedded_hub_list(struct call *call);
 struct err embedded_hub_listed(struct call *call);
@@ -93,5 +158,8 @@ struct err embedded_hub_found(struct call *call);
 struct err embedded_hub_count(struct call *call);
 struct err embedded_hub_show(struct call *call);
 struct err embedded_hub_show_keys(struct call *call);
+// metrics.c
+struct err metrics_look(struct call *call);
+struct err metrics_show(struct call *call);
 // control.c
 struct err status_show(struct call *call);

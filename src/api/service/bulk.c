@@ -97,14 +97,25 @@ struct err bulk_load(struct call *call)
     return change_load(call, &work->change);
 }
 
+struct err bulk_make(struct call *call)
+{
+    struct work *work = work_of(call);
+    if (!failed(work->bulk.failure) && work->bulk.mode != DELETE)
+        work->bulk.failure = change_make(call, &work->change);
+    return OK;
+}
+
 struct err bulk_apply(struct call *call)
 {
     struct work *work = work_of(call);
+    bool more = false;
     if (failed(work->bulk.failure))
         return OK;
     if (work->bulk.mode == DELETE)
         return change_delete(call, &work->change);
-    work->bulk.failure = change_put(call, &work->change);
+    work->bulk.failure = change_put(call, &work->change, &more);
+    if (more)
+        call_go_to(call, bulk_apply);
     return OK;
 }
 

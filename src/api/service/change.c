@@ -65,14 +65,73 @@ static struct err make_record(struct call *call, struct change *change, const st
     return OK;
 }
 
-struct err change_put(struct call *call, struct change *change)
+// ---- the CA certificates that it refers to
+
+static bool refers(const struct enrollment *e, struct slice name)
 {
-    const struct work *work = work_of(call);
-    const struct enrollment *stored = call->request.found;
+    return e != NULL && (slice_equal_nocase(e->attestation.primary_ca, name) ||
+                         slice_equal_nocase(e->attestation.secondary_ca, name));
+}
+
+// One that the stored record refers to already may be gone: deleting it is what one does after a breach, and
+// the group must be open to changes then.
+static void note_reference(struct change *change, struct slice name)
+{
+    bool noted = change->unknown_count > 0 && slice_equal_nocase(change->unknown[0], name);
+    if (name.len > 0 && !noted && !refers(change->stored, name))
+        change->unknown[change->unknown_count++] = name;
+}
+
+static struct err ask_reference(struct call *call, struct change *change)
+{
+    struct slice key = {0};
+    TRY(arena_lower(&call->scratch, change->unknown[change->unknown_count - 1], &key));
+    change->asked = true;
+    return call_ask(call, (struct store_request){
+                              .verb = STORE_GET,
+                              .table = STORE_CERTIFICATE,
+                              .partition = call->service->id_scope,
+                              .key = key,
+                          });
+}
+
+struct err change_make(struct call *call, struct change *change)
+{
+    change->stored = call->request.found;
+    change->unknown_count = 0;
+    change->asked = false;
     if (call->request.result.code != ERR_ABSENT)
         TRY(call_asked(call, ERR_ABSENT));
-    TRY(check_expected(work, change, stored));
-    TRY(make_record(call, change, stored));
+    TRY(check_expected(work_of(call), change, change->stored));
+    TRY(make_record(call, change, change->stored));
+    note_reference(change, change->record->attestation.secondary_ca);
+    note_reference(change, change->record->attestation.primary_ca);
+    return change->unknown_count > 0 ? ask_reference(call, change) : OK;
+}
+
+static struct err reference_found(struct call *call, struct change *change)
+{
+    if (call->request.result.code == ERR_ABSENT)
+        return why_fail(&call->why, ERR_INVALID,
+                        "the service has no CA certificate \"%.*s\": upload it first",
+                        SLICE_ARG(slice_to(change->unknown[change->unknown_count - 1], 100)));
+    TRY(call_asked(call, ERR_ABSENT));
+    change->unknown_count--;
+    change->asked = false;
+    return OK;
+}
+
+struct err change_put(struct call *call, struct change *change, bool *more)
+{
+    const struct work *work = work_of(call);
+    const struct enrollment *stored = change->stored;
+    *more = false;
+    if (change->asked)
+        TRY(reference_found(call, change));
+    if (change->unknown_count > 0) {
+        *more = true;
+        return ask_reference(call, change);
+    }
     return call_ask(call, (struct store_request){
                               .verb = STORE_PUT,
                               .table = work->table,

@@ -72,9 +72,18 @@ struct err enrollment_reload(struct call *call)
     return change_load(call, &work_of(call)->change);
 }
 
+struct err enrollment_make(struct call *call)
+{
+    return change_make(call, &work_of(call)->change);
+}
+
 struct err enrollment_put(struct call *call)
 {
-    return change_put(call, &work_of(call)->change);
+    bool more = false;
+    TRY(change_put(call, &work_of(call)->change, &more));
+    if (more)
+        call_go_to(call, enrollment_put);
+    return OK;
 }
 
 struct err enrollment_show_written(struct call *call)

@@ -20,7 +20,8 @@
          path "/{}",                                                                                         \
          WRITE,                                                                                              \
          CALL_BODY_NEEDED,                                                                                   \
-         {enrollment_begin_put, enrollment_reload, enrollment_put, enrollment_show_written}},                \
+         {enrollment_begin_put, enrollment_reload, enrollment_make, enrollment_put,                          \
+          enrollment_show_written}},                                                                         \
         {"DELETE", path "/{}", WRITE, CALL_BODY_IGNORED, {enrollment_delete, enrollment_deleted}},           \
         {"POST", path "/query", READ, CALL_BODY_OPTIONAL, {listing_begin, listing_ask, listing_write}},      \
         {"POST",                                                                                             \
@@ -31,7 +32,7 @@
     {                                                                                                        \
         "POST", path, WRITE, CALL_BODY_NEEDED,                                                               \
         {                                                                                                    \
-            bulk_begin, bulk_load, bulk_apply, bulk_note                                                     \
+            bulk_begin, bulk_load, bulk_make, bulk_apply, bulk_note                                          \
         }                                                                                                    \
     }
 

@@ -9,7 +9,11 @@ struct change {
     struct slice key;
     struct call_condition condition;
     const struct json *body; // of a PUT
+    const struct enrollment *stored;
     struct enrollment *record;
+    struct slice unknown[2]; // CA certificates that it refers to and did not before
+    size_t unknown_count;
+    bool asked; // for the last of them
     bool created;
     unsigned tries;
 };
@@ -61,7 +65,10 @@ struct err work_key(struct call *call, struct slice *key);
 
 // change.c. In this order; each that asks is followed by the next when the answer is there.
 struct err change_load(struct call *call, struct change *change);
-struct err change_put(struct call *call, struct change *change);
+// Makes the record; asks for a CA certificate that it newly refers to, if any.
+struct err change_make(struct call *call, struct change *change);
+// *more: another CA certificate was asked for, and the next step is this one again.
+struct err change_put(struct call *call, struct change *change, bool *more);
 struct err change_delete(struct call *call, struct change *change);
 // The outcome of put: *again when somebody else was faster and the caller did not say which state it meant.
 struct err change_put_done(struct call *call, struct change *change, bool *again);
@@ -74,6 +81,7 @@ struct err enrollment_show(struct call *call);
 struct err enrollment_show_attestation(struct call *call);
 struct err enrollment_begin_put(struct call *call);
 struct err enrollment_reload(struct call *call);
+struct err enrollment_make(struct call *call);
 struct err enrollment_put(struct call *call);
 struct err enrollment_show_written(struct call *call);
 struct err enrollment_delete(struct call *call);
@@ -81,6 +89,7 @@ struct err enrollment_deleted(struct call *call);
 // bulk.c
 struct err bulk_begin(struct call *call);
 struct err bulk_load(struct call *call);
+struct err bulk_make(struct call *call);
 struct err bulk_apply(struct call *call);
 struct err bulk_note(struct call *call);
 // registrations.c

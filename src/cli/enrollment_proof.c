@@ -1,0 +1,112 @@
+// The certificate options of enrollments (service-api A.5, x509).
+#include "cli/enrollment.h"
+
+#include "base/text.h"
+#include "cli/file.h"
+
+static const char *const forms[] = {"clientCertificates", "signingCertificates", "caReferences"};
+
+bool enrollment_keys_given(const struct cli_args *args)
+{
+    return args_has(args, "primary-key") || args_has(args, "secondary-key");
+}
+
+static bool certificates_given(const struct cli_args *args)
+{
+    return args_has(args, "certificate") || args_has(args, "secondary-certificate") ||
+           args_has(args, "remove-secondary-certificate");
+}
+
+static bool names_given(const struct cli_args *args)
+{
+    return args_has(args, "ca") || args_has(args, "secondary-ca");
+}
+
+static struct err check(const struct cli_args *args, struct why *why)
+{
+    bool by_certificate = certificates_given(args), by_name = names_given(args);
+    if (enrollment_keys_given(args) && (by_certificate || by_name))
+        return why_fail(why, ERR_INVALID,
+                        "a device proves itself by key or by certificate: --primary-key and --secondary-key "
+                        "do not go together with %s",
+                        by_name ? "--ca and --secondary-ca" : "--certificate and --secondary-certificate");
+    if (by_certificate && by_name)
+        return why_fail(why, ERR_INVALID,
+                        "--certificate takes a certificate from a file, --ca the name of one that the "
+                        "service has: give one of the two");
+    if (args_has(args, "secondary-certificate") && args_has(args, "remove-secondary-certificate"))
+        return why_fail(why, ERR_INVALID,
+                        "--secondary-certificate and --remove-secondary-certificate exclude each other");
+    return OK;
+}
+
+// Base64 of the certificate in the file that the option names; empty when it was not given.
+static struct err read_file(struct cli *cli, const struct cli_args *args, const char *option,
+                            struct slice *out, struct why *why)
+{
+    struct slice der;
+    if (!args_has(args, option))
+        return OK;
+    TRY(cli_file_certificate(cli, option, args_value(args, option), &der, why));
+    struct buf text = buf_capped(CLI_FILE_MAX);
+    b64_encode(&text, der);
+    struct err e = buf_err(&text);
+    if (!failed(e))
+        e = arena_copy(&cli->arena, buf_slice(&text), out);
+    buf_release(&text);
+    return e;
+}
+
+struct err enrollment_proof_read(struct cli *cli, const struct enrollment_kind *kind,
+                                 const struct cli_args *args, struct enrollment_proof *proof, struct why *why)
+{
+    *proof = (struct enrollment_proof){0};
+    TRY(check(args, why));
+    if (names_given(args)) {
+        *proof = (struct enrollment_proof){.form = forms[2],
+                                           .named = true,
+                                           .primary = args_value(args, "ca"),
+                                           .secondary = args_value(args, "secondary-ca")};
+    } else if (certificates_given(args)) {
+        proof->form = forms[kind->individual ? 0 : 1];
+        proof->no_secondary = args_has(args, "remove-secondary-certificate");
+        TRY(read_file(cli, args, "certificate", &proof->primary, why));
+        TRY(read_file(cli, args, "secondary-certificate", &proof->secondary, why));
+    }
+    return OK;
+}
+
+static void write_one(struct json_writer *w, const struct enrollment_proof *proof, const char *member,
+                      struct slice value, bool patch)
+{
+    if (slice_empty(value))
+        return;
+    if (proof->named) {
+        json_field_text(w, member, value);
+        return;
+    }
+    json_key(w, member);
+    json_object_open(w);
+    json_field_text(w, "certificate", value);
+    if (patch)
+        json_field_node(w, "info", NULL); // of the one before
+    json_object_close(w);
+}
+
+void enrollment_proof_write(struct json_writer *w, const struct enrollment_proof *proof, bool patch)
+{
+    json_key(w, "x509");
+    json_object_open(w);
+    for (size_t i = 0; i < CLI_COUNT(forms); i++) {
+        if (patch && forms[i] != proof->form)
+            json_field_node(w, forms[i], NULL);
+    }
+    json_key(w, proof->form);
+    json_object_open(w);
+    write_one(w, proof, "primary", proof->primary, patch);
+    write_one(w, proof, "secondary", proof->secondary, patch);
+    if (patch && proof->no_secondary)
+        json_field_node(w, "secondary", NULL);
+    json_object_close(w);
+    json_object_close(w);
+}
