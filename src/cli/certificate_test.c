@@ -358,6 +358,42 @@ static void a_proof_of_another_kind_than_the_record_has_is_refused(void **state)
     assert_int_equal(fake.served, 2);
 }
 
+static void a_device_has_a_key_or_a_certificate(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("device", "register", "x", "--scope", "s"), 2);
+    assert_trouble("give either --key, or --certificate and --key-file");
+    buf_clear(&trouble);
+    assert_int_equal(
+        RUN("device", "register", "x", "--scope", "s", "--key", "cA==", "--certificate", ca_path), 2);
+    assert_trouble("give either --key, or --certificate and --key-file");
+    buf_clear(&trouble);
+    assert_int_equal(RUN("device", "register", "x", "--scope", "s", "--certificate", ca_path), 2);
+    assert_trouble("--certificate and --key-file go together");
+    buf_clear(&trouble);
+    assert_int_equal(RUN("device", "register", "x", "--scope", "s", "--certificate", ca_path, "--key-file",
+                         "/nonexistent"),
+                     1);
+    assert_trouble("/nonexistent: cannot be opened");
+}
+
+// Nobody listens on port 1: what counts is what is said before.
+static void a_name_that_the_service_would_refuse_is_warned_of(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("device", "register", "press-1", "--scope", "s", "--certificate", both_path,
+                         "--key-file", key_path, "--host", "127.0.0.1", "--port", "1", "--transport", "http"),
+                     1);
+    assert_has(printed(),
+               "warning: the registration ID is press-1, but the certificate's common name is Acme "
+               "root: the service will refuse it\nregistering press-1 with 127.0.0.1:1 over HTTPS\n");
+    buf_clear(&cli.out);
+    assert_int_equal(RUN("device", "register", "ACME ROOT", "--scope", "s", "--certificate", both_path,
+                         "--key-file", key_path, "--host", "127.0.0.1", "--port", "1", "--transport", "http"),
+                     1);
+    assert_null(strstr(printed(), "warning"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +415,8 @@ int main(void)
         TEST(the_secondary_can_be_removed),
         TEST(a_group_moves_from_a_file_to_a_name),
         TEST(a_proof_of_another_kind_than_the_record_has_is_refused),
+        TEST(a_device_has_a_key_or_a_certificate),
+        TEST(a_name_that_the_service_would_refuse_is_warned_of),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -40,30 +40,31 @@ static struct err read_payload(const struct cli_args *args, struct slice *payloa
     return OK;
 }
 
-// The common name of the first certificate in the file; empty when it cannot be told.
-static struct slice common_name(struct cli *cli, struct slice path)
+// The common name of the first certificate in the file. False when it cannot be told, which whoever uses the
+// file will explain.
+static bool common_name(struct cli *cli, struct slice path, struct slice *name)
 {
-    struct slice text, der, name = {0};
+    struct slice text, der;
     struct chain *chain = NULL;
     struct why unused;
     if (failed(cli_file_read(cli, path, &text, &unused)))
-        return name;
+        return false;
     const struct slice end = SLICE("-----END CERTIFICATE-----");
     text = slice_to(text, slice_find(text, end) + end.len);
     if (failed(certificate_read(&cli->arena, text, &der, &unused)) || failed(chain_new(&der, 1, &chain)))
-        return name;
-    if (failed(arena_copy(&cli->arena, chain_common_name(chain), &name)))
-        name = (struct slice){0};
+        return false;
+    bool told =
+        chain_problem(chain) == NULL && !failed(arena_copy(&cli->arena, chain_common_name(chain), name));
     chain_release(chain);
-    return name;
+    return told;
 }
 
 // The service compares the two; a wrong one is easier to see before it does.
 static struct err warn_of_name(struct cli *cli, const struct cli_args *args, struct why *why)
 {
-    struct slice id = args_word(args, 0), path = args_value(args, "certificate");
-    struct slice name = common_name(cli, path);
-    if (slice_equal_nocase(name, id) || cli->json)
+    struct slice id = args_word(args, 0), name;
+    if (cli->json || !common_name(cli, args_value(args, "certificate"), &name) ||
+        slice_equal_nocase(name, id))
         return OK;
     buf_text(&cli->out, "warning: the registration ID is ");
     print_text(&cli->out, id);

@@ -42,7 +42,7 @@ static struct err read_all(int file, struct slice path, struct buf *out, struct 
 
 struct err cli_file_read(struct cli *cli, struct slice path, struct slice *content, struct why *why)
 {
-    const char *name;
+    const char *name = NULL;
     TRY(cli_file_path(cli, path, &name, why));
     int file = open(name, O_RDONLY | O_CLOEXEC);
     if (file < 0)
@@ -73,7 +73,7 @@ static bool write_all(int file, struct slice content)
 struct err cli_file_write_new(struct cli *cli, struct slice path, struct slice content, unsigned mode,
                               struct why *why)
 {
-    const char *name;
+    const char *name = NULL;
     TRY(cli_file_path(cli, path, &name, why));
     int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file < 0 && errno == EEXIST)
@@ -99,7 +99,7 @@ bool cli_file_there(struct cli *cli, struct slice path)
 struct err cli_file_certificate(struct cli *cli, const char *option, struct slice path, struct slice *der,
                                 struct why *why)
 {
-    struct slice content;
+    struct slice content = {0};
     struct why what = {0};
     TRY(cli_file_read(cli, path, &content, why));
     struct err e = certificate_read(&cli->arena, content, der, &what);

@@ -149,8 +149,12 @@ static struct err open_mqtt(struct provisioning *p, struct why *why)
 {
     const struct device_settings *settings = p->settings;
     struct slice user_name;
-    struct session_settings session = {
-        .host = settings->host, .port = settings->port, .ca_file = settings->ca_file, .password = p->token};
+    struct session_settings session = {.host = settings->host,
+                                       .port = settings->port,
+                                       .ca_file = settings->ca_file,
+                                       .certificate_file = settings->certificate_file,
+                                       .key_file = settings->key_file,
+                                       .password = p->token};
     TRY(arena_printf(p->arena, &user_name,
                      "%.*s/registrations/%.*s/api-version=" API_VERSION "&ClientVersion=usher",
                      SLICE_ARG(settings->scope), SLICE_ARG(settings->registration_id)));

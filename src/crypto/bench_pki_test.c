@@ -10,6 +10,9 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/bench_pki.h"
+#include "crypto/certificate.h"
+#include "crypto/path.h"
+#include "crypto/possession.h"
 
 #define NOW   INT64_C(1800000000000000) // 2027-01-15T08:00:00Z
 #define NOW_S ((time_t)(NOW / 1000000))
@@ -284,6 +287,74 @@ static void a_verification_is_signed_by_its_ca_and_named_by_the_code(void **stat
         ERR_INVALID);
 }
 
+static struct slice der(struct arena *arena, const struct pair *pair)
+{
+    struct slice found = {0};
+    assert_false(failed(certificate_read(arena, buf_slice(&pair->certificate), &found, NULL)));
+    return found;
+}
+
+// As a service judges them: the whole chain of a device up to a root, and one that signs for itself.
+static void the_service_takes_devices_by_its_own_rules(void **state)
+{
+    (void)state;
+    static const enum bench_key types[] = {BENCH_EC, BENCH_RSA};
+    for (size_t i = 0; i < 2; i++) {
+        struct arena arena = arena_capped(1 << 20);
+        struct bench_spec spec = {
+            .role = BENCH_ROOT, .key = types[i], .common_name = SLICE("top"), .path_len = BENCH_ANY_DEPTH};
+        struct pair top = made(spec, NULL);
+        spec.role = BENCH_INTERMEDIATE;
+        spec.common_name = SLICE("middle");
+        struct pair middle = made(spec, &top);
+        spec.role = BENCH_DEVICE;
+        spec.common_name = SLICE("dev1");
+        struct pair device = made(spec, &middle), alone = made(spec, NULL);
+        const struct slice shown[] = {der(&arena, &device), der(&arena, &middle)};
+        const struct slice pinned = der(&arena, &alone);
+        const struct path_known known = {.der = der(&arena, &top), .anchor = true};
+        struct path_question question = {.known = &known, .known_count = 1, .now_us = NOW};
+        struct issuers *issuers = NULL;
+        struct chain *single = NULL;
+        struct path path;
+        size_t count = 0;
+        assert_false(failed(issuers_new(10, 1000, &issuers)));
+        assert_false(failed(chain_new(shown, 2, &question.chain)));
+        if (failed(path_find(issuers, &question, &path, 1, &count, &why)))
+            fail_msg("%s", why.text);
+        assert_int_equal(count, 1);
+        assert_int_equal(path.count, 2);
+        assert_false(failed(chain_new(&pinned, 1, &single)));
+        if (failed(path_check_pinned(single, NOW, &why)))
+            fail_msg("%s", why.text);
+        chain_release(question.chain);
+        chain_release(single);
+        issuers_free(issuers);
+        arena_release(&arena);
+        pair_release(&top);
+        pair_release(&middle);
+        pair_release(&device);
+        pair_release(&alone);
+    }
+}
+
+static void the_service_takes_a_verification_of_the_right_ca(void **state)
+{
+    (void)state;
+    struct arena arena = arena_capped(1 << 20);
+    const struct slice code = SLICE("0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF");
+    struct pair other = made((struct bench_spec){.role = BENCH_ROOT, .common_name = SLICE("Bench CA")}, NULL);
+    struct pair proof = made((struct bench_spec){.role = BENCH_VERIFICATION, .common_name = code}, &root);
+    if (failed(possession_check(der(&arena, &root), der(&arena, &proof), code, NOW, &why)))
+        fail_msg("%s", why.text);
+    // a CA of the same name with another key
+    assert_int_equal(possession_check(der(&arena, &other), der(&arena, &proof), code, NOW, &why).code,
+                     ERR_INVALID);
+    arena_release(&arena);
+    pair_release(&other);
+    pair_release(&proof);
+}
+
 static bool critical(X509 *certificate, int nid)
 {
     int at = X509_get_ext_by_NID(certificate, nid, -1);
@@ -430,6 +501,8 @@ int main(void)
         TEST(a_path_length_is_kept_in_the_certificate),
         TEST(a_device_may_sign_for_itself),
         TEST(a_verification_is_signed_by_its_ca_and_named_by_the_code),
+        TEST(the_service_takes_devices_by_its_own_rules),
+        TEST(the_service_takes_a_verification_of_the_right_ca),
         TEST(extensions_say_what_each_may_do),
         TEST(keys_and_serials_are_new_each_time),
         TEST(keys_are_of_the_type_asked_for),

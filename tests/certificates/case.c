@@ -98,7 +98,7 @@ void case_make(const struct bad_case *row, time_t now, struct case_made *out)
             certificate_make(plan, row->name, is_ca(who), &out->certificates[plan->signer], now,
                              &out->certificates[who]);
     }
-    for (size_t i = 0; i < 2 && row->lists[i].of; i++) {
+    for (size_t i = 0; i < 2 && row->lists[i].ca; i++) {
         const struct bad_list *list = &row->lists[i];
         if (list->missing)
             continue;
@@ -106,9 +106,10 @@ void case_make(const struct bad_case *row, time_t now, struct case_made *out)
         size_t count = who_count(list->revokes, 2);
         for (size_t k = 0; k < count; k++)
             revoked[k] = &out->certificates[list->revokes[k]];
-        crl_make(&list->plan, &out->certificates[list->of],
-                 &out->certificates[list->signed_by ? list->signed_by : list->of], revoked, count, now,
-                 &out->lists[i], &out->list_len[i]);
+        const struct made *all = out->certificates;
+        crl_make(&list->plan, &all[list->named ? list->named : list->ca],
+                 &all[list->signed_by ? list->signed_by : list->ca], revoked, count, now, &out->lists[i],
+                 &out->list_len[i]);
     }
 }
 

@@ -31,8 +31,9 @@ enum where {
 };
 
 struct bad_list {
-    enum who of;        // whose list it is
-    enum who signed_by; // when that is somebody else
+    enum who ca;        // whose list it is to be
+    enum who named;     // whom it names as its issuer, when that is somebody else
+    enum who signed_by; // and whose key signed it
     enum who revokes[2];
     struct crl_plan plan;
     bool required;
@@ -52,11 +53,15 @@ struct bad_case {
     struct bad_list lists[2];
     const char *asks; // the registration ID, when it is another
     bool disabled;    // the enrollment is
-    bool other_proof; // an individual enrollment with a symmetric key has that ID
-    bool decided;     // the verifier has nothing against it: the decision has
-    bool scene;       // certificates for a scene of `run`, which says what must happen
+    bool other_proof; // an individual enrollment with a symmetric key has that ID; beside a group, it is the
+                      // one disabled
+    bool held;        // a disabled enrollment of another ID has that very certificate
+    enum who disabled_group; // a second group, disabled, has this one
+    bool decided;            // the verifier has nothing against it: the decision has
+    bool scene;              // certificates for a scene of `run`, which says what must happen
     enum where where;
     const char *because; // why not at both doors
+    const char *upload;  // what the answer to the upload must hold, when it is not the phrase
 };
 
 extern const struct bad_case cases_chain[], cases_profile[], cases_names[], cases_others[];

@@ -299,8 +299,8 @@ const struct bad_case cases_chain[] = {
      .phrase = "nobody known issued"},
     {.name = "group-above-what-is-verified", // the group's root proved nothing, the CA below it did
      .verified = {MIDDLE},
-     .error = ERR_CERTIFICATE_UNTRUSTED,
-     .phrase = "verified",
+     .error = ERR_REGISTRATION_UNKNOWN,
+     .phrase = "no enrollment group has a certificate above it",
      .decided = true},
     {.name = "good-group-below-what-is-verified", .group = {MIDDLE}},
     {.name = "good-middle-is-verified", .verified = {MIDDLE}, .group = {MIDDLE}},

@@ -162,6 +162,9 @@ const struct bad_case cases_profile[] = {
      .certificates = {[MIDDLE] = {.key = RSA_2048}, [LEAF] = {.key = RSA_3072, .digest = SHA_512}}},
     {.name = "good-pss",
      .certificates = {[MIDDLE] = {.key = RSA_2048}, [LEAF] = {.key = RSA_2048, .digest = PSS_SHA_256}}},
+    {.name = "good-keys-for-pss-only",
+     .certificates =
+         {[MIDDLE] = {.key = RSA_ONLY_PSS}, [LEAF] = {.key = RSA_ONLY_PSS, .digest = PSS_SHA_256}}},
     {.name = "good-ed25519",
      .certificates = {[ROOT] = {.key = ED25519}, [MIDDLE] = {.key = ED25519}, [LEAF] = {.key = ED25519}}},
 
@@ -185,6 +188,10 @@ const struct bad_case cases_profile[] = {
      REFUSED("RSA key of more than 8192 bits")},
     {.name = "leaf-rsa-exponent-3", .certificates[LEAF] = {.key = RSA_EXPONENT_3}, REFUSED("exponent")},
     {.name = "middle-rsa-exponent-3", .certificates[MIDDLE] = {.key = RSA_EXPONENT_3}, REFUSED("exponent")},
+    {.name = "leaf-rsa-exponent-long", .certificates[LEAF] = {.key = RSA_EXPONENT_LONG}, REFUSED("exponent")},
+    {.name = "middle-rsa-exponent-long",
+     .certificates[MIDDLE] = {.key = RSA_EXPONENT_LONG},
+     REFUSED("exponent")},
     {.name = "middle-rsa-exponent-1", .certificates[MIDDLE] = {.key = RSA_EXPONENT_1}, REFUSED("exponent")},
     {.name = "middle-rsa-exponent-even",
      .certificates[MIDDLE] = {.key = RSA_EXPONENT_EVEN},

@@ -84,17 +84,20 @@ static void json_case(FILE *out, const struct bad_case *row)
     json_text(out, "phrase", row->phrase ? row->phrase : "");
     json_text(out, "where", where[row->where]);
     json_text(out, "because", row->because ? row->because : "");
+    json_text(out, "upload", row->upload ? row->upload : row->phrase ? row->phrase : "");
     json_list(out, "shown", row->shown, 12);
     json_list(out, "verified", row->verified, 6);
     json_list(out, "unverified", row->unverified, 4);
     json_list(out, "group", row->group, 2);
     json_list(out, "individual", row->individual, 2);
+    json_list(out, "disabledGroup", &row->disabled_group, 1);
     fputs("\"lists\":[", out);
-    for (size_t i = 0; i < 2 && row->lists[i].of; i++)
-        fprintf(out, "%s{\"of\":\"%s\",\"required\":%s}", i ? "," : "", who_name(row->lists[i].of),
+    for (size_t i = 0; i < 2 && row->lists[i].ca; i++)
+        fprintf(out, "%s{\"ca\":\"%s\",\"required\":%s}", i ? "," : "", who_name(row->lists[i].ca),
                 row->lists[i].required ? "true" : "false");
-    fprintf(out, "],\"disabled\":%s,\"otherProof\":%s,\"scene\":%s}", row->disabled ? "true" : "false",
-            row->other_proof ? "true" : "false", row->scene ? "true" : "false");
+    fprintf(out, "],\"disabled\":%s,\"otherProof\":%s,\"held\":%s,\"scene\":%s}",
+            row->disabled ? "true" : "false", row->other_proof ? "true" : "false",
+            row->held ? "true" : "false", row->scene ? "true" : "false");
 }
 
 static int all(const char *folder)

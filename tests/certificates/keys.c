@@ -38,6 +38,15 @@ static void set_exponent(EVP_PKEY_CTX *context, int exponent)
     BN_free(number);
 }
 
+static void set_long_exponent(EVP_PKEY_CTX *context, int bits)
+{
+    BIGNUM *number = BN_new();
+    BN_rand(number, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD);
+    EVP_PKEY_CTX_set_rsa_keygen_bits(context, 2048);
+    EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context, number);
+    BN_free(number);
+}
+
 static void set_five_primes(EVP_PKEY_CTX *context, int bits)
 {
     EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits);
@@ -125,6 +134,8 @@ static EVP_PKEY *key_new(enum key_kind kind)
         return rsa_public(2048, 1, BN_RAND_BOTTOM_ODD);
     case RSA_EXPONENT_3:
         return generate("RSA", set_exponent, 3);
+    case RSA_EXPONENT_LONG:
+        return generate("RSA", set_long_exponent, 200);
     case RSA_EXPONENT_EVEN:
         return rsa_public(2048, 65538, BN_RAND_BOTTOM_ODD);
     case RSA_MODULUS_EVEN:

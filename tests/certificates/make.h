@@ -24,6 +24,7 @@ enum key_kind {
     RSA_16384,         // a public key only: nobody waits for the other half
     RSA_EXPONENT_1,    // a public key only
     RSA_EXPONENT_3,    //
+    RSA_EXPONENT_LONG, // 200 bits: whoever checks a signature pays for it
     RSA_EXPONENT_EVEN, // a public key only
     RSA_MODULUS_EVEN,  // a public key only
     RSA_ONLY_PSS,      // the key itself says that it is for PSS

@@ -46,15 +46,14 @@ static void upload_lists(const struct bad_case *row, const struct case_made *mad
         if (!made->lists[i])
             continue;
         struct slice text = slice_of(made->lists[i], made->list_len[i]);
-        enum who ca = list->signed_by && list->of == ROOT ? list->signed_by : list->of;
         struct why why = {0};
-        bool taken =
-            !failed(crl_read(arena, text, der_of(made, ca), NOW_US, &out->der[i], &out->facts[i], &why));
+        bool taken = !failed(
+            crl_read(arena, text, der_of(made, list->ca), NOW_US, &out->der[i], &out->facts[i], &why));
         assert_true(taken == (row->where != AT_UPLOAD));
         if (!taken && list->plan.until < 0) {
             int64_t then = NOW_US + (list->plan.until - 1) * DAY_US;
-            taken =
-                !failed(crl_read(arena, text, der_of(made, ca), then, &out->der[i], &out->facts[i], &why));
+            taken = !failed(
+                crl_read(arena, text, der_of(made, list->ca), then, &out->der[i], &out->facts[i], &why));
             assert_true(taken);
         }
         out->there[i] = taken;
@@ -71,9 +70,7 @@ static size_t gather_known(const struct bad_case *row, const struct case_made *m
             continue;
         known[count] = (struct path_known){.der = der_of(made, who), .anchor = anchor};
         for (size_t i = 0; i < 2; i++) {
-            enum who of = row->lists[i].signed_by && row->lists[i].of == ROOT ? row->lists[i].signed_by
-                                                                              : row->lists[i].of;
-            if (of != who)
+            if (row->lists[i].ca != who)
                 continue;
             known[count].crl_required = row->lists[i].required;
             if (lists->there[i]) {
@@ -86,16 +83,15 @@ static size_t gather_known(const struct bad_case *row, const struct case_made *m
     return count;
 }
 
-static void check_upload(const struct bad_case *row, const struct case_made *made, struct arena *arena)
+static void check_upload(const struct bad_case *row, const struct case_made *made)
 {
-    (void)arena;
     struct authority facts;
-    struct why why;
+    struct why why = {0};
     bool all_taken = true;
     for (size_t i = 0; i < who_count(row->verified, 6); i++)
         if (failed(authority_check(der_of(made, row->verified[i]), NOW_US, &facts, &why)))
             all_taken = false;
-    if (row->where == AT_UPLOAD && !row->lists[0].of)
+    if (row->where == AT_UPLOAD && !row->lists[0].ca)
         assert_false(all_taken);
     else if (!all_taken)
         fail_msg("its CA certificate is not taken: %s", why.text);
@@ -137,7 +133,7 @@ static void check_row(void **state)
     struct case_made made;
     case_make(&row, NOW_S, &made);
     struct arena arena = arena_capped(4 << 20);
-    check_upload(&row, &made, &arena);
+    check_upload(&row, &made);
 
     struct slice shown[12];
     size_t count = who_count(row.shown, 12);
