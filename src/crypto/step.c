@@ -343,7 +343,8 @@ void step_blame_nobody(struct search *s)
     const struct facts *top = s->depth > 0 ? top_facts(s) : s->question->chain->shown[0].facts;
     if (s->depth == 0 && top != NULL && top->self_issued)
         (void)blame(s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,
-                    "the certificate %s is self-signed, and no enrollment holds it", name.text);
+                    "the certificate %s is self-signed: nobody known issued it, and no enrollment holds it",
+                    name.text);
     else if (top != NULL && top->self_issued)
         (void)blame(
             s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,

@@ -73,7 +73,8 @@ static struct err authentication_type(const struct json_in *in, enum hub_authent
     TRY(json_want_string(in, "type", JSON_OPTIONAL, 32, &word, why));
     unsigned type = HUB_AUTH_SAS;
     const struct json *prints = json_get(in->object, "x509Thumbprint");
-    if (slice_empty(word) && !slice_empty(json_as_string(json_get(prints, "primaryThumbprint"))))
+    if (slice_empty(word) && (!slice_empty(json_as_string(json_get(prints, "primaryThumbprint"))) ||
+                              !slice_empty(json_as_string(json_get(prints, "secondaryThumbprint")))))
         type = HUB_AUTH_SELF_SIGNED;
     else if (!slice_empty(word) && !name_read(&hub_authentication_names, word, &type))
         return json_refuse(in, "type", why, "must be sas, selfSigned, certificateAuthority or none");

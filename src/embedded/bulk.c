@@ -101,14 +101,14 @@ static void item_done(struct device_update *u)
 {
     struct call *call = u->context;
     const struct json *desired = call->bulk->parts.desired;
-    if (failed(u->result))
+    if (failed(u->result)) {
         item_failed(call, u->id, u->result, &u->why);
-    else if (u->remove)
-        call_drop(call, u->id, SLICE("the device was deleted"));
-    else if (!u->created && u->device->status == DEVICE_DISABLED)
-        call_drop(call, u->id, SLICE("the device is disabled"));
-    else if (!u->created && desired != NULL)
-        call_push_desired(call, u->id, desired, u->device->desired_version);
+    } else if (!u->created) {
+        if (!call->bulk->mode->twin)
+            call_recheck(call, u->id);
+        if (!u->remove && desired != NULL)
+            call_push_desired(call, u->id, desired, u->device->desired_version);
+    }
     go_on(call);
 }
 

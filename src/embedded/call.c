@@ -112,10 +112,9 @@ void call_push_desired(struct call *call, struct slice id, const struct json *ch
     buf_release(&body);
 }
 
-void call_drop(struct call *call, struct slice id, struct slice reason)
+void call_recheck(struct call *call, struct slice id)
 {
-    struct note note = {.kind = NOTE_DROP, .hub = call->hub->host, .device = id, .text = reason};
-    presence_tell(call->embedded, &note);
+    presence_recheck(call->embedded, call->hub->host, id);
 }
 
 static void make_key(struct random *random, struct secret *key)

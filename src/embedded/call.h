@@ -47,8 +47,9 @@ void call_update_init(struct call *call, struct err (*change)(struct device_upda
 void call_push_desired(struct call *call, struct slice id, const struct json *change, int64_t version);
 // Random keys where there is none.
 void call_make_keys(struct call *call, struct device *device);
-// Closes the device's connection, if there is one.
-void call_drop(struct call *call, struct slice id, struct slice reason);
+// Has the device's connection closed, if there is one, unless what it showed holds for the identity as it is
+// now.
+void call_recheck(struct call *call, struct slice id);
 
 // The handlers of route.c's table.
 // Asks the store for the device that the path names; done finds the call in request->context.

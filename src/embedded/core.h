@@ -18,9 +18,10 @@ enum {
 struct embedded {
     struct embedded_settings settings;
     struct hubs *hubs;
-    struct map presence; // hub NUL device -> struct presence
-    int64_t last_stamp;  // the largest of a connection, here or heard of
-    struct list methods; // struct method_call: REST calls that wait for a device
+    struct map presence;   // hub NUL device -> struct presence
+    struct list admitting; // struct session: their devices are being looked up for the first time
+    int64_t last_stamp;    // the largest of a connection, here or heard of
+    struct list methods;   // struct method_call: REST calls that wait for a device
     size_t method_count;
     uint64_t last_method;
     size_t under_way; // requests and store calls

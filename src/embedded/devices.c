@@ -52,8 +52,8 @@ static void put_done(struct device_update *u)
         call_refuse(call, u->result, &u->why);
         return;
     }
-    if (u->device->status == DEVICE_DISABLED)
-        call_drop(call, call->id, SLICE("the device was disabled"));
+    if (!u->created)
+        call_recheck(call, call->id);
     answer_device(call, u->device, u->created ? "hub.device_created" : "hub.device_updated");
 }
 
@@ -98,7 +98,7 @@ static void delete_done(struct device_update *u)
         call_refuse(call, u->result, &u->why);
         return;
     }
-    call_drop(call, call->id, SLICE("the device was deleted"));
+    call_recheck(call, call->id);
     call_answer(call, 204, "hub.device_deleted");
 }
 

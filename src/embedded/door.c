@@ -1,5 +1,5 @@
-// Admits a device to its hub: whose user name it is, and whether its token counts. All refusals look the same
-// from outside (threats B1, B6); the log says which it was.
+// Admits a device to its hub: whose user name it is, and its record, which credential.c judges what it showed
+// by. All refusals look the same from outside (threats B1, B6); the log says which it was.
 #include "embedded/embedded.h"
 
 #include <stdlib.h>
@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "domain/device.h"
 #include "domain/identifier.h"
-#include "embedded/session.h"
+#include "embedded/credential.h"
 #include "hub/embedded/device_update.h"
 
-enum { SESSION_ARENA_CAP = 16 * 1024, PACKET_MAX = EMBEDDED_MESSAGE_MAX + 8 * 1024 };
+enum { PACKET_MAX = EMBEDDED_MESSAGE_MAX + 8 * 1024 };
 
 struct user_name {
     struct slice host;
@@ -69,79 +69,17 @@ static void refuse(struct session *s, struct err e, const struct why *why)
     mqtt_link_refuse_quietly(s->link, ours ? e : FAIL(ERR_HUB_CALLER));
 }
 
-// ---- the token ----------------------------------------------------------------------------------
-struct err embedded_token_names(const struct sas_token *token, struct slice id, struct arena *scratch,
-                                struct why *why)
-{
-    struct slice resource;
-    struct slice part = {0};
-    TRY(percent_decode(scratch, token->resource, &resource));
-    for (int i = 0; i < 3; i++) { // {host}, "devices" or "twins", {id}
-        if (!slice_cut(&resource, '/', &part) || slice_empty(part))
-            return OK;
-    }
-    if (slice_equal(part, id))
-        return OK;
-    return why_fail(why, ERR_SAS_RESOURCE, "sr names another device");
-}
-
-static struct err token_covers(struct session *s, struct why *why)
-{
-    struct slice path;
-    struct arena scratch = arena_capped(3 * SAS_TOKEN_MAX);
-    struct err e = arena_printf(&scratch, &path, "devices/%.*s", (int)s->id.len, (const char *)s->id.at);
-    if (!failed(e))
-        e = sas_resource_covers(&s->token, &scratch, s->hub->host, path, why);
-    if (!failed(e))
-        e = embedded_token_names(&s->token, s->id, &scratch, why);
-    arena_release(&scratch);
-    return e;
-}
-
-static struct err policy_verify(struct session *s, struct slice name, struct why *why)
-{
-    const struct policy *policy = hub_settings_policy(&s->hub->settings, name);
-    struct err e = sas_verify(&s->token, policy != NULL ? &policy->primary : NULL,
-                              policy != NULL ? &policy->secondary : NULL);
-    if (failed(e))
-        return why_fail(why, e.code, "no key of policy '%.*s' made the signature",
-                        SLICE_ARG(slice_to(name, 64)));
-    if (policy == NULL || (policy->rights & HUB_DEVICE_CONNECT) == 0)
-        return why_fail(why, ERR_RIGHT_MISSING, "the policy lacks DeviceConnect");
-    return OK;
-}
-
-// device: NULL when there is none of that ID, which takes as long.
-static struct err token_verify(struct session *s, const struct device *device, struct why *why)
-{
-    struct slice policy;
-    TRY(sas_policy(&s->token, &s->arena, &policy, why));
-    if (!slice_empty(policy)) {
-        TRY(policy_verify(s, policy, why));
-    } else {
-        bool keys = device != NULL && device->authentication == HUB_AUTH_SAS;
-        struct err e =
-            sas_verify(&s->token, keys ? &device->primary_key : NULL, keys ? &device->secondary_key : NULL);
-        if (failed(e) && device != NULL)
-            return why_fail(why, e.code, "neither of the device's keys made the signature");
-    }
-    if (device == NULL)
-        return why_fail(why, ERR_HUB_DEVICE_NOT_FOUND, "the hub has no such device");
-    TRY(token_covers(s, why));
-    if (sas_expired(&s->token, embedded_wall_us(s->embedded), 0))
-        return why_fail(why, ERR_SAS_EXPIRED, "the token ended at %lld", (long long)s->token.expiry_s);
-    if (device->status == DEVICE_DISABLED)
-        return why_fail(why, ERR_HUB_CALLER, "the device is disabled");
-    return OK;
-}
-
+// ---- the device's record ------------------------------------------------------------------------
 static void accept(struct session *s)
 {
     struct embedded *e = s->embedded;
-    int64_t left = s->token.expiry_s * 1000000 - embedded_wall_us(e);
+    const char *awaited;
+    int64_t left = credential_ends_us(s, &awaited) - embedded_wall_us(e);
+    struct chain *chain = mqtt_link_chain(s->link); // with a token too, a certificate may have been shown
+    if (chain != NULL)
+        chain_rest(chain);
     mqtt_link_accept(s->link, PACKET_MAX);
-    mqtt_link_expires(s->link, clock_monotonic_us(e->settings.clock) + left,
-                      "a new token: the one given has expired");
+    mqtt_link_expires(s->link, clock_monotonic_us(e->settings.clock) + left, awaited);
     if (s->count != NULL)
         atomic_fetch_add(&s->count->connected, 1);
     s->stamp = presence_begin(e, s, s->hub->host, s->id);
@@ -154,28 +92,42 @@ struct lookup {
     struct arena arena;
 };
 
-static void device_read_for_connect(struct store_request *request)
+static struct err look_up(struct session *s);
+
+// On the first look-up, and on those after a change of the identity.
+static void judge(struct session *s, const struct store_request *request)
 {
-    struct session *s = request->context;
     struct why why = request->why;
     struct err e = request->result;
-    if (s->link != NULL) {
-        if (s->embedded->stopping)
-            e = FAIL(ERR_STOPPING);
-        else if (!failed(e) || e.code == ERR_ABSENT)
-            e = token_verify(s, request->found, &why);
-        if (failed(e))
-            refuse(s, e, &why);
-        else
-            accept(s);
-    }
+    if (s->embedded->stopping)
+        e = FAIL(ERR_STOPPING);
+    else if (s->look_again)
+        e = look_up(s);
+    else if (!failed(e) || e.code == ERR_ABSENT)
+        e = credential_judge(s, request->found, &why);
+    if (failed(e) && s->stamp == 0)
+        refuse(s, e, &why);
+    else if (failed(e))
+        mqtt_link_close(s->link, e, &why);
+    else if (!s->looking && s->stamp == 0)
+        accept(s);
+}
+
+static void record_read(struct store_request *request)
+{
+    struct session *s = request->context;
+    struct embedded *e = s->embedded;
+    s->looking = false;
+    list_remove(&s->in_admitting);
+    if (s->link != NULL)
+        judge(s, request);
     struct lookup *lookup = CONTAINER_OF(request, struct lookup, request);
     arena_release(&lookup->arena);
     free(lookup);
     session_let_go(s);
+    embedded_let_go(e);
 }
 
-// ---- CONNECT ------------------------------------------------------------------------------------
 static struct err look_up(struct session *s)
 {
     struct lookup *lookup = calloc(1, sizeof *lookup);
@@ -188,19 +140,34 @@ static struct err look_up(struct session *s)
         .partition = s->hub->host,
         .key = s->id,
         .arena = &lookup->arena,
-        .done = device_read_for_connect,
+        .done = record_read,
         .context = s,
     };
+    embedded_hold(s->embedded);
     s->holds++;
+    s->looking = true;
+    s->look_again = false;
+    if (s->stamp == 0)
+        list_append(&s->embedded->admitting, &s->in_admitting);
     store_submit(s->embedded->settings.store, &lookup->request);
     return OK;
 }
 
+void session_recheck(struct session *s)
+{
+    s->look_again = s->looking;
+    if (s->link == NULL || s->looking)
+        return;
+    struct err e = look_up(s);
+    if (failed(e)) // what is not known to hold does not
+        mqtt_link_close(s->link, e, NULL);
+}
+
+// ---- CONNECT ------------------------------------------------------------------------------------
 // What can be judged without the device's record.
 static struct err connect_check(struct session *s, const struct mqtt_connect *connect,
                                 const struct user_name *name, struct why *why)
 {
-    struct slice password;
     if (s->embedded->stopping)
         return FAIL(ERR_STOPPING);
     if (!slice_empty(name->module))
@@ -208,23 +175,24 @@ static struct err connect_check(struct session *s, const struct mqtt_connect *co
     TRY(device_id_check(s->id, "the device ID of the user name", why));
     if (!slice_equal(connect->client_id, s->id))
         return why_fail(why, ERR_IDENTITY_MISMATCH, "the client ID is not the device ID of the user name");
-    if (!connect->has_password || slice_empty(connect->password))
-        return why_fail(why, ERR_CREDENTIAL_MISSING, "the password holds no token");
-    TRY(arena_copy(&s->arena, connect->password, &password));
-    return sas_parse(password, &s->token, why);
+    struct slice password = slice_of(s->text + s->id.len, s->text_len - s->id.len);
+    s->has_token = !slice_empty(password);
+    return s->has_token ? sas_parse(password, &s->token, why) : OK;
 }
 
-static struct session *session_new(struct embedded *e, struct mqtt_link *link, const struct user_name *name)
+static struct session *session_new(struct embedded *e, struct mqtt_link *link,
+                                   const struct mqtt_connect *connect, const struct user_name *name)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct slice id = slice_to(name->device, 4 * DEVICE_ID_MAX);
+    struct slice password = connect->has_password ? connect->password : (struct slice){0};
+    struct session *s = calloc(1, sizeof *s + id.len + password.len);
     if (s == NULL)
         return NULL;
-    s->arena = (struct arena){.cap = SESSION_ARENA_CAP, .wipe = true};
-    struct slice id = slice_to(name->device, 4 * DEVICE_ID_MAX);
-    if (failed(arena_copy(&s->arena, id, &s->id))) {
-        free(s);
-        return NULL;
-    }
+    memcpy(s->text, id.at, id.len);
+    if (password.len > 0)
+        memcpy(s->text + id.len, password.at, password.len);
+    s->id = slice_of(s->text, id.len);
+    s->text_len = id.len + password.len;
     s->embedded = e;
     s->link = link;
     s->hubs = hubs_hold(e->hubs);
@@ -242,7 +210,7 @@ static void *door_connect(void *context, struct mqtt_link *link, const struct mq
     struct user_name name;
     struct why why = {0};
     (void)user_name_read(connect->user_name, &name); // it did when the door claimed it
-    struct session *s = session_new(context, link, &name);
+    struct session *s = session_new(context, link, connect, &name);
     if (s == NULL)
         return NULL;
     struct err e = connect_check(s, connect, &name, &why);

@@ -22,6 +22,7 @@ struct err embedded_new(const struct embedded_settings *settings, struct embedde
     e->settings = *settings;
     e->hubs = hubs;
     map_init(&e->presence, random_etag(settings->random));
+    list_init(&e->admitting);
     list_init(&e->methods);
     settings->peers[settings->index].embedded = e;
     return OK;

@@ -56,6 +56,9 @@ void embedded_free(struct embedded *embedded);
 // not: the old ones then stay. A reload asked for while one is under way is run after it. Connected devices
 // keep their connections.
 void embedded_reload(struct embedded *embedded, struct embedded_wait *wait);
+// An identity was changed or removed, but not through embedded_area: the device's connection is closed unless
+// what it showed still holds. host: as in the store, in lower case.
+void embedded_identity_changed(struct embedded *embedded, struct slice host, struct slice device_id);
 // Refuses new requests, answers those that wait for a device and closes the devices' connections;
 // idle(context) is called, later, once nothing is under way.
 void embedded_stop(struct embedded *embedded, void (*idle)(void *context), void *context);

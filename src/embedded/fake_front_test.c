@@ -50,6 +50,8 @@ struct world {
     size_t idle;
     bool stored;
     struct embedded_wait waits[LOOPS];
+    struct log log;
+    char line[4096];
 };
 
 // ---- ports --------------------------------------------------------------------------------------
@@ -146,6 +148,36 @@ void world_pump(struct world *w, const bool *done)
         continue;
 }
 
+void world_pump_loop(struct world *w, size_t loop, const bool *done)
+{
+    time_t start = time(NULL);
+    while (!*done) {
+        struct mail *mail = mailbox_wait(&w->mailboxes[loop], 5);
+        for (struct mail *next; mail != NULL; mail = next) {
+            next = mail->next;
+            mail->deliver(mail);
+        }
+        if (time(NULL) - start > 5)
+            fail_msg("nothing came within 5 s");
+    }
+}
+
+static void keep_line(void *context, struct slice line)
+{
+    struct world *w = context;
+    (void)snprintf(w->line, sizeof w->line, "%.*s", (int)line.len, (const char *)line.at);
+}
+
+static int64_t log_now_us(void *context)
+{
+    return wall_us(&((struct world *)context)->clock);
+}
+
+const char *world_line(const struct world *w)
+{
+    return w->line;
+}
+
 // ---- making -------------------------------------------------------------------------------------
 static void stored(struct store_request *request)
 {
@@ -184,6 +216,7 @@ struct world *world_new(void)
     w->random.fill = fill;
     w->poller.methods = &poller_methods;
     w->arena = arena_capped(8 << 20);
+    w->log = (struct log){.write = keep_line, .now_us = log_now_us, .context = w};
     assert_int_equal(store_memory_new(&(struct store_memory_options){0}, &w->store, NULL).code, ERR_NONE);
     for (size_t i = 0; i < LOOPS; i++) {
         mailbox_init(&w->mailboxes[i], NULL, NULL);
@@ -406,8 +439,9 @@ bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice 
 
 void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why)
 {
-    (void)why;
     link->closed_for = e.code;
+    if (why != NULL)
+        copy_text(link->closed_why, sizeof link->closed_why, slice_text(why->text));
 }
 
 uint64_t mqtt_link_connection(const struct mqtt_link *link)
@@ -430,8 +464,12 @@ bool mqtt_link_may_log(const struct mqtt_link *link)
 
 const struct log *mqtt_link_log(const struct mqtt_link *link)
 {
-    (void)link;
-    return NULL;
+    return &link->world->log;
+}
+
+struct chain *mqtt_link_chain(struct mqtt_link *link)
+{
+    return link->chain;
 }
 
 void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaited)
@@ -465,8 +503,11 @@ struct mqtt_link *world_dial(struct world *w, struct dial dial)
     w->links[w->link_count++] = link;
     link->world = w;
     link->door = door;
+    link->chain = dial.chain;
     link->session = door.connect(door.context, link, &connect);
     assert_non_null(link->session);
+    if (dial.no_wait)
+        return link;
     world_pump(w, &link->settled);
     world_pump(w, NULL); // what the loops tell one another
     return link;

@@ -22,6 +22,10 @@ struct embedded_peer *world_peers(struct world *w);
 // Delivers mail of both loops until *done, or until nothing is under way when done is NULL. Fails the test
 // after 5 s.
 void world_pump(struct world *w, const bool *done);
+// The last log line that a link's session wrote; empty at first.
+const char *world_line(const struct world *w);
+// Delivers mail of this loop only, until *done.
+void world_pump_loop(struct world *w, size_t loop, const bool *done);
 const struct policy *world_policy(struct world *w, const char *name);
 
 // ---- REST ---------------------------------------------------------------------------------------
@@ -65,6 +69,8 @@ struct mqtt_link {
     bool closed;
     uint32_t refused; // enum err_code
     uint32_t closed_for;
+    char closed_why[256];
+    struct chain *chain;
     int64_t expires_us;
     size_t published;
     struct {
@@ -78,6 +84,8 @@ struct dial {
     const char *user_name; // NULL: HUB_HOST/{client_id}/?api-version=2021-04-12
     const char *client_id;
     const char *password; // NULL: a good token of DEVICE_KEY
+    struct chain *chain;  // what it shows, held by the test; NULL: nothing
+    bool no_wait;         // its answer comes with a later world_pump
 };
 
 // NULL when the door does not claim the CONNECT.

@@ -224,8 +224,10 @@ static void deleting_or_disabling_a_device_closes_its_connection(void **state)
                          ->status,
                      200);
     world_pump(w, NULL);
-    assert_int_equal(first->closed_for, ERR_HUB_CALLER);
+    assert_int_equal(first->closed_for, ERR_HUB_DEVICE_NOT_FOUND);
+    assert_string_equal(first->closed_why, "the hub has no such device");
     assert_int_equal(second->closed_for, ERR_HUB_CALLER);
+    assert_string_equal(second->closed_why, "the device is disabled");
 }
 
 // ---- topics -------------------------------------------------------------------------------------

@@ -198,6 +198,32 @@ static struct session *session_here(struct embedded *e, const struct note *note)
     return p != NULL ? p->session : NULL;
 }
 
+// Those too that were read before the change and are not admitted yet.
+static void recheck(struct embedded *e, const struct note *note)
+{
+    struct session *session = session_here(e, note);
+    if (session != NULL)
+        session_recheck(session);
+    LIST_EACH (at, &e->admitting) {
+        struct session *other = CONTAINER_OF(at, struct session, in_admitting);
+        if (slice_equal(other->id, note->device) && slice_equal(other->hub->host, note->hub))
+            session_recheck(other);
+    }
+}
+
+// To each loop: one that has heard nothing of the device may be about to admit it.
+void presence_recheck(struct embedded *e, struct slice hub, struct slice device)
+{
+    struct note note = {.kind = NOTE_IDENTITY, .hub = hub, .device = device};
+    note_to_others(e, &note);
+    recheck(e, &note);
+}
+
+void embedded_identity_changed(struct embedded *e, struct slice host, struct slice device_id)
+{
+    presence_recheck(e, host, device_id);
+}
+
 static void note_act(struct embedded *e, const struct note *note)
 {
     struct session *session = session_here(e, note);
@@ -212,9 +238,8 @@ static void note_act(struct embedded *e, const struct note *note)
     case NOTE_GONE:
         note_end(e, note->hub, note->device, note->stamp);
         break;
-    case NOTE_DROP:
-        if (session != NULL)
-            session_drop(session, note->text);
+    case NOTE_IDENTITY:
+        recheck(e, note);
         break;
     case NOTE_DESIRED:
         if (session != NULL)

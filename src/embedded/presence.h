@@ -18,7 +18,7 @@ struct presence {
 enum note_kind {
     NOTE_CONNECTED,     // hub, device, stamp, since_us
     NOTE_GONE,          // hub, device, stamp
-    NOTE_DROP,          // hub, device; text: why
+    NOTE_IDENTITY,      // hub, device: the identity was changed or removed
     NOTE_DESIRED,       // hub, device, version; body: what its desired properties changed by
     NOTE_METHOD,        // hub, device, method, text: the method's name, body, deadline_us
     NOTE_METHOD_RESULT, // hub, device, method, body; status, or error
@@ -56,6 +56,8 @@ int64_t presence_begin(struct embedded *embedded, struct session *session, struc
 void presence_end(struct embedded *embedded, struct slice hub, struct slice device, int64_t stamp);
 // Closes the connections of all devices on this loop: it stops.
 void presence_close_all(struct embedded *embedded);
+// Has the device's sessions judged anew, on whichever loop they are.
+void presence_recheck(struct embedded *embedded, struct slice hub, struct slice device);
 // To the loop that has the device, if any has.
 void presence_tell(struct embedded *embedded, struct note *note);
 void presence_release(struct embedded *embedded);

@@ -12,7 +12,7 @@ void session_let_go(struct session *s)
         return;
     struct embedded *e = s->embedded;
     hubs_release(s->hubs);
-    arena_release(&s->arena);
+    bytes_wipe(s->text, s->text_len);
     free(s);
     embedded_let_go(e);
 }
@@ -31,27 +31,17 @@ void session_closed(void *session)
     session_let_go(s);
 }
 
-static void close_for(struct session *s, enum err_code code, struct slice reason)
-{
-    struct why why = {0};
-    if (s->link != NULL)
-        mqtt_link_close(s->link, why_fail(&why, code, "%.*s", SLICE_ARG(reason)), &why);
-}
-
 void session_displace(struct session *s)
 {
-    close_for(s, ERR_CONFLICT, SLICE("the device has connected anew"));
+    static const struct why anew = {"the device has connected anew"};
+    if (s->link != NULL)
+        mqtt_link_close(s->link, FAIL(ERR_CONFLICT), &anew);
 }
 
 void session_stop(struct session *s)
 {
     if (s->link != NULL)
         mqtt_link_close(s->link, OK, NULL);
-}
-
-void session_drop(struct session *s, struct slice reason)
-{
-    close_for(s, ERR_HUB_CALLER, reason);
 }
 
 // ---- subscriptions ------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // One device's MQTT session (service-api H.4): what it may publish and subscribe to, and what the hub sends
-// it. How it got in is door.c.
+// it. How it got in is door.c and credential.c.
 #pragma once
 
 #include "crypto/sas.h"
@@ -19,17 +19,22 @@ struct session {
     struct hubs *hubs;      // held
     const struct hub *hub;
     struct embedded_count *count; // may be NULL
-    struct slice id;              // in the arena
-    struct arena arena;
-    struct sas_token token;
-    int64_t stamp;  // 0 until admitted
-    unsigned holds; // the link, and store calls under way: freed when there is none
+    struct slice id;              // in `text`
+    bool has_token;               // else it is known by its certificate, which the link holds
+    struct sas_token token;       // in `text`
+    struct list in_admitting;     // while its first look-up is under way
+    bool looking;                 // the device's record is being read
+    bool look_again;              // because it was changed meanwhile
+    int64_t stamp;                // 0 until admitted
+    unsigned holds;               // the link, and store calls under way: freed when there is none
     unsigned subscriptions;
     bool twin_busy;            // a twin request is under way
     struct list twin_requests; // those that wait, in the order they came
     size_t twin_count;         // how many these are
     struct list methods;       // struct outstanding: invoked, not answered yet
     size_t method_count;
+    size_t text_len;
+    uint8_t text[]; // what the device sent with CONNECT and is judged by; wiped
 };
 
 void session_let_go(struct session *session);
@@ -42,8 +47,9 @@ void session_closed(void *session);
 
 // --- for notes of this and other loops
 void session_displace(struct session *session); // the device has a newer connection
-void session_drop(struct session *session, struct slice reason);
-void session_stop(struct session *session); // closes the connection, for no fault of the device's
+// The identity may have changed: judges the device anew and closes its connection if it does not hold.
+void session_recheck(struct session *session); // in door.c
+void session_stop(struct session *session);    // closes the connection, for no fault of the device's
 void session_push_desired(struct session *session, int64_t version, struct slice body);
 // False when the device does not take methods now.
 bool session_invoke(struct session *session, const struct note *note);

@@ -138,7 +138,7 @@ static struct slice list_of(struct world *w, const struct certificate *issuer,
     assert_true(X509_CRL_set1_nextUpdate(crl, time) == 1 && X509_CRL_sign(crl, key, EVP_sha256()) > 0);
     unsigned char *der = NULL;
     int len = i2d_X509_CRL(crl, &der);
-    struct slice kept;
+    struct slice kept = {0};
     assert_true(len > 0 && !failed(arena_copy(&w->arena, slice_of(der, (size_t)len), &kept)));
     OPENSSL_free(der);
     ASN1_TIME_free(time);

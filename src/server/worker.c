@@ -121,10 +121,18 @@ static struct err make_flow(struct worker *w)
     return flow_new(&settings, &ports, &w->flow);
 }
 
+static void identity_changed(void *context, struct slice host, struct slice device_id)
+{
+    struct worker *w = context;
+    embedded_identity_changed(w->embedded, host, device_id);
+}
+
 static struct err make_hubs(struct worker *w, struct why *why)
 {
     struct daemon *d = w->daemon;
-    w->hubs[HUB_KIND_EMBEDDED] = hub_embedded_new(w->store, &d->random, loop_mailbox(w->loop));
+    w->hubs[HUB_KIND_EMBEDDED] =
+        hub_embedded_new(w->store, &d->random, loop_mailbox(w->loop),
+                         (struct hub_embedded_watch){.changed = identity_changed, .context = w});
     if (w->hubs[HUB_KIND_EMBEDDED] == NULL)
         return FAIL(ERR_NO_MEMORY);
     struct buf ca = buf_capped(FILE_MAX);

@@ -15,6 +15,7 @@ struct hub_embedded {
     struct store_client *store;
     struct random *random;
     struct mailbox *replies;
+    struct hub_embedded_watch watch;
     struct map known; // hub names that are in the store; the value is the connector itself
 };
 
@@ -28,6 +29,7 @@ struct assignment {
     struct store_request store; // of the hub's record, and HUB_REMOVE
     struct device fresh;
     struct device_update update;
+    bool identity_changed; // by the last try of the update
 };
 
 static void finish(struct assignment *a, struct err result)
@@ -84,10 +86,11 @@ static struct err refresh(struct device_update *update, struct device *device)
 {
     struct assignment *a = update->context;
     const struct hub_request *request = a->request;
-    update->unchanged = identity_same(device, &request->identity) && !request->set_twin;
+    a->identity_changed = !identity_same(device, &request->identity);
+    update->unchanged = !a->identity_changed && !request->set_twin;
     if (update->unchanged)
         return OK;
-    if (!identity_same(device, &request->identity))
+    if (a->identity_changed)
         device->identity_version++;
     identity_set(device, &request->identity);
     device->updated_us = request->now_us;
@@ -96,11 +99,20 @@ static struct err refresh(struct device_update *update, struct device *device)
     return twin_apply(&update->arena, device, TWIN_REPLACE, true, &a->parts, request->now_us, &update->why);
 }
 
+static void tell(const struct assignment *a)
+{
+    const struct hub_embedded_watch *watch = &a->hub->watch;
+    if (watch->changed != NULL)
+        watch->changed(watch->context, a->host, a->request->identity.device_id);
+}
+
 static void updated(struct device_update *update)
 {
     struct assignment *a = update->context;
     if (failed(update->result))
         a->request->why = update->why;
+    else if (a->identity_changed)
+        tell(a);
     finish(a, update->result);
 }
 
@@ -130,6 +142,8 @@ static void removed(struct store_request *store)
 {
     struct assignment *a = store->context;
     a->request->why = store->why;
+    if (!failed(store->result))
+        tell(a);
     finish(a, store->result.code == ERR_ABSENT ? OK : store->result);
 }
 
@@ -256,13 +270,18 @@ static void connector_free(struct hub_connector *connector)
 static const struct hub_methods methods = {.submit = submit, .free = connector_free, .enlist = enlist};
 
 struct hub_connector *hub_embedded_new(struct store_client *store, struct random *random,
-                                       struct mailbox *replies)
+                                       struct mailbox *replies, struct hub_embedded_watch watch)
 {
     struct hub_embedded *hub = calloc(1, sizeof *hub);
     if (hub == NULL)
         return NULL;
     *hub = (struct hub_embedded){
-        .connector.methods = &methods, .store = store, .random = random, .replies = replies};
+        .connector.methods = &methods,
+        .store = store,
+        .random = random,
+        .replies = replies,
+        .watch = watch,
+    };
     map_init(&hub->known, random_etag(random));
     return &hub->connector;
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -33,6 +34,8 @@ struct world {
     struct hub_connector *connector;
     struct arena arena;
     unsigned answers;
+    unsigned changes; // that the connector told of
+    char changed[64]; // the last of them
 };
 
 static void deliver_until(struct world *w, unsigned answers)
@@ -62,6 +65,13 @@ static void store_do(struct world *w, struct store_request *request)
     deliver_until(w, before + 1);
 }
 
+static void note_change(void *context, struct slice host, struct slice device_id)
+{
+    struct world *w = context;
+    w->changes++;
+    (void)snprintf(w->changed, sizeof w->changed, "%.*s/%.*s", SLICE_ARG(host), SLICE_ARG(device_id));
+}
+
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -69,7 +79,8 @@ static int setup(void **state)
     mailbox_init(&w->replies, NULL, NULL);
     assert_false(failed(store_memory_new(&(struct store_memory_options){0}, &w->store, NULL)));
     assert_false(failed(store_client_new(w->store, &w->replies, &w->client)));
-    w->connector = hub_embedded_new(w->client, &w->random.port, &w->replies);
+    w->connector = hub_embedded_new(w->client, &w->random.port, &w->replies,
+                                    (struct hub_embedded_watch){.changed = note_change, .context = w});
     struct hub_record hub = {.host = SLICE("hub.local:8884"), .document = SLICE("{}"), .etag = 1};
     struct store_request put = {.verb = STORE_PUT, .table = STORE_HUB, .key = hub.host, .record = &hub};
     store_do(w, &put);
@@ -185,6 +196,35 @@ static void assigning_the_same_again_changes_nothing(void **state)
     assert_int_equal(assign(w, SLICE("hub.local:8884"), SLICE("0123456789abcdef"), NULL).result.code,
                      ERR_NONE);
     assert_int_equal(stored_device(w)->etag, etag);
+}
+
+// Whoever holds live sessions has them judged anew; a twin that is set does not concern them.
+static void changed_credentials_are_told_and_nothing_else(void **state)
+{
+    struct world *w = *state;
+    struct slice host = SLICE("Hub.Local:8884");
+    assert_int_equal(assign(w, host, SLICE("0123456789abcdef"), NULL).result.code, ERR_NONE);
+    assert_int_equal(assign(w, host, SLICE("0123456789abcdef"), NULL).result.code, ERR_NONE);
+    assert_int_equal(assign(w, host, SLICE("0123456789abcdef"), "{\"tags\":{\"t\":1}}").result.code,
+                     ERR_NONE);
+    assert_int_equal(w->changes, 0);
+    assert_int_equal(assign(w, host, SLICE("fedcba9876543210"), NULL).result.code, ERR_NONE);
+    assert_int_equal(w->changes, 1);
+    assert_string_equal(w->changed, "hub.local:8884/Dev1");
+    struct linked_hub hub = {.host = host, .kind = HUB_KIND_EMBEDDED};
+    struct hub_request remove = {.verb = HUB_REMOVE,
+                                 .hub = &hub,
+                                 .identity = {.device_id = SLICE("Dev1")},
+                                 .arena = &w->arena,
+                                 .done = answered,
+                                 .context = w};
+    for (unsigned again = 0; again < 2; again++) { // the second time there is none
+        unsigned before = w->answers;
+        hub_submit(w->connector, &remove);
+        deliver_until(w, before + 1);
+        assert_int_equal(remove.result.code, ERR_NONE);
+        assert_int_equal(w->changes, 2);
+    }
 }
 
 static void set_twin_replaces_tags_and_desired_of_a_device_that_is_there(void **state)
@@ -375,6 +415,7 @@ int main(void)
         WITH_WORLD(a_new_device_gets_its_identity_and_first_twin),
         WITH_WORLD(assigning_again_refreshes_the_keys_and_leaves_the_rest),
         WITH_WORLD(assigning_the_same_again_changes_nothing),
+        WITH_WORLD(changed_credentials_are_told_and_nothing_else),
         WITH_WORLD(set_twin_replaces_tags_and_desired_of_a_device_that_is_there),
         WITH_WORLD(what_the_hub_cannot_take_is_refused_with_a_reason),
         WITH_WORLD(capabilities_that_are_not_said_stay),
