@@ -214,7 +214,7 @@ static struct err check_signature(struct search *s, const struct candidate *c)
     if (before == NULL) {
         if (!may_try(s, c))
             return blame(
-                s, GUESS_OTHER_KEY, ERR_CERTIFICATE_REFUSED,
+                s, GUESS_KEY, ERR_CERTIFICATE_REFUSED,
                 "too many signatures would have to be checked: too many certificates have the name %s",
                 label_of(c->facts).text);
         TRY(try_signature(s, c, &holds));
@@ -360,6 +360,6 @@ void step_blame_nobody(struct search *s)
 
 void step_blame_steps(struct search *s)
 {
-    (void)blame(s, GUESS_OTHER_KEY, ERR_CERTIFICATE_REFUSED,
+    (void)blame(s, GUESS_KEY, ERR_CERTIFICATE_REFUSED,
                 "there are too many ways: too many certificates have the same names");
 }
