@@ -1,4 +1,4 @@
-// A provider that is OpenSSL's default one, less the kinds of keys and the decoders that nobody here needs.
+// A provider that is OpenSSL's default one, less everything that is not in the table below.
 #include "crypto/openssl_context.h"
 
 #include <openssl/core_dispatch.h>
@@ -9,37 +9,66 @@
 
 #include "base/err.h"
 
-// The keys that a certificate may hold or a handshake uses. Those that profile.c refuses are here too, where
-// TLS takes them: then the device is told so inside its protocol.
-static const char *const keys[] = {"EC", "RSA", "RSA-PSS", "ED25519", "X25519", "ED448", "DSA"};
-enum { KEYS = sizeof keys / sizeof keys[0] };
+enum { OFFERED_MAX = 12 };
+
+// The keys are those that TLS takes from a device: what profile.c refuses among them is to be refused inside
+// the device's protocol. Secrets are sealed, and tokens signed, with OpenSSL's usual context: algorithms.c.
+#define KEYS "EC", "RSA", "RSA-PSS", "ED25519", "ED448", "DSA"
+static const struct offer {
+    int operation;
+    const char *only; // what the properties of an algorithm must contain, or NULL
+    const char *names[OFFERED_MAX];
+} offers[] = {
+    {OSSL_OP_DIGEST,
+     NULL,
+     {"SHA1", "SHA2-256", "SHA2-384", "SHA2-512"}}, // SHA1: what certificates are found by
+    {OSSL_OP_CIPHER, NULL, {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"}},
+    {OSSL_OP_MAC, NULL, {"HMAC"}},
+    {OSSL_OP_KDF, NULL, {"HKDF", "TLS13-KDF", "TLS1-PRF"}},
+    {OSSL_OP_RAND, NULL, {"CTR-DRBG", "SEED-SRC"}},
+    {OSSL_OP_KEYMGMT, NULL, {KEYS, "X25519"}},
+    {OSSL_OP_KEYEXCH, NULL, {"X25519", "ECDH"}},
+    {OSSL_OP_SIGNATURE, NULL, {"ECDSA", "RSA", "ED25519", "ED448", "DSA"}},
+    {OSSL_OP_DECODER, "input=der,structure=SubjectPublicKeyInfo", {KEYS}}, // a certificate's key
+};
+enum { OFFERS = sizeof offers / sizeof offers[0] };
 
 static OSSL_PROVIDER *whole;
-static OSSL_ALGORITHM key_kinds[KEYS + 1];
-static OSSL_ALGORITHM decoders[KEYS + 1]; // of public keys as certificates hold them
+static OSSL_ALGORITHM picked[OFFERS][OFFERED_MAX + 1]; // a zeroed one ends each
 
-// Names are "EC:id-ecPublicKey:1.2.840.10045.2.1", or "EC".
-static bool wanted(const OSSL_ALGORITHM *algorithm)
+// Whether `name` is one of `names`, which are separated by colons.
+static bool has_name(const char *names, const char *name)
 {
-    for (size_t i = 0; i < KEYS; i++) {
-        size_t len = strlen(keys[i]);
-        const char *names = algorithm->algorithm_names;
-        if (strncmp(names, keys[i], len) == 0 && (names[len] == '\0' || names[len] == ':'))
+    size_t len = strlen(name);
+    for (const char *at = names; at != NULL; at = strchr(at, ':')) {
+        at += *at == ':';
+        if (strncmp(at, name, len) == 0 && (at[len] == '\0' || at[len] == ':'))
             return true;
     }
     return false;
 }
 
-static void pick(int operation, const char *structure, OSSL_ALGORITHM out[KEYS + 1])
+static bool wanted(const struct offer *offer, const OSSL_ALGORITHM *algorithm)
+{
+    if (offer->only != NULL && strstr(algorithm->property_definition, offer->only) == NULL)
+        return false;
+    for (size_t i = 0; i < OFFERED_MAX && offer->names[i] != NULL; i++) {
+        if (has_name(algorithm->algorithm_names, offer->names[i]))
+            return true;
+    }
+    return false;
+}
+
+static void pick(const struct offer *offer, OSSL_ALGORITHM out[OFFERED_MAX + 1])
 {
     int no_cache = 0;
     size_t count = 0;
-    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole, operation, &no_cache);
+    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole, offer->operation, &no_cache);
     for (; all != NULL && all->algorithm_names != NULL; all++) {
-        if (!wanted(all) || strstr(all->property_definition, structure) == NULL)
-            continue;
-        INVARIANT(count < KEYS);
-        out[count++] = *all;
+        if (wanted(offer, all)) {
+            INVARIANT(count < OFFERED_MAX);
+            out[count++] = *all;
+        }
     }
     INVARIANT(count > 0);
 }
@@ -48,22 +77,21 @@ static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache)
 {
     (void)context;
     *no_cache = 0;
-    if (operation == OSSL_OP_KEYMGMT)
-        return key_kinds;
-    if (operation == OSSL_OP_DECODER)
-        return decoders;
-    if (operation == OSSL_OP_ENCODER || operation == OSSL_OP_STORE)
-        return NULL;
-    return OSSL_PROVIDER_query_operation(whole, operation, no_cache);
+    for (size_t i = 0; i < OFFERS; i++) {
+        if (offers[i].operation == operation)
+            return picked[i];
+    }
+    return NULL;
 }
 
+// Which groups TLS may negotiate.
 static int capabilities(void *context, const char *capability, OSSL_CALLBACK *found, void *arg)
 {
     (void)context;
     return OSSL_PROVIDER_get_capabilities(whole, capability, found, arg);
 }
 
-// What the algorithms are given as their provider's context is that of the whole one, whose code they are.
+// The algorithms are the whole provider's code, so its context is what they are given.
 static int start(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
                  void **context)
 {
@@ -84,8 +112,8 @@ static void make(void)
 {
     whole = OSSL_PROVIDER_load(NULL, "default");
     INVARIANT(whole != NULL);
-    pick(OSSL_OP_KEYMGMT, "", key_kinds);
-    pick(OSSL_OP_DECODER, "input=der,structure=SubjectPublicKeyInfo", decoders);
+    for (size_t i = 0; i < OFFERS; i++)
+        pick(&offers[i], picked[i]);
     OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
     INVARIANT(context != NULL && OSSL_PROVIDER_add_builtin(context, "usher", start) == 1 &&
               OSSL_PROVIDER_load(context, "usher") != NULL);
