@@ -1,4 +1,4 @@
-// The checks of one step, the cheap ones first: profile, validity, length, signature, names, revocation.
+// The checks of one step: profile, signature, revocation, validity, length, names.
 #include "crypto/step.h"
 
 #include <openssl/err.h>
@@ -313,19 +313,21 @@ static struct err check_revocation(struct search *s, const struct candidate *c)
     return OK;
 }
 
+// What it withdrew it withdrew, whatever else speaks against a way through it: so its list comes before all
+// that time or the length of the way may change. (Its profile comes first: the list is checked with its key.)
 struct err step_check(struct search *s, struct candidate *c)
 {
     TRY(facts_of(s, c));
     const char *broken = c->facts->profile.broken[ROLE_AUTHORITY];
-    if (s->depth == PATH_ABOVE_MAX)
-        return refuse(s, c, "is more than 4 certificates away from the device's: shorten the chain");
     if (broken != NULL)
         return refuse(s, c, broken);
+    TRY(check_signature(s, c));
+    TRY(check_revocation(s, c));
+    if (s->depth == PATH_ABOVE_MAX)
+        return refuse(s, c, "is more than 4 certificates away from the device's: shorten the chain");
     TRY(check_validity(s, c));
     TRY(check_length(s, c));
-    TRY(check_signature(s, c));
-    TRY(check_names(s, c));
-    return check_revocation(s, c);
+    return check_names(s, c);
 }
 
 // Who must have issued the top of the way.

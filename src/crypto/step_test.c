@@ -260,6 +260,30 @@ static void whose_ca_is_revoked_is_refused(void **state)
     assert_found(1);
 }
 
+// Whatever else is wrong with whoever withdrew it: no way goes through there, but its word counts.
+static void a_ca_that_was_revoked_does_not_come_back_when_its_issuer_ends(void **state)
+{
+    (void)state;
+    static const struct spec roots[] = {
+        {.subject = "root", .from_us = -9 * DAY_US, .to_us = -DAY_US},
+        {.subject = "root", .from_us = DAY_US, .to_us = 9 * DAY_US},
+        {.subject = "root", .extensions = CA_EXTENSIONS "nameConstraints=critical,permitted;email:nobody\n"},
+    };
+    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
+        known_count = 0;
+        root = make(&roots[i]);
+        lower = make_ca("lower", root);
+        device = make_device("d1", lower);
+        hold(root, true);
+        hold(lower, true);
+        SHOW(device);
+        assert_found(1);
+        list_for(&known[0],
+                 &(struct list_spec){.issuer = root, .revoked = (const struct made *[]){lower, NULL}}, false);
+        assert_refused(ERR_CERTIFICATE_REVOKED, "CN=lower was revoked by its CA CN=root");
+    }
+}
+
 static void a_list_is_about_the_key_whichever_certificate_is_shown(void **state)
 {
     (void)state;
@@ -367,6 +391,7 @@ int main(void)
         TEST(who_is_revoked_is_refused),
         TEST(a_list_counts_at_once_and_for_proved_chains_too),
         TEST(whose_ca_is_revoked_is_refused),
+        TEST(a_ca_that_was_revoked_does_not_come_back_when_its_issuer_ends),
         TEST(a_list_is_about_the_key_whichever_certificate_is_shown),
         TEST(a_stale_list_revokes_and_is_not_enough_where_one_is_required),
         TEST(a_required_list_must_be_there),
