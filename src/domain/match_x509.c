@@ -17,19 +17,22 @@ static struct err thumbprint(const uint8_t digest[SHA256_SIZE], struct arena *ar
     return arena_copy(arena, buf_slice(&hex), out);
 }
 
+struct err match_thumbprint(struct slice der, struct arena *arena, struct slice *out)
+{
+    uint8_t digest[SHA256_SIZE];
+    TRY(sha256(der, digest));
+    return thumbprint(digest, arena, out);
+}
+
 // `other`: the certificate that the device may change to, or none.
 static struct err let_in(const struct admission *admission, const struct enrollment *e, struct slice other,
                          struct arena *arena, struct decision *out)
 {
-    uint8_t digest[SHA256_SIZE];
     out->enrollment = e;
     out->authentication = HUB_AUTH_SELF_SIGNED;
     TRY(thumbprint(chain_fingerprint(admission->credential.chain), arena, &out->primary_thumbprint));
     out->secondary_thumbprint = out->primary_thumbprint;
-    if (other.len == 0)
-        return OK;
-    TRY(sha256(other, digest));
-    return thumbprint(digest, arena, &out->secondary_thumbprint);
+    return other.len == 0 ? OK : match_thumbprint(other, arena, &out->secondary_thumbprint);
 }
 
 void match_forget(struct decision *out)
