@@ -37,7 +37,7 @@ struct admission {
     size_t certificate_count;
     const struct ca_crl *const *crls;
     size_t crl_count;
-    const struct enrollment *const *holders; // disabled individual enrollments with exactly its certificate
+    const struct enrollment *const *holders; // disabled individual enrollments with its certificate
     size_t holder_count;
     struct issuers *issuers; // decoded certificates that are kept from one decision to the next
     bool expired_anchors;    // a CA certificate counts although it expired

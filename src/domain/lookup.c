@@ -35,7 +35,7 @@ static struct err ask_what_was_shown(const struct chain *chain, struct arena *ar
 {
     uint32_t issuers[LOOKUP_WORDS_MAX];
     struct slice word;
-    TRY(word_of_fingerprint(arena, chain_fingerprint(chain), &word));
+    TRY(word_of_certificate(arena, chain_leaf(chain), &word));
     ask_word(lookup, word, more);
     size_t count = chain_issuers(chain, issuers, LOOKUP_WORDS_MAX);
     for (size_t i = 0; i < count; i++)

@@ -4,6 +4,7 @@
 #include "domain/match.h"
 
 #include "base/text.h"
+#include "crypto/certificate.h"
 #include "crypto/hmac.h"
 #include "domain/ways.h"
 
@@ -202,14 +203,20 @@ static struct err match_individual(const struct admission *admission, struct dec
 
 // ---- all of it
 
-// The disabled individual enrollment that holds exactly this certificate, or NULL.
+static bool same_signed_part(struct slice a, struct slice b)
+{
+    return slice_equal(certificate_signed_part(a), certificate_signed_part(b));
+}
+
+// The disabled individual enrollment that holds this certificate, or NULL. However its signature is written:
+// else its device would write it otherwise, and be let in by a group.
 static const struct enrollment *disabled_holder(const struct admission *admission)
 {
     struct slice leaf = chain_leaf(admission->credential.chain);
     for (size_t i = 0; i < admission->holder_count; i++) {
         const struct enrollment *e = admission->holders[i];
-        if (enrollment_disabled(e) && (slice_equal(e->attestation.primary_certificate, leaf) ||
-                                       slice_equal(e->attestation.secondary_certificate, leaf)))
+        if (enrollment_disabled(e) && (same_signed_part(e->attestation.primary_certificate, leaf) ||
+                                       same_signed_part(e->attestation.secondary_certificate, leaf)))
             return e;
     }
     return NULL;

@@ -22,6 +22,7 @@ static const struct row {
     {"the primary", "i=s1,s2", "s1", ERR_NONE, "DEV", "s2", NULL},
     {"the secondary", "i=s1,s2", "s2", ERR_NONE, "DEV", "s1", NULL},
     {"the only one", "i=s1", "s1", ERR_NONE, "DEV", NULL, NULL},
+    {"its signature written otherwise", "i=s1", "s1w", ERR_CERTIFICATE_UNTRUSTED, NULL, NULL, ""},
     {"whoever issued it", "i=dA1", "dA1", ERR_NONE, "DEV", NULL, NULL},
     {"whatever else it shows", "i=dA1", "dA1 B C1", ERR_NONE, "DEV", NULL, NULL},
     {"before all groups", "A g:A1 i=dA1", "dA1 A1", ERR_NONE, "DEV", NULL, NULL},
@@ -54,6 +55,7 @@ static const struct row {
 
     // a certificate in a disabled enrollment
     {"of another device", "A g:A1 -old=dA1", "dA1 A1", ERR_ENROLLMENT_DISABLED, "old", NULL, "old is disabled"},
+    {"of another device, its signature written otherwise", "A g:A1 -old=dA1", "dA1w A1", ERR_ENROLLMENT_DISABLED, "old", NULL, "old is disabled"},
     {"as its secondary", "A g:A1 -old=s1,dA1", "dA1 A1", ERR_ENROLLMENT_DISABLED, "old", NULL, ""},
     {"enabled in its own", "i=s1 -old=s1", "s1", ERR_ENROLLMENT_DISABLED, "old", NULL, ""},
     {"another certificate is", "A g:A1 -old=s1", "dA1 A1", ERR_NONE, "g", NULL, NULL},
@@ -76,6 +78,7 @@ static const struct row {
     {"the nearest that there is", "A far:A mid:A1", "dA2 A2 A1", ERR_NONE, "mid", NULL, NULL},
     {"the nearest, by reference", "A A1? far:A near@A1", "dA1 A1", ERR_NONE, "near", NULL, NULL},
     {"the nearest is disabled", "A far:A -near:A1", "dA1 A1", ERR_ENROLLMENT_DISABLED, "near", NULL, "group near is disabled"},
+    {"the nearest is disabled, its signature written otherwise", "A far:A -near:A1", "dA1 A1w", ERR_ENROLLMENT_DISABLED, "near", NULL, ""},
     {"a farther one is disabled", "A -far:A near:A1", "dA1 A1", ERR_NONE, "near", NULL, NULL},
     {"only the farther one is for it", "A -far:A near:A1", "dA", ERR_ENROLLMENT_DISABLED, "far", NULL, ""},
     {"another branch is disabled", "A far:A -near:A1", "dA3 A3", ERR_NONE, "far", NULL, NULL},
