@@ -13,10 +13,13 @@ static bool asked(const struct slice *list, size_t count, struct slice text)
     return false;
 }
 
-// A device that shows more than fits is judged by what was found until then.
+// A device that shows more than fits is judged by what was found until then, and with care (match_x509.c).
 static void ask_word(struct lookup *lookup, struct slice word, bool *more)
 {
-    if (lookup->word_count == LOOKUP_WORDS_MAX || asked(lookup->words, lookup->word_count, word))
+    if (asked(lookup->words, lookup->word_count, word))
+        return;
+    lookup->cut = lookup->cut || lookup->word_count == LOOKUP_WORDS_MAX;
+    if (lookup->word_count == LOOKUP_WORDS_MAX)
         return;
     lookup->words[lookup->word_count++] = word;
     *more = true;

@@ -101,10 +101,12 @@ static void a_full_lookup_asks_for_no_more(void **state)
     bool more = false;
     assert_false(failed(decide_lookup(&w.admission, &w.arena, &w.lookup, &more)));
     assert_true(more); // the issuer of A1 is the last that fits
+    assert_false(w.lookup.cut);
     w.groups[0].attestation.secondary_certificate = world_der("dB");
     assert_false(failed(decide_lookup(&w.admission, &w.arena, &w.lookup, &more)));
     assert_false(more);
     assert_int_equal(w.lookup.word_count, LOOKUP_WORDS_MAX);
+    assert_true(w.lookup.cut);
     world_close(&w);
 }
 

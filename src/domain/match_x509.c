@@ -94,6 +94,13 @@ static struct err match_group(const struct admission *admission, struct decision
                         "the certificate holds, but no individual enrollment has the registration ID %.*s "
                         "and no enrollment group has a certificate above it: create one of them",
                         SLICE_ARG(slice_to(admission->registration_id, 64)));
+    // a nearer one may be among what was not found, and disabled; a device can add to that by what it shows
+    if (admission->cut && level > 0)
+        return why_fail(
+            why, ERR_CERTIFICATE_REFUSED,
+            "64 or more enrollment groups or CA certificates have the names of the device's issuers, "
+            "or it shows too many of them: it cannot be told whether a group is nearer than %.*s",
+            SLICE_ARG(slice_to(group->id, 40)));
     trace_add(trace, arena, "match", "%s group %.*s, by the nearest certificate that a group has: %.*s%s",
               enrollment_disabled(group) ? "disabled" : "enrollment", SLICE_ARG(group->id),
               SLICE_ARG(ways_name(admission, by, arena)), level == 0 ? ", which issued the device's" : "");
