@@ -195,6 +195,17 @@ static struct err match_blocked(const struct admission *admission, struct decisi
     return OK;
 }
 
+// Takes as long as judging a device that has no individual enrollment, so that a stranger with a certificate
+// of its own making does not learn by the time of an answer who has one (threats B6).
+static void look_for_nothing(const struct admission *admission, struct arena *arena)
+{
+    struct ways ways;
+    struct err e = admission->individual->attestation.certificate_role != CERTIFICATE_CA_REFERENCE
+                       ? ways_find(admission, &ways, NULL, arena, NULL)
+                       : OK; // it was looked for already
+    (void)e;                 // whatever it found, the individual enrollment decides
+}
+
 static struct err match_individual(const struct admission *admission, struct decision *out,
                                    struct trace *trace, struct arena *arena, struct why *why)
 {
@@ -202,8 +213,12 @@ static struct err match_individual(const struct admission *admission, struct dec
     trace_add(trace, arena, "match", "individual enrollment %.*s%s", SLICE_ARG(e->id),
               enrollment_disabled(e) ? ", disabled" : "");
     struct err proved = prove_individual(admission, out, trace, arena, why);
-    if (!failed(proved) || err_info(proved)->class != ERR_CLASS_AUTH || !enrollment_disabled(e))
+    if (!failed(proved) || err_info(proved)->class != ERR_CLASS_AUTH)
         return proved;
+    if (!enrollment_disabled(e)) {
+        look_for_nothing(admission, arena);
+        return proved;
+    }
     struct err blocked = match_blocked(admission, out, trace, arena);
     return !failed(blocked) || err_info(blocked)->class != ERR_CLASS_AUTH ? blocked : proved;
 }
