@@ -65,6 +65,11 @@ struct slice certificate_signed_part(struct slice der)
     return there ? slice_of(from, (size_t)(at - from)) : der;
 }
 
+bool certificate_same(struct slice a, struct slice b)
+{
+    return slice_equal(a, b) || slice_equal(certificate_signed_part(a), certificate_signed_part(b));
+}
+
 // The names that .NET prints; every other type is printed as OID.1.2.3.
 static const char *type_name(int nid)
 {

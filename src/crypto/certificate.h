@@ -34,5 +34,6 @@ struct err certificate_names(struct slice der, uint32_t *subject, uint32_t *issu
 
 // What the issuer signed of a certificate; a view of it, all of it when it is not well-formed. Whoever shows
 // a certificate can write its signature otherwise without a key (of an ECDSA signature (r, s), (r, n - s)
-// holds too), so this, not the whole, says whether two are the same to somebody who does not want the one.
+// holds too), so this, not the whole, says whether two are the same.
 struct slice certificate_signed_part(struct slice der);
+bool certificate_same(struct slice a, struct slice b);

@@ -95,12 +95,12 @@ static struct err match_group(const struct admission *admission, struct decision
                         "and no enrollment group has a certificate above it: create one of them",
                         SLICE_ARG(slice_to(admission->registration_id, 64)));
     // a nearer one may be among what was not found, and disabled; a device can add to that by what it shows
-    if (admission->cut && level > 0)
-        return why_fail(
-            why, ERR_CERTIFICATE_REFUSED,
-            "64 or more enrollment groups or CA certificates have the names of the device's issuers, "
-            "or it shows too many of them: it cannot be told whether a group is nearer than %.*s",
-            SLICE_ARG(slice_to(group->id, 40)));
+    if ((admission->cut || ways.cut) && level > 0)
+        return why_fail(why, ERR_CERTIFICATE_REFUSED,
+                        "too many enrollment groups or CA certificates have the names of the device's "
+                        "issuers (64 or more), "
+                        "or it shows too many of them: it cannot be told whether a group is nearer than %.*s",
+                        SLICE_ARG(slice_to(group->id, 40)));
     trace_add(trace, arena, "match", "%s group %.*s, by the nearest certificate that a group has: %.*s%s",
               enrollment_disabled(group) ? "disabled" : "enrollment", SLICE_ARG(group->id),
               SLICE_ARG(ways_name(admission, by, arena)), level == 0 ? ", which issued the device's" : "");
@@ -225,11 +225,6 @@ static struct err match_individual(const struct admission *admission, struct dec
 
 // ---- all of it
 
-static bool same_signed_part(struct slice a, struct slice b)
-{
-    return slice_equal(certificate_signed_part(a), certificate_signed_part(b));
-}
-
 // The disabled individual enrollment that holds this certificate, or NULL. However its signature is written:
 // else its device would write it otherwise, and be let in by a group.
 static const struct enrollment *disabled_holder(const struct admission *admission)
@@ -237,8 +232,8 @@ static const struct enrollment *disabled_holder(const struct admission *admissio
     struct slice leaf = chain_leaf(admission->credential.chain);
     for (size_t i = 0; i < admission->holder_count; i++) {
         const struct enrollment *e = admission->holders[i];
-        if (enrollment_disabled(e) && (same_signed_part(e->attestation.primary_certificate, leaf) ||
-                                       same_signed_part(e->attestation.secondary_certificate, leaf)))
+        if (enrollment_disabled(e) && (certificate_same(e->attestation.primary_certificate, leaf) ||
+                                       certificate_same(e->attestation.secondary_certificate, leaf)))
             return e;
     }
     return NULL;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "crypto/hmac.h"
+#include "domain/ways.h"
 
 static const struct row {
     const char *says;
@@ -216,6 +217,21 @@ static void a_chain_that_is_too_long_is_refused(void **state)
     world_close(&w);
 }
 
+// Else a device below a disabled group's certificate could show a copy of it that the group does not have.
+static void a_groups_certificate_is_the_same_however_its_signature_is_written(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, "A1 g:A1 h@A1", "dA1");
+    world_look(&w);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(ways_enrolled(&w.admission, &w.groups[i], world_der("A1")));
+        assert_true(ways_enrolled(&w.admission, &w.groups[i], world_der("A1w")));
+        assert_false(ways_enrolled(&w.admission, &w.groups[i], world_der("B1")));
+    }
+    world_close(&w);
+}
+
 // ---- what is known of the way
 
 static bool traced(const struct trace *trace, const char *rule, const char *text)
@@ -424,6 +440,7 @@ int main(void)
         cmocka_unit_test(only_a_certificate_that_an_enrollment_wants_lets_a_device_in),
         cmocka_unit_test(a_device_without_a_certificate_is_refused),
         cmocka_unit_test(a_chain_that_is_too_long_is_refused),
+        cmocka_unit_test(a_groups_certificate_is_the_same_however_its_signature_is_written),
         cmocka_unit_test(the_trace_says_which_way_was_taken_and_what_decided),
         cmocka_unit_test(a_certificate_that_ends_within_a_month_is_warned_of),
         cmocka_unit_test(a_ca_certificate_that_does_not_count_is_named),
