@@ -270,9 +270,10 @@ static bool same_authority(const struct facts *a, const struct facts *b)
            a->key != NULL && b->key != NULL && EVP_PKEY_eq(a->key, b->key) == 1;
 }
 
-static struct err check_list(struct search *s, const struct candidate *c, const struct path_known *known,
+static struct err check_list(struct search *s, const struct candidate *c, size_t at,
                              const struct serial *serial)
 {
+    const struct path_known *known = &s->question->known[at];
     struct revocation *list = NULL;
     struct why why;
     struct label name = top_label(s);
@@ -280,7 +281,7 @@ static struct err check_list(struct search *s, const struct candidate *c, const 
     if (slice_empty(known->crl_digest))
         return blame(s, guess_of(s, c), ERR_CERTIFICATE_REVOKED,
                      "the CA %s requires a revocation list and has none: hand in a fresh one", ca.text);
-    struct err e = issuers_list(s->issuers, known->crl_digest, known->crl, c->facts, &list, &why);
+    struct err e = issuers_list(s->issuers, known->crl_digest, known->crl, s->known[at], &list, &why);
     if (e.code == ERR_INVALID)
         return blame(s, guess_of(s, c), ERR_CERTIFICATE_REVOKED, "of the CA %s: %s", ca.text, why.text);
     TRY(e);
@@ -308,7 +309,7 @@ static struct err check_revocation(struct search *s, const struct candidate *c)
             continue;
         if (s->depth > 0)
             (void)serial_of(X509_get0_serialNumber(top_facts(s)->x509), &serial); // it fits: the profile
-        TRY(check_list(s, c, known, &serial));
+        TRY(check_list(s, c, i, &serial));
     }
     return OK;
 }
