@@ -308,7 +308,7 @@ static void a_list_is_read_with_the_certificate_that_it_belongs_to(void **state)
     list_for(hold(root, true), &(struct list_spec){.issuer = root}, false);
     hold(renewed, true);
     SHOW(device);
-    assert_found(2); // below either of them
+    assert_found(2);       // below either of them
     issuers_free(issuers); // whether the list is kept or not
     assert_false(failed(issuers_new(100, 1, &issuers)));
     struct path_known first = known[0];
