@@ -246,8 +246,9 @@ struct err match_certificate(const struct admission *admission, struct decision 
     if (holder != NULL) {
         trace_add(trace, arena, "match", "individual enrollment %.*s, disabled, holds this certificate",
                   SLICE_ARG(holder->id));
+        TRY(path_check_pinned(admission->credential.chain, admission->now_us, why));
         out->enrollment = holder;
-        return path_check_pinned(admission->credential.chain, admission->now_us, why);
+        return OK;
     }
     return admission->individual != NULL ? match_individual(admission, out, trace, arena, why)
                                          : match_group(admission, out, trace, arena, why);

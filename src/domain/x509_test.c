@@ -59,6 +59,7 @@ static const struct row {
     {"of another device, its signature written otherwise", "A g:A1 -old=dA1", "dA1w A1", ERR_ENROLLMENT_DISABLED, "old", NULL, "old is disabled"},
     {"as its secondary", "A g:A1 -old=s1,dA1", "dA1 A1", ERR_ENROLLMENT_DISABLED, "old", NULL, ""},
     {"enabled in its own", "i=s1 -old=s1", "s1", ERR_ENROLLMENT_DISABLED, "old", NULL, ""},
+    {"as an expired one", "A g:A1 -old=dA1old", "dA1old A1", ERR_CERTIFICATE_EXPIRED, NULL, NULL, ""},
     {"another certificate is", "A g:A1 -old=s1", "dA1 A1", ERR_NONE, "g", NULL, NULL},
     {"in an enabled one of another device", "A g:A1 old=dA1", "dA1 A1", ERR_NONE, "g", NULL, NULL},
     {"only there, and enabled", "old=s1", "s1", ERR_CERTIFICATE_UNTRUSTED, NULL, NULL, ""},
@@ -173,6 +174,9 @@ static void check_row(const struct row *row, bool backwards)
         fail_msg("%s: refused without a word", row->says);
     if (row->by != NULL && (out.enrollment == NULL || !slice_equal(out.enrollment->id, slice_text(row->by))))
         fail_msg("%s: not by %s", row->says, row->by);
+    bool proved = !failed(e) || e.code == ERR_ENROLLMENT_DISABLED || e.code == ERR_REGISTRATION_TAKEN;
+    if ((out.enrollment != NULL) != proved)
+        fail_msg("%s: an enrollment speaks for a device that proved itself, and for no other", row->says);
     if (!failed(e))
         check_identity(row, &out);
     else

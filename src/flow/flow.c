@@ -120,9 +120,9 @@ enum step_result run_refuse(struct run *run, struct err e)
             return STEP_WAITS;
     }
     struct flow_outcome outcome = {.result = e, .why = run->why};
-    bool proven = run->decision.enrollment != NULL;  // an enrollment speaks for the device only then
-    bool noise = !proven || e.code == ERR_THROTTLED; // what can be caused without end
-    if (!noise || run->resumed || may_log_noise(run->flow))
+    bool trouble = err_info(e)->level > ERR_LEVEL_INFO; // ours; a refusal can be caused without end
+    bool proven = run->decision.enrollment != NULL;     // an enrollment speaks for the device only then
+    if ((trouble && proven) || run->resumed || may_log_noise(run->flow))
         run_log(run, run->resumed ? "operation.abandoned" : "device.refused", e);
     answer(run, &outcome);
     return STEP_ENDS;

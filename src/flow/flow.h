@@ -81,8 +81,8 @@ struct flow_ports {
     struct directory *directory;
     struct issuers *issuers; // of this loop
     struct poller *poller;
-    // Asked before a line about a device that has not proved who it is: false when there were enough this
-    // second (threats A10). NULL: all are written.
+    // Asked before a line that devices can cause without end, which every refusal is: false when there were
+    // enough this second (threats A10). NULL: all are written.
     bool (*may_log)(void *context);
     void *may_log_context;
 };

@@ -260,25 +260,27 @@ static void strangers_are_refused_without_a_record(void **state)
     assert_null(stored_registration(w, SLICE("nobody")));
 }
 
-static void strangers_leave_no_line_when_there_were_enough(void **state)
+static void refusals_leave_no_line_when_there_were_enough(void **state)
 {
     struct world *w = *state;
     put_enrollment(w, "dev2", PROVISIONING_DISABLED);
     ask(w, FLOW_REGISTER, "nobody", "");
     until_answers(w, 1);
     assert_int_equal(w->lines, 1);
+    ask(w, FLOW_REGISTER, "dev2", "");
+    until_answers(w, 2);
+    assert_int_equal(w->lines, 2);
     w->silent = true;
     ask(w, FLOW_REGISTER, "nobody", "");
-    until_answers(w, 2);
-    assert_int_equal(w->result.code, ERR_REGISTRATION_UNKNOWN);
-    assert_int_equal(w->lines, 1);
-    ask(w, FLOW_REGISTER, "dev2", ""); // it has proved who it is
     until_answers(w, 3);
-    assert_int_equal(w->result.code, ERR_ENROLLMENT_DISABLED);
-    assert_int_equal(w->lines, 2);
-    ask(w, FLOW_OPERATION, "dev1", "5.0000000000000000.none");
+    assert_int_equal(w->result.code, ERR_REGISTRATION_UNKNOWN);
+    ask(w, FLOW_REGISTER, "dev2", ""); // it has proved who it is, and may ask without end all the same
     until_answers(w, 4);
-    assert_int_equal(w->lines, 3);
+    assert_int_equal(w->result.code, ERR_ENROLLMENT_DISABLED);
+    ask(w, FLOW_OPERATION, "dev1", "5.0000000000000000.none");
+    until_answers(w, 5);
+    assert_int_equal(w->result.code, ERR_OPERATION_NOT_FOUND);
+    assert_int_equal(w->lines, 2);
 }
 
 static void an_unfinished_operation_is_taken_up_after_a_restart(void **state)
@@ -343,7 +345,7 @@ int main(void)
         TEST(a_disabled_enrollment_refuses_and_leaves_a_record),
         TEST(a_device_that_asks_without_end_is_slowed_down_and_no_other),
         TEST(strangers_are_refused_without_a_record),
-        TEST(strangers_leave_no_line_when_there_were_enough),
+        TEST(refusals_leave_no_line_when_there_were_enough),
         TEST(an_unfinished_operation_is_taken_up_after_a_restart),
         TEST(stop_waits_for_what_is_under_way),
     };

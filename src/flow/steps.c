@@ -76,8 +76,9 @@ enum step_result step_load(struct run *run)
     return failed(e) ? run_refuse(run, e) : run_load(run, loaded);
 }
 
-// Threats A14. After the proof, so that nobody can use up what another device may ask; by hash, so that it
-// takes no memory for each device. A run that was rewound has been counted already.
+// Threats A14. After the proof, and apart for each enrollment that speaks for a device of that name, so that
+// nobody can use up what another device may ask; by hash, so that it takes no memory for each device. A run
+// that was rewound has been counted already.
 enum step_result step_pace(struct run *run)
 {
     enum { SAVED_UP_S = 10 };
@@ -87,6 +88,7 @@ enum step_result step_pace(struct run *run)
         return STEP_DONE;
     run->paced = true;
     uint64_t hash = map_hash(map_hash(flow->pace_seed, run->admission.service->id_scope), run->key);
+    hash = map_hash(hash, run->decision.enrollment->id);
     if (bucket_take(&flow->paces[hash % PACES], clock_monotonic_us(flow->ports.clock), 1000000 / per_s,
                     SAVED_UP_S * (int64_t)1000000))
         return STEP_DONE;
@@ -99,15 +101,22 @@ enum step_result step_admit(struct run *run)
     if (failed(run->store.result))
         return run_refuse(run, run->store.result);
     struct err e = decide_admission(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
-    if (e.code == ERR_ENROLLMENT_DISABLED && run->request.verb == FLOW_REGISTER) {
-        enum step_result paced = step_pace(run); // it leaves a record
-        run->failure = e;
-        return paced == STEP_DONE ? step_write_refusal(run) : paced;
-    }
-    // a disabled device may connect, to be told so when it registers
-    if (e.code == ERR_ENROLLMENT_DISABLED && run->request.verb == FLOW_AUTHENTICATE)
+    if (!failed(e))
         return STEP_DONE;
-    return failed(e) ? run_refuse(run, e) : STEP_DONE;
+    bool disabled = e.code == ERR_ENROLLMENT_DISABLED;
+    bool connects = run->request.verb == FLOW_AUTHENTICATE;
+    if (disabled && connects) // it may, to be told so when it registers
+        return STEP_DONE;
+    bool proved_itself = run->decision.enrollment != NULL && err_info(e)->class == ERR_CLASS_AUTH;
+    if (proved_itself && !connects) {
+        enum step_result paced = step_pace(run);
+        if (paced != STEP_DONE)
+            return paced;
+    }
+    if (!disabled || run->request.verb != FLOW_REGISTER)
+        return run_refuse(run, e);
+    run->failure = e;
+    return step_write_refusal(run);
 }
 
 // Whether the hub lets in whoever made this request. After a renewal the request that was first may have been

@@ -414,6 +414,35 @@ static void another_group_cannot_take_a_device_over(void **state)
     assert_slice(stored_registration(w, SLICE("dev3"))->enrollment_id, "fleet");
 }
 
+// Who has a name of another group's device may ask for it no more often than others, and takes nothing of
+// what that device may ask.
+static void who_wants_the_name_of_another_device_is_slowed_down_and_the_device_is_not(void **state)
+{
+    struct world *w = *state;
+    struct certificate *leaf = device(w, "dev3", fleet(w));
+    struct certificate *rival = root_of(w, "Rival root");
+    struct certificate *thief = device(w, "dev3", rival);
+    put_ca(w, "rival", rival, true);
+    put_group(w, "rival", rival, PROVISIONING_ENABLED);
+    w->flow->settings.device_requests_per_s = 1;
+    enter(w, "dev3", leaf, NULL);
+    assert_assigned(w);
+    for (int i = 0; i < 10; i++) {
+        enter(w, "dev3", thief, NULL);
+        assert_refused(w, ERR_REGISTRATION_TAKEN);
+    }
+    enter(w, "dev3", thief, NULL);
+    assert_int_equal(w->result.code, ERR_THROTTLED);
+    enter(w, "dev3", leaf, NULL);
+    assert_assigned(w);
+    size_t lines = w->lines;
+    pass(w, 1000);
+    w->silent = true;
+    enter(w, "dev3", thief, NULL);
+    assert_refused(w, ERR_REGISTRATION_TAKEN);
+    assert_int_equal(w->lines, lines);
+}
+
 // A certificate that was taken out of use through another enrollment is refused with a record; the device
 // stays the group's all the same.
 static void a_refusal_does_not_open_a_device_to_another_group(void **state)
@@ -554,6 +583,7 @@ int main(void)
         TEST(a_call_with_a_new_certificate_is_not_answered_by_an_operation_with_the_old_one),
         TEST(a_device_that_changes_to_keys_is_no_longer_recorded_by_its_certificate),
         TEST(another_group_cannot_take_a_device_over),
+        TEST(who_wants_the_name_of_another_device_is_slowed_down_and_the_device_is_not),
         TEST(a_refusal_does_not_open_a_device_to_another_group),
         TEST(a_disabled_group_cannot_be_hidden_behind_others),
         TEST(a_restart_goes_on_with_the_thumbprints_that_were_recorded),
