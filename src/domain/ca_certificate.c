@@ -50,6 +50,7 @@ static struct err read_certificate(struct arena *arena, const struct json_in *in
         *out = (struct ca_certificate){.created_us = out->created_us,
                                        .updated_us = out->updated_us,
                                        .etag = out->etag,
+                                       .crl_required = out->crl_required, // fail closed
                                        .certificate = der};
     out->not_after_us = authority.not_after_us;
     return OK;

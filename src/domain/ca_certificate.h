@@ -39,7 +39,8 @@ struct ca_crl {
 // What PUT …/certificates/{name} sends: {"certificate": PEM, DER in base64 or either in base64 again,
 // "isVerified": false}; in `properties` or without (service-api B.5). `stored` is what is being replaced, or
 // NULL: another certificate is no longer verified unless the body says so, and its waiting code and
-// revocation list are gone; with the same certificate, or without one, they stay. All errors are ERR_INVALID
+// revocation list are gone (that a list is required stays); with the same certificate, or without one, they
+// stay. All errors are ERR_INVALID
 // (or ERR_NO_MEMORY), and why says what to do. Slices are copied to the arena; etag and times other than
 // not_after_us are left alone.
 struct err ca_certificate_read(struct arena *arena, const struct json *body, struct slice name,

@@ -179,7 +179,7 @@ static void replacing_keeps_what_was_proved_of_the_same_certificate_only(void **
     assert_int_equal(c.code_until_us, 0);
     assert_int_equal(c.crl_digest.len, 0);
     assert_int_equal(c.crl_next_update_us, 0);
-    assert_false(c.crl_required);
+    assert_true(c.crl_required); // an operator who wanted a list before wants one now: fail closed
     assert_false(slice_equal(c.words, stored.words));
     assert_int_equal(c.etag, 5);
     assert_int_equal(c.created_us, WORLD_NOW_US);

@@ -105,6 +105,18 @@ bool certificate_overtaken(struct call *call)
     return true;
 }
 
+void certificate_tell(struct call *call, struct slice name)
+{
+    const struct certificate_work *c = certificate_of(call);
+    struct log_line line;
+    call_log_begin(call, &line, c->warning.len > 0 ? ERR_LEVEL_WARN : ERR_LEVEL_INFO, c->event,
+                   LOG_certificate, name);
+    log_text(&line, LOG_detail, c->warning);
+    log_end(&line);
+    if (c->warning.len > 0)
+        exchange_header(call->x, "x-usher-warning", c->warning);
+}
+
 struct err certificate_saved(struct call *call, bool *again)
 {
     const struct work *work = work_of(call);
@@ -115,7 +127,7 @@ struct err certificate_saved(struct call *call, bool *again)
     if (e.code == ERR_CONFLICT)
         return why_fail(&call->why, e.code, "it exists: send If-Match with its etag, or *");
     TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
-    call_log_change(call, work->certificate.event, LOG_certificate, work->certificate.record.name);
+    certificate_tell(call, work->certificate.record.name);
     return OK;
 }
 

@@ -10,11 +10,17 @@ static struct certificate_work *certificate_of(struct call *call)
     return &work_of(call)->certificate;
 }
 
+// A renewed CA certificate may need a list before it has one.
+static bool has_list_or_needs_it(const struct ca_certificate *c)
+{
+    return c->crl_digest.len > 0 || c->crl_required;
+}
+
 struct err crl_load(struct call *call)
 {
     TRY(certificate_loaded_required(call));
-    return certificate_of(call)->stored->crl_digest.len > 0 ? certificate_load_list(call)
-                                                            : FAIL(ERR_SETTING_NOT_FOUND);
+    const struct ca_certificate *stored = certificate_of(call)->stored;
+    return has_list_or_needs_it(stored) ? certificate_load_list(call) : FAIL(ERR_SETTING_NOT_FOUND);
 }
 
 static void field_instant(struct json_writer *w, const char *key, int64_t us)
@@ -32,6 +38,8 @@ struct err crl_show(struct call *call)
     struct buf text = buf_capped(EXCHANGE_BODY_CAP);
     struct json_writer w;
     TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
+    if (stored->crl_digest.len == 0) // a list that is left over is not its own
+        return FAIL(ERR_SETTING_NOT_FOUND);
     b64_encode(&text, list->crl);
     json_begin(&w, &call->x->body);
     json_object_open(&w);
@@ -59,7 +67,7 @@ struct err crl_put(struct call *call)
     struct json_in in;
     TRY(certificate_loaded_required(call));
     c->record = *c->stored;
-    enum json_need need = c->stored->crl_digest.len > 0 ? JSON_OPTIONAL : JSON_REQUIRED;
+    enum json_need need = has_list_or_needs_it(c->stored) ? JSON_OPTIONAL : JSON_REQUIRED;
     TRY(json_in_root(json_root(&call->body), "the body", &in, &call->why));
     TRY(json_want_string(&in, "crl", need, CALL_BODY_LARGE_MAX, &text, &call->why));
     TRY(json_want_bool(&in, "required", JSON_OPTIONAL, &c->record.crl_required, &call->why));

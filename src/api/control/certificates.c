@@ -107,6 +107,9 @@ struct err certificate_put(struct call *call)
     }
     TRY(ca_certificate_read(&call->scratch, json_root(&call->body), call->names[1], c->stored,
                             clock_wall_us(call->area->clock), &c->record, &call->why));
+    bool list_missing = c->record.crl_required && c->record.crl_digest.len == 0;
+    c->warning = list_missing ? SLICE("what it issued is refused until its revocation list is handed in")
+                              : (struct slice){0};
     return certificate_save(call, c->stored != NULL ? "certificate.updated" : "certificate.created", NULL);
 }
 
@@ -185,17 +188,12 @@ struct err certificate_delete(struct call *call)
 
 struct err certificate_deleted(struct call *call)
 {
-    const struct certificate_work *c = certificate_of(call);
-    struct log_line line;
+    struct certificate_work *c = certificate_of(call);
     if (certificate_overtaken(call))
         return OK;
     TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
-    call_log_begin(call, &line, c->warning.len > 0 ? ERR_LEVEL_WARN : ERR_LEVEL_INFO, "certificate.deleted",
-                   LOG_certificate, c->stored->name);
-    log_text(&line, LOG_detail, c->warning);
-    log_end(&line);
-    if (c->warning.len > 0)
-        exchange_header(call->x, "x-usher-warning", c->warning);
+    c->event = "certificate.deleted";
+    certificate_tell(call, c->stored->name);
     return certificate_drop_list(call);
 }
 

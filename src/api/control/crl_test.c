@@ -197,9 +197,49 @@ static void a_list_goes_with_its_certificate(void **state)
     assert_int_equal(lists_stored(), 0);
     assert_int_equal(upload(ALL "/together", ANY, &factory, true, NULL), 200);
     assert_int_equal(put_list(path, "", &list, NULL, NULL), 200);
+    assert_true(required_now(path));
     assert_int_equal(lists_stored(), 1);
     assert_int_equal(number_of("DELETE", ALL "/together", ANY, NULL), 0);
     assert_int_equal(lists_stored(), 0);
+    buf_release(&list);
+}
+
+static bool shown_required(const char *path, bool *required)
+{
+    struct reply reply;
+    assert_int_equal(bench_local(&bench, "GET", path, "", NULL, &reply), 200);
+    bool said = json_as_bool(json_get(property(&reply, "crl"), "required"), required);
+    reply_release(&reply);
+    return said;
+}
+
+static void a_renewed_ca_that_requires_a_list_still_does(void **state)
+{
+    (void)state;
+    struct reply reply;
+    bool required = false;
+    const char *path = ALL "/renewed";
+    struct buf list = make_list(&factory, 1, 7);
+    assert_int_equal(upload(path, "", &factory, true, NULL), 200);
+    assert_int_equal(put_list(ALL "/renewed/crl", "", &list, "true", NULL), 200);
+    assert_int_equal(upload(path, ANY, &other, true, &reply), 200);
+    assert_true(json_as_bool(json_get(property(&reply, "crl"), "required"), &required));
+    assert_true(required);
+    char *warning = reply_header(&reply, "x-usher-warning");
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, "is refused until"));
+    free(warning);
+    reply_release(&reply);
+    assert_int_equal(bench_count_lines(&bench, "is refused until"), 1);
+    // an operator who wants no list any more says so
+    assert_int_equal(number_of("PUT", ALL "/renewed/crl", "", "{\"required\":false}"), 0);
+    assert_false(shown_required(path, &required) && required);
+    assert_int_equal(upload(path, ANY, &factory, true, NULL), 200);
+    assert_int_equal(put_list(ALL "/renewed/crl", "", &list, "true", NULL), 200);
+    assert_int_equal(upload(path, ANY, &other, true, NULL), 200);
+    assert_int_equal(number_of("DELETE", ALL "/renewed/crl", "", NULL), 0);
+    assert_false(shown_required(path, &required));
+    assert_int_equal(number_of("DELETE", path, ANY, NULL), 0);
     buf_release(&list);
 }
 
@@ -258,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_is_taken_shown_and_removed),
+        cmocka_unit_test(a_renewed_ca_that_requires_a_list_still_does),
         cmocka_unit_test(whether_it_is_required_stays_until_it_is_said),
         cmocka_unit_test(a_list_goes_with_its_certificate),
         cmocka_unit_test(a_list_that_is_none_of_this_ca_or_stale_is_refused),

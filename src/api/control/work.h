@@ -18,9 +18,9 @@ struct certificate_work {
     const char *event;             // what is logged of the change
     struct ca_crl list;            // a revocation list that is written with it
     struct store_request also;
-    uint64_t list_etag; // of the stored list; 0: there is none
-    struct slice word;  // asks for the groups that refer to it
-    struct slice warning;
+    uint64_t list_etag;        // of the stored list; 0: there is none
+    struct slice word;         // asks for the groups that refer to it
+    struct slice warning;      // what the change means for devices; empty: nothing out of the ordinary
     struct json_writer writer; // of the list of all
     struct slice after;
     size_t written;
@@ -114,6 +114,8 @@ struct err certificate_list_loaded(struct call *call);
 struct err certificate_save(struct call *call, const char *event, const struct ca_crl *list);
 // For the step after that. *again: as certificate_overtaken.
 struct err certificate_saved(struct call *call, bool *again);
+// The event, with work->certificate.warning (if any) in the log and in the answer's header x-usher-warning.
+void certificate_tell(struct call *call, struct slice name);
 // Somebody else was faster, and the caller did not say which state it meant: the call goes on with
 // certificate_load.
 bool certificate_overtaken(struct call *call);
