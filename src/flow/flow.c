@@ -294,7 +294,7 @@ static void answer_late(struct poll_timer *timer)
         // a record of the end that is being written is not told before it is durable
         if (run->intended && run->record.status == STATUS_ASSIGNING)
             run_answer(run, &run->record);
-        else if (run->joined.len > 0)
+        else if (run->joined.len > 0 && run->sleeping) // what it looks at now is not judged yet
             run_answer(run, run->admission.prior);
     }
     arm_answer_timer(flow);

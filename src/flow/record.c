@@ -186,6 +186,33 @@ enum step_result step_carry_out(struct run *run)
 // ---- record
 // ----------------------------------------------------------------------------------------------------------------
 
+// Another call finished meanwhile. Whether its end may be told to this device is for the decision: the record
+// may have been deleted, and be another group's now. If it may, the answers are equal (step_join).
+static void decide_anew(struct run *run, const struct registration *found)
+{
+    enum { RACES_MAX = 3 };
+    if (run->answered || run->resumed) { // nobody waits
+        run_end(run);
+        return;
+    }
+    struct err e =
+        run->races++ < RACES_MAX
+            ? OK
+            : why_fail(&run->why, ERR_TIMEOUT, "other calls for the device were faster, again and again");
+    run->joined = (struct slice){0};
+    if (!failed(e) && found != NULL)
+        e = arena_copy(&run->request.arena, found->operation_id, &run->joined);
+    if (failed(e)) {
+        (void)run_refuse(run, e);
+        run_end(run);
+        return;
+    }
+    run->failure = OK;
+    run->intended = false;
+    run_rewind(run);
+    run_advance(run);
+}
+
 static void recorded(struct store_request *request)
 {
     struct run *run = request->context;
@@ -204,8 +231,7 @@ static void recorded(struct store_request *request)
         return;
     }
     if (lost_race(request->result)) {
-        run->admission.prior = request->found;
-        run_continue(run);
+        decide_anew(run, request->found);
         return;
     }
     // the hub has the device: the record is tried until it holds. Until then the intention is what the device

@@ -414,6 +414,56 @@ static void another_group_cannot_take_a_device_over(void **state)
     assert_slice(stored_registration(w, SLICE("dev3"))->enrollment_id, "fleet");
 }
 
+static void delete_registration(struct world *w, const char *id)
+{
+    struct store_request gone = {
+        .verb = STORE_DELETE, .table = STORE_REGISTRATION, .partition = SLICE(SCOPE), .key = slice_text(id)};
+    store_do(w, &gone);
+    assert_false(failed(gone.result));
+}
+
+// A call of a device of the group Fleet is at the hub; its record is deleted, and another call made then.
+static void overtake(struct world *w, const struct certificate *leaf, const struct certificate *by)
+{
+    w->hub_answers = false;
+    show_and_leave(w, FLOW_REGISTER, "dev3", "", leaf, NULL, NULL);
+    until_hub_called(w, 1);
+    delete_registration(w, "dev3");
+    w->hub_answers = true;
+    enter(w, "dev3", by, NULL);
+    assert_assigned(w);
+}
+
+static void a_device_whose_name_went_to_another_group_meanwhile_hears_nothing_of_that_one(void **state)
+{
+    struct world *w = *state;
+    struct certificate *leaf = device(w, "dev3", fleet(w));
+    struct certificate *rival = root_of(w, "Rival root");
+    put_ca(w, "rival", rival, true);
+    put_group(w, "rival", rival, PROVISIONING_ENABLED);
+    overtake(w, leaf, device(w, "dev3", rival));
+    answer_hub(w, OK);
+    until_answers(w, 2);
+    assert_refused(w, ERR_REGISTRATION_TAKEN);
+    const struct registration *r = stored_registration(w, SLICE("dev3"));
+    assert_slice(r->enrollment_id, "rival");
+    assert_int_equal(r->status, STATUS_ASSIGNED);
+}
+
+static void a_device_that_was_registered_anew_meanwhile_hears_the_same_on_both_calls(void **state)
+{
+    struct world *w = *state;
+    char operation[80];
+    struct certificate *leaf = device(w, "dev3", fleet(w));
+    overtake(w, leaf, leaf);
+    memcpy(operation, w->operation, sizeof operation);
+    answer_hub(w, OK);
+    until_answers(w, 2);
+    assert_assigned(w);
+    assert_string_equal(w->operation, operation);
+    assert_int_equal(w->hub_calls, 2);
+}
+
 // Who has a name of another group's device may ask for it no more often than others, and takes nothing of
 // what that device may ask.
 static void who_wants_the_name_of_another_device_is_slowed_down_and_the_device_is_not(void **state)
@@ -583,6 +633,8 @@ int main(void)
         TEST(a_call_with_a_new_certificate_is_not_answered_by_an_operation_with_the_old_one),
         TEST(a_device_that_changes_to_keys_is_no_longer_recorded_by_its_certificate),
         TEST(another_group_cannot_take_a_device_over),
+        TEST(a_device_whose_name_went_to_another_group_meanwhile_hears_nothing_of_that_one),
+        TEST(a_device_that_was_registered_anew_meanwhile_hears_the_same_on_both_calls),
         TEST(who_wants_the_name_of_another_device_is_slowed_down_and_the_device_is_not),
         TEST(a_refusal_does_not_open_a_device_to_another_group),
         TEST(a_disabled_group_cannot_be_hidden_behind_others),
