@@ -236,10 +236,9 @@ const uint8_t *chain_fingerprint(const struct chain *chain)
     return chain->shown[0].fingerprint;
 }
 
-void chain_sha1(const struct chain *chain, uint8_t out[20])
+struct err chain_sha1(const struct chain *chain, uint8_t out[20])
 {
-    if (failed(sha1(chain->shown[0].der, out)))
-        memset(out, 0, SHA1_SIZE);
+    return sha1(chain->shown[0].der, out);
 }
 
 int64_t chain_not_before_us(const struct chain *chain)

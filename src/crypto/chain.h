@@ -25,8 +25,9 @@ const struct why *chain_problem(const struct chain *chain);
 struct slice chain_leaf(const struct chain *chain);          // DER; lives as long as the chain
 struct slice chain_common_name(const struct chain *chain);   // of the leaf, UTF-8; empty: none, or several
 const uint8_t *chain_fingerprint(const struct chain *chain); // of the leaf
-void chain_sha1(const struct chain *chain, uint8_t out[20]); // of the leaf: for hubs that know it by that
-int64_t chain_not_before_us(const struct chain *chain);      // of the leaf
+// Of the leaf, for hubs that know it by that. ERR_NO_MEMORY.
+struct err chain_sha1(const struct chain *chain, uint8_t out[20]);
+int64_t chain_not_before_us(const struct chain *chain); // of the leaf
 int64_t chain_not_after_us(const struct chain *chain);
 // The names (see certificate_names) of the issuers of everything that was shown, each once.
 size_t chain_issuers(const struct chain *chain, uint32_t *out, size_t max);

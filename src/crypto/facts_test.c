@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "crypto/hmac.h"
 #include "crypto/making_test.h"
 
 static long until_none = -1; // allocations that still succeed; -1: all
@@ -59,10 +60,38 @@ static void without_memory_no_ca_loses_its_name_constraints(void **state)
     made_release();
 }
 
+// A hub that took something else for the digest would know a device by it that is nobody's.
+static void without_memory_a_certificate_has_no_sha1(void **state)
+{
+    (void)state;
+    const struct made *device = make_device("d1", NULL);
+    uint8_t want[SHA1_SIZE];
+    uint8_t have[SHA1_SIZE];
+    struct chain *chain;
+    assert_false(failed(sha1(device->der, want)));
+    assert_false(failed(chain_new(&device->der, 1, &chain)));
+    bool whole = false;
+    size_t refused = 0;
+    for (long n = 1; !whole; n++) {
+        assert_true(n < 100);
+        until_none = n;
+        struct err e = chain_sha1(chain, have);
+        whole = until_none > 0;
+        until_none = -1;
+        refused += e.code == ERR_NO_MEMORY;
+        if (!failed(e))
+            assert_memory_equal(have, want, SHA1_SIZE);
+    }
+    assert_true(refused > 0);
+    chain_release(chain);
+    made_release();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_memory_no_ca_loses_its_name_constraints),
+        cmocka_unit_test(without_memory_a_certificate_has_no_sha1),
     };
     if (CRYPTO_set_mem_functions(take, resize, release) != 1)
         return 1;

@@ -71,17 +71,35 @@ static struct err token_judge(const struct session *s, const struct device *devi
 
 // ---- the certificate ----------------------------------------------------------------------------
 // A thumbprint is known by its length: SHA-1 or SHA-256, in hexadecimal digits of either case.
-static bool thumbprint_is(struct slice thumbprint, const struct chain *chain)
+static struct err thumbprint_is(struct slice thumbprint, const struct chain *chain, bool *is)
 {
-    uint8_t sha1[SHA1_SIZE];
+    uint8_t digest[FINGERPRINT_SIZE];
     uint8_t room[2 * FINGERPRINT_SIZE];
     struct buf hex = {.at = room, .room = sizeof room, .cap = sizeof room};
-    chain_sha1(chain, sha1);
-    if (thumbprint.len == (size_t)2 * SHA1_SIZE)
-        hex_encode_upper(&hex, slice_of(sha1, sizeof sha1));
+    bool short_one = thumbprint.len == (size_t)2 * SHA1_SIZE;
+    if (short_one)
+        TRY(chain_sha1(chain, digest));
     else
-        hex_encode_upper(&hex, slice_of(chain_fingerprint(chain), FINGERPRINT_SIZE));
-    return slice_equal_nocase(thumbprint, buf_slice(&hex));
+        memcpy(digest, chain_fingerprint(chain), FINGERPRINT_SIZE);
+    hex_encode_upper(&hex, slice_of(digest, short_one ? SHA1_SIZE : FINGERPRINT_SIZE));
+    *is = slice_equal_nocase(thumbprint, buf_slice(&hex));
+    return OK;
+}
+
+static struct err thumbprint_judge(const struct device *device, const struct chain *chain, struct why *why)
+{
+    bool known = false;
+    TRY(thumbprint_is(device->primary_thumbprint, chain, &known));
+    if (!known)
+        TRY(thumbprint_is(device->secondary_thumbprint, chain, &known));
+    if (known)
+        return OK;
+    uint8_t room[2 * FINGERPRINT_SIZE];
+    struct buf hex = {.at = room, .room = sizeof room, .cap = sizeof room};
+    hex_encode_upper(&hex, slice_of(chain_fingerprint(chain), FINGERPRINT_SIZE));
+    return why_fail(why, ERR_CERTIFICATE_UNTRUSTED,
+                    "the certificate with thumbprint %.*s is neither of the two that the identity names",
+                    SLICE_ARG(buf_slice(&hex)));
 }
 
 static struct err dates_judge(const struct chain *chain, int64_t now_us, struct why *why)
@@ -107,15 +125,7 @@ static struct err certificate_judge(struct session *s, const struct device *devi
         return why_fail(why, ERR_HUB_CALLER, "the identity's type of authentication is not selfSigned");
     if (chain_problem(chain) != NULL)
         return why_fail(why, ERR_CERTIFICATE_REFUSED, "%s", chain_problem(chain)->text);
-    if (!thumbprint_is(device->primary_thumbprint, chain) &&
-        !thumbprint_is(device->secondary_thumbprint, chain)) {
-        uint8_t room[2 * FINGERPRINT_SIZE];
-        struct buf hex = {.at = room, .room = sizeof room, .cap = sizeof room};
-        hex_encode_upper(&hex, slice_of(chain_fingerprint(chain), FINGERPRINT_SIZE));
-        return why_fail(why, ERR_CERTIFICATE_UNTRUSTED,
-                        "the certificate with thumbprint %.*s is neither of the two that the identity names",
-                        SLICE_ARG(buf_slice(&hex)));
-    }
+    TRY(thumbprint_judge(device, chain, why));
     return dates_judge(chain, embedded_wall_us(s->embedded), why);
 }
 
