@@ -206,6 +206,15 @@ void chain_rest(struct chain *chain)
     }
 }
 
+bool chain_rests(const struct chain *chain)
+{
+    for (size_t i = 0; i < chain->count; i++) {
+        if (chain->shown[i].x509 != NULL || chain->shown[i].facts != NULL)
+            return false;
+    }
+    return true;
+}
+
 void chain_release(struct chain *chain)
 {
     if (chain == NULL || --chain->holders > 0)

@@ -34,3 +34,4 @@ size_t chain_issuers(const struct chain *chain, uint32_t *out, size_t max);
 // Gives back what is needed only while judging: an idle connection keeps the DER and a few facts. Judging
 // goes on to work, and costs a decoding more.
 void chain_rest(struct chain *chain);
+bool chain_rests(const struct chain *chain); // nothing is decoded now

@@ -52,7 +52,9 @@ static void a_chain_says_what_its_leaf_is_also_at_rest(void **state)
     const struct made *device = make_device("d1", make_ca("root", NULL));
     read_one(device);
     assert_describes(device);
+    assert_false(chain_rests(chain));
     chain_rest(chain);
+    assert_true(chain_rests(chain));
     chain_rest(chain);
     assert_describes(device);
 }

@@ -83,12 +83,14 @@ static struct err credential_fill(struct exchange *x, struct flow_request *reque
 {
     struct slice token = http_header(&x->request, SLICE("Authorization"));
     struct credential *credential = &request->credential;
+    struct chain *chain = exchange_chain(x);
     if (token.len > 0) {
+        if (chain != NULL)
+            chain_rest(chain); // else TLS holds it, decoded, as long as the connection lives
         TRY(arena_copy(&request->arena, token, &token));
         credential->kind = CREDENTIAL_SAS;
         return sas_parse(token, &credential->sas, why);
     }
-    struct chain *chain = exchange_chain(x);
     if (chain == NULL)
         return why_fail(why, ERR_CREDENTIAL_MISSING,
                         "send a SAS token in the Authorization header, or show a certificate");

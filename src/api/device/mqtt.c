@@ -184,15 +184,18 @@ static struct err credential_fill(struct session *s, struct why *why)
 {
     struct credential *credential = &s->credential;
     struct slice token = credential->sas.resource;
+    struct chain *chain = mqtt_link_chain(s->link);
     if (token.len > 0) {
+        if (chain != NULL)
+            chain_rest(chain); // else TLS holds it, decoded, as long as the connection lives
         credential->kind = CREDENTIAL_SAS;
         return sas_parse(token, &credential->sas, why);
     }
-    credential->chain = mqtt_link_chain(s->link);
-    if (credential->chain == NULL)
+    if (chain == NULL)
         return why_fail(why, ERR_CREDENTIAL_MISSING,
                         "send a SAS token as the password, or show a certificate");
     credential->kind = CREDENTIAL_X509;
+    credential->chain = chain;
     return OK;
 }
 

@@ -225,6 +225,25 @@ static void an_empty_password_is_none(void **state)
     assert_true(link->max_packet > LARGE);
 }
 
+static void a_password_counts_and_the_certificate_beside_it_takes_no_room(void **state)
+{
+    struct world *w = *state;
+    struct buf token = buf_capped(4096);
+    struct secret key = device_key();
+    sas_sign(&token, SLICE(SCOPE "%2fregistrations%2fdev1"), T0 / 1000000 + 3600, &key,
+             SLICE("registration"));
+    char password[1000];
+    (void)snprintf(password, sizeof password, "%.*s", SLICE_ARG(buf_slice(&token)));
+    buf_release(&token);
+    struct chain *chain = chain_of(device(w, "dev1", root_of(w, "Somebody")), NULL, NULL);
+    assert_false(chain_rests(chain));
+    struct mqtt_link *link =
+        dial(w, (struct dial){.client_id = "dev1", .password = password, .chain = chain});
+    assert_true(link->accepted);
+    assert_true(chain_rests(chain));
+    register_over(link, "$dps/registrations/res/200/?$rid=7");
+}
+
 static void a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_registers(void **state)
 {
     struct world *w = *state;
@@ -336,6 +355,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(a_device_with_a_certificate_needs_no_password),
         TEST(an_empty_password_is_none),
+        TEST(a_password_counts_and_the_certificate_beside_it_takes_no_room),
         TEST(a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_registers),
         TEST(a_connection_that_asks_in_vain_again_and_again_is_closed),
         TEST(a_connection_stays_and_every_call_is_judged_anew),
