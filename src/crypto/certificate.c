@@ -34,13 +34,13 @@ struct err certificate_read(struct arena *arena, struct slice text, struct slice
 
 struct err certificate_names(struct slice der, uint32_t *subject, uint32_t *issuer)
 {
-    X509 *certificate = facts_decode(der);
-    if (certificate == NULL)
-        return FAIL(ERR_INVALID);
-    *subject = facts_name(X509_get_subject_name(certificate));
-    *issuer = facts_name(X509_get_issuer_name(certificate));
+    X509 *certificate;
+    TRY(facts_decode(der, &certificate));
+    struct err e = facts_name(X509_get_subject_name(certificate), subject);
+    if (!failed(e))
+        e = facts_name(X509_get_issuer_name(certificate), issuer);
     X509_free(certificate);
-    return OK;
+    return e;
 }
 
 // Steps into (or over) the element at *at; false when there is none.
@@ -234,10 +234,12 @@ struct err certificate_describe(struct arena *arena, struct slice der, struct ce
                                 struct why *why)
 {
     *out = (struct certificate_info){0};
-    X509 *certificate = facts_decode(der);
-    if (certificate == NULL)
+    X509 *certificate;
+    struct err e = facts_decode(der, &certificate);
+    if (e.code == ERR_INVALID)
         return refuse(why, "is not well-formed X.509");
-    struct err e = describe(arena, certificate, der, out);
+    TRY(e);
+    e = describe(arena, certificate, der, out);
     X509_free(certificate);
     ERR_clear_error();
     if (e.code == ERR_INVALID)

@@ -58,8 +58,8 @@ static struct err describe(struct chain *chain)
         if (shown->x509 == NULL)
             continue;
         if (i > 0)
-            shown->subject = facts_name(X509_get_subject_name(shown->x509));
-        shown->issuer = facts_name(X509_get_issuer_name(shown->x509));
+            TRY(facts_name(X509_get_subject_name(shown->x509), &shown->subject));
+        TRY(facts_name(X509_get_issuer_name(shown->x509), &shown->issuer));
     }
     return chain->count > 0 && chain->shown[0].x509 != NULL ? describe_leaf(chain) : OK;
 }
@@ -105,16 +105,24 @@ struct err chain_new(const struct slice *certificates, size_t count, struct chai
     if (chain == NULL)
         return FAIL(ERR_NO_MEMORY);
     chain->problem = problem;
-    for (uint8_t *at = chain->der; chain->count < taken; chain->count++) {
+    struct err e = OK;
+    for (uint8_t *at = chain->der; chain->count < taken && !failed(e); chain->count++) {
         struct slice from = certificates[chain->count];
         struct shown *shown = &chain->shown[chain->count];
         if (from.len > 0)
             memcpy(at, from.at, from.len);
         shown->der = slice_of(at, from.len);
         at += from.len;
-        shown->x509 = facts_decode(shown->der);
-        if (shown->x509 == NULL && chain->problem == NULL)
+        e = facts_decode(shown->der, &shown->x509);
+        if (e.code != ERR_INVALID)
+            continue;
+        e = OK;
+        if (chain->problem == NULL)
             chain->problem = &unreadable;
+    }
+    if (failed(e)) {
+        chain_release(chain);
+        return e;
     }
     return finish(chain, out);
 }
@@ -276,9 +284,7 @@ size_t chain_issuers(const struct chain *chain, uint32_t *out, size_t max)
 struct err chain_facts(struct chain *chain, size_t index, struct facts **out)
 {
     struct shown *shown = &chain->shown[index];
-    if (shown->x509 == NULL)
-        shown->x509 = facts_decode(shown->der);
-    if (shown->x509 == NULL)
+    if (shown->x509 == NULL && failed(facts_decode(shown->der, &shown->x509)))
         return FAIL(ERR_NO_MEMORY); // it was decoded when the chain was made
     if (shown->facts == NULL)
         TRY(facts_new(shown->x509, shown->fingerprint, &shown->facts));
@@ -292,7 +298,7 @@ struct err chain_judge(struct chain *chain, const struct verdict **out)
         struct facts *facts;
         TRY(chain_facts(chain, 0, &facts));
         chain->profile = facts->profile;
-        chain->judged = true;
+        chain->judged = profile_may_be_kept(&chain->profile);
     }
     *out = &chain->profile;
     return OK;

@@ -24,20 +24,23 @@ void proofs_add(struct proofs *proofs, const uint8_t fingerprint[FINGERPRINT_SIZ
         memcpy(proofs->of[proofs->count++ % PROOFS_MAX], fingerprint, FINGERPRINT_SIZE);
 }
 
-X509 *facts_decode(struct slice der)
+struct err facts_decode(struct slice der, X509 **out)
 {
     const unsigned char *at = der.at;
+    *out = NULL;
     if (der.len == 0 || der.len > CERTIFICATE_DER_MAX)
-        return NULL;
+        return FAIL(ERR_INVALID);
+    ERR_clear_error();
     X509 *x509 = X509_new_ex(openssl_context(), NULL);
     if (x509 != NULL)
         (void)d2i_X509(&x509, &at, (long)der.len); // frees it, and makes it NULL, when it cannot
-    ERR_clear_error(); // what is left in the thread's queue would be taken for an error of the next TLS call
-    if (x509 != NULL && at != der.at + der.len) {
-        X509_free(x509);
-        return NULL;
+    bool no_memory = openssl_was_short_of_memory();
+    if (x509 != NULL && at == der.at + der.len && !no_memory) {
+        *out = x509;
+        return OK;
     }
-    return x509;
+    X509_free(x509);
+    return FAIL(no_memory ? ERR_NO_MEMORY : ERR_INVALID);
 }
 
 // RFC 5280 4.1.2.5: in UTC, with seconds, without fractions.
@@ -55,9 +58,12 @@ bool facts_time(const ASN1_TIME *time, int64_t *us)
     return instant_parse(slice_text(civil), us);
 }
 
-uint32_t facts_name(const X509_NAME *name)
+struct err facts_name(const X509_NAME *name, uint32_t *out)
 {
-    return (uint32_t)X509_NAME_hash_ex(name, NULL, NULL, NULL);
+    int made = 0;
+    *out = (uint32_t)X509_NAME_hash_ex(name, NULL, NULL, &made);
+    ERR_clear_error();
+    return made == 1 ? OK : FAIL(ERR_NO_MEMORY);
 }
 
 bool facts_signed_by(const struct facts *facts, const struct facts *issuer)
@@ -70,10 +76,10 @@ bool facts_signed_by(const struct facts *facts, const struct facts *issuer)
 static struct err fill(struct facts *facts)
 {
     X509 *x509 = facts->x509;
-    profile_judge(x509, &facts->profile); // first: what is over a cap is not decoded any further
+    TRY(profile_judge(x509, &facts->profile)); // first: what is over a cap is not decoded any further
     facts->key = X509_get0_pubkey(x509);
-    facts->subject = facts_name(X509_get_subject_name(x509));
-    facts->issuer = facts_name(X509_get_issuer_name(x509));
+    TRY(facts_name(X509_get_subject_name(x509), &facts->subject));
+    TRY(facts_name(X509_get_issuer_name(x509), &facts->issuer));
     (void)facts_time(X509_get0_notBefore(x509), &facts->not_before_us); // else the profile refuses it
     (void)facts_time(X509_get0_notAfter(x509), &facts->not_after_us);
     facts->self_issued = X509_NAME_cmp(X509_get_subject_name(x509), X509_get_issuer_name(x509)) == 0;
@@ -109,9 +115,8 @@ struct err facts_read(struct slice der, struct facts **out)
 {
     uint8_t fingerprint[FINGERPRINT_SIZE];
     TRY(sha256(der, fingerprint));
-    X509 *x509 = facts_decode(der);
-    if (x509 == NULL)
-        return FAIL(ERR_INVALID);
+    X509 *x509;
+    TRY(facts_decode(der, &x509));
     struct err e = facts_new(x509, fingerprint, out);
     X509_free(x509);
     return e;

@@ -33,8 +33,8 @@ struct facts {
     struct proofs signers; // whose keys made its signature
 };
 
-// NULL when it is not one whole certificate and nothing else, or too long.
-X509 *facts_decode(struct slice der);
+// ERR_INVALID: it is not one whole certificate and nothing else, or too long. ERR_NO_MEMORY.
+struct err facts_decode(struct slice der, X509 **out);
 // Holds x509 by a reference of its own. ERR_NO_MEMORY.
 struct err facts_new(X509 *x509, const uint8_t fingerprint[FINGERPRINT_SIZE], struct facts **out);
 // ERR_INVALID: not a certificate. ERR_NO_MEMORY.
@@ -44,7 +44,8 @@ void facts_release(struct facts *facts); // NULL is fine
 
 // False for a time that RFC 5280 4.1.2.5 does not allow.
 bool facts_time(const ASN1_TIME *time, int64_t *us);
-uint32_t facts_name(const X509_NAME *name);
+// certificate_names. ERR_NO_MEMORY.
+struct err facts_name(const X509_NAME *name, uint32_t *out);
 bool facts_signed_by(const struct facts *facts, const struct facts *issuer);
 
 // A name cut to fit into a sentence for people: "CN=x", or the first that is there.

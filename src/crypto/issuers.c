@@ -121,7 +121,8 @@ struct facts *issuers_find(struct issuers *issuers, const uint8_t fingerprint[FI
 void issuers_keep(struct issuers *issuers, struct facts *facts)
 {
     struct slice key = slice_of(facts->fingerprint, FINGERPRINT_SIZE);
-    if (issuers->max == 0 || map_get(&issuers->certificates, key) != NULL)
+    bool known = map_get(&issuers->certificates, key) != NULL;
+    if (issuers->max == 0 || known || !profile_may_be_kept(&facts->profile))
         return;
     struct kept *kept = calloc(1, sizeof *kept);
     int len = kept != NULL ? i2d_X509(facts->x509, &kept->der) : -1;

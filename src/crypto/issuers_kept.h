@@ -7,7 +7,8 @@
 // NULL when it is not kept. The facts are held by the cache until something else is kept: hold them.
 struct facts *issuers_find(struct issuers *issuers, const uint8_t fingerprint[FINGERPRINT_SIZE]);
 // For a certificate that the service holds, or below which a whole way was proved: never for what a stranger
-// shows, who would push out everything else. When memory is out, it is not kept.
+// shows, who would push out everything else. When memory is out, it is not kept; nor is what breaks a rule
+// for all certificates, because that may come of a want of memory too (I9).
 void issuers_keep(struct issuers *issuers, struct facts *facts);
 // From what is kept, or decoded and kept now; *out is for the caller to release. ERR_INVALID: not a
 // certificate. ERR_NO_MEMORY.

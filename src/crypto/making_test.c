@@ -2,8 +2,10 @@
 #include "crypto/making_test.h"
 
 #include <openssl/conf.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
 enum { MADE_MAX = 256 };
@@ -232,6 +234,41 @@ static void add_revoked(X509_CRL *crl, const struct made *made, time_t when)
     X509_REVOKED_set_revocationDate(revoked, time);
     ASN1_TIME_free(time);
     assert_int_equal(X509_CRL_add0_revoked(crl, revoked), 1);
+}
+
+const struct made *make_with_modulus(BIGNUM *n, const char *exponent)
+{
+    BIGNUM *e = NULL;
+    EVP_PKEY *key = NULL;
+    assert_true(BN_hex2bn(&e, exponent) > 0);
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n);
+    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e);
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
+    const struct made *made =
+        make(&(struct spec){.subject = "x", .issuer = make_ca("ca", NULL), .key = key, .extensions = ""});
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    EVP_PKEY_free(key);
+    BN_free(n);
+    BN_free(e);
+    return made;
+}
+
+// 65537^128 has 2049 bits, and leaves a power of 65537 modulo whatever.
+const struct made *make_that_can_be_factored(void)
+{
+    BIGNUM *n = BN_new();
+    BN_CTX *context = BN_CTX_new();
+    assert_int_equal(BN_set_word(n, 65537), 1);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(BN_sqr(n, n, context), 1);
+    BN_CTX_free(context);
+    return make_with_modulus(n, "010001");
 }
 
 struct slice make_list(const struct list_spec *spec)

@@ -46,6 +46,9 @@ const struct made *make_device(const char *name, const struct made *issuer);
 // The same certificate (P-256), its signature written in the other way that ECDSA allows.
 const struct made *make_rewritten(const struct made *made);
 EVP_PKEY *make_key(const char *kind);
+// Of an RSA key whose private half nobody knows, so that it is signed by another. Takes over n.
+const struct made *make_with_modulus(BIGNUM *n, const char *exponent);
+const struct made *make_that_can_be_factored(void); // ROCA
 
 struct list_spec {
     const struct made *issuer;

@@ -3,6 +3,7 @@
 
 #include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/provider.h>
 #include <pthread.h>
 #include <string.h>
@@ -125,4 +126,12 @@ OSSL_LIB_CTX *openssl_context(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     INVARIANT(pthread_once(&once, make) == 0);
     return made;
+}
+
+bool openssl_was_short_of_memory(void)
+{
+    bool was = false;
+    for (unsigned long e = ERR_get_error(); e != 0; e = ERR_get_error())
+        was = was || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+    return was;
 }

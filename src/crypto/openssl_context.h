@@ -4,7 +4,12 @@
 #pragma once
 
 #include <openssl/types.h>
+#include <stdbool.h>
 
 // One for the process, made on first use, kept until it ends; any thread. Never NULL: ends the process when
 // OpenSSL cannot be set up, which only a broken installation (or no memory at start-up) does.
 OSSL_LIB_CTX *openssl_context(void);
+
+// Empties the thread's error queue: what is left in it would be taken for an error of the next TLS call.
+// Whether it said that memory was out.
+bool openssl_was_short_of_memory(void);

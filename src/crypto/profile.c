@@ -8,6 +8,8 @@
 #include <openssl/x509v3.h>
 #include <stdint.h>
 
+#include "crypto/openssl_context.h"
+
 enum { RSA_MIN_BITS = 2048, RSA_MAX_BITS = 8192, RSA_E_MIN = 65537, RSA_E_MAX_BITS = 64, SERIAL_MAX = 20 };
 
 static int extension_nid(const X509_EXTENSION *extension)
@@ -266,7 +268,9 @@ static bool rsa_no_roca(X509 *x509)
     BIGNUM *n = NULL;
     if (!is_rsa(x509))
         return true;
-    bool weak = EVP_PKEY_get_bn_param(X509_get0_pubkey(x509), OSSL_PKEY_PARAM_RSA_N, &n) == 1;
+    if (EVP_PKEY_get_bn_param(X509_get0_pubkey(x509), OSSL_PKEY_PARAM_RSA_N, &n) != 1)
+        return false; // there is no memory for it
+    bool weak = true;
     for (size_t i = 0; weak && i < sizeof primes / sizeof primes[0]; i++)
         weak = in_subgroup(BN_mod_word(n, primes[i]), primes[i]);
     BN_free(n);
@@ -460,8 +464,9 @@ static const struct rule {
     {DEVICE | PINNED, for_clients, "is not for TLS clients: add clientAuth to its extendedKeyUsage"},
 };
 
-void profile_judge(X509 *x509, struct verdict *out)
+struct err profile_judge(X509 *x509, struct verdict *out)
 {
+    ERR_clear_error();
     *out = (struct verdict){0};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         if (rules[i].holds(x509))
@@ -473,5 +478,10 @@ void profile_judge(X509 *x509, struct verdict *out)
         if (rules[i].roles == ALL)
             break;
     }
-    ERR_clear_error(); // what is left in the thread's queue would be taken for an error of the next TLS call
+    return openssl_was_short_of_memory() ? FAIL(ERR_NO_MEMORY) : OK;
+}
+
+bool profile_may_be_kept(const struct verdict *verdict)
+{
+    return verdict->broken[ROLE_PROOF] == NULL; // which has no rules of its own
 }

@@ -6,6 +6,8 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 
+#include "base/err.h"
+
 // What a certificate is judged as.
 enum role {
     ROLE_AUTHORITY, // it vouches for others
@@ -26,7 +28,10 @@ enum {
     PROFILE_CONSTRAINTS_MAX = 64, // subtrees of its name constraints
 };
 
-// Leaves nothing in OpenSSL's error queue.
-void profile_judge(X509 *x509, struct verdict *out);
+// Leaves nothing in OpenSSL's error queue. ERR_NO_MEMORY, as far as OpenSSL says so: what it could not read
+// for want of memory may also stand there as a rule for all roles that is broken.
+struct err profile_judge(X509 *x509, struct verdict *out);
+// Nothing that is asked of every role is broken. Another verdict is not kept, because it may be wrong.
+bool profile_may_be_kept(const struct verdict *verdict);
 // Whether something may be signed this way: for revocation lists.
 bool profile_signature(const X509_ALGOR *algorithm);

@@ -1,7 +1,6 @@
 // Every rule of the profile, once kept and once broken.
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
 
 #include "base/buf.h"
 #include "crypto/facts.h"
@@ -231,48 +230,17 @@ static void keys_that_are_none_are_refused(void **state)
         "key that cannot be read");
 }
 
-// Nobody knows its private key: the certificate is signed by another. Takes over n.
-static const struct made *with_modulus(BIGNUM *n, const char *exponent)
-{
-    BIGNUM *e = NULL;
-    EVP_PKEY *key = NULL;
-    assert_true(BN_hex2bn(&e, exponent) > 0);
-    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n);
-    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e);
-    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
-    assert_int_equal(EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
-    const struct made *made =
-        make(&(struct spec){.subject = "x", .issuer = make_ca("ca", NULL), .key = key, .extensions = ""});
-    EVP_PKEY_CTX_free(context);
-    OSSL_PARAM_free(params);
-    OSSL_PARAM_BLD_free(build);
-    EVP_PKEY_free(key);
-    BN_free(n);
-    BN_free(e);
-    return made;
-}
-
 static const struct made *with_rsa(int bits, const char *exponent)
 {
     BIGNUM *n = BN_new();
     assert_int_equal(BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD), 1);
-    return with_modulus(n, exponent);
+    return make_with_modulus(n, exponent);
 }
 
-// 65537^128 has 2049 bits, and leaves a power of 65537 modulo whatever.
 static void rsa_keys_of_the_kind_that_can_be_factored_are_refused(void **state)
 {
     (void)state;
-    BIGNUM *n = BN_new();
-    BN_CTX *context = BN_CTX_new();
-    assert_int_equal(BN_set_word(n, 65537), 1);
-    for (int i = 0; i < 7; i++)
-        assert_int_equal(BN_sqr(n, n, context), 1);
-    BN_CTX_free(context);
-    assert_broken(ROLE_DEVICE, with_modulus(n, "010001"), "ROCA");
+    assert_broken(ROLE_DEVICE, make_that_can_be_factored(), "ROCA");
 }
 
 static void rsa_keys_have_2048_to_8192_bits_and_a_usual_exponent(void **state)
