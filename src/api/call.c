@@ -86,8 +86,9 @@ static void run(struct call *call)
     end(call, OK);
 }
 
-void call_begin(const struct call_area *area, struct exchange *x)
+void call_begin(void *context, struct exchange *x)
 {
+    const struct call_area *area = context;
     x->arena.wipe = true; // keys pass through it
     struct call *call = arena_take(&x->arena, sizeof *call);
     void *state = arena_take(&x->arena, area->state_size);
@@ -159,6 +160,21 @@ struct err call_asked(struct call *call, enum err_code absent)
     if (failed(e))
         call->why = call->request.why;
     return e;
+}
+
+void call_list_open(struct call *call, struct json_writer *w)
+{
+    json_begin(w, &call->x->body);
+    json_object_open(w);
+    json_key(w, "value");
+    json_array_open(w);
+}
+
+struct err call_list_close(struct call *call, struct json_writer *w)
+{
+    json_array_close(w);
+    json_object_close(w);
+    return buf_err(&call->x->body);
 }
 
 void call_log_begin(struct call *call, struct log_line *line, enum err_level level, const char *event,

@@ -70,8 +70,8 @@ struct call {
     bool waiting;
 };
 
-// Handles an exchange by the area's table.
-void call_begin(const struct call_area *area, struct exchange *x);
+// Handles an exchange by the area's table: for the http_area whose context is the call_area.
+void call_begin(void *area, struct exchange *x);
 // Returned by a step: hand a request to the store and go on when it is answered. arena, done and context are
 // filled in.
 struct err call_ask(struct call *call, struct store_request request);
@@ -83,6 +83,9 @@ void call_go_to(struct call *call, struct err (*step)(struct call *call));
 
 // The result of the last request, with its reason kept for the caller; ERR_ABSENT becomes `absent`.
 struct err call_asked(struct call *call, enum err_code absent);
+// The answer {"value":[ … ]}, around what it lists.
+void call_list_open(struct call *call, struct json_writer *w);
+struct err call_list_close(struct call *call, struct json_writer *w);
 // The one line for an applied change (invariant I7): what, to which record, of which service, by whom.
 void call_log_change(struct call *call, const char *event, enum log_key key, struct slice id);
 // The same line, not ended yet, for more fields or of another level.

@@ -2,6 +2,7 @@
 #include "crypto/hmac.h"
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "crypto/algorithms.h"
 
 enum { BLOCK = 64 }; // of SHA-256
@@ -9,6 +10,13 @@ enum { BLOCK = 64 }; // of SHA-256
 static struct err digest(const EVP_MD *md, struct slice in, uint8_t *out)
 {
     return EVP_Digest(in.at, in.len, out, NULL, md, NULL) == 1 ? OK : FAIL(ERR_NO_MEMORY);
+}
+
+struct slice digest_text(const uint8_t *digest, size_t size, uint8_t room[2 * SHA256_SIZE])
+{
+    struct buf hex = {.at = room, .room = 2 * SHA256_SIZE, .cap = 2 * SHA256_SIZE};
+    hex_encode_upper(&hex, slice_of(digest, size));
+    return buf_slice(&hex);
 }
 
 struct err sha1(struct slice in, uint8_t out[SHA1_SIZE])

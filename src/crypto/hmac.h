@@ -7,6 +7,9 @@
 
 enum { SHA1_SIZE = 20, SHA256_SIZE = 32 };
 
+// In capital hex digits, as a thumbprint is written; the text lives in `room`.
+struct slice digest_text(const uint8_t *digest, size_t size, uint8_t room[2 * SHA256_SIZE]);
+
 struct err sha1(struct slice in, uint8_t out[SHA1_SIZE]);
 struct err sha256(struct slice in, uint8_t out[SHA256_SIZE]);
 // Over the parts one after the other, as if they were one text. The key may have any length, 0 too. After an

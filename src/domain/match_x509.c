@@ -3,7 +3,6 @@
 // disabled enrollment is of no use anywhere.
 #include "domain/match.h"
 
-#include "base/text.h"
 #include "crypto/certificate.h"
 #include "crypto/hmac.h"
 #include "domain/ways.h"
@@ -13,9 +12,7 @@
 static struct err thumbprint(const uint8_t digest[SHA256_SIZE], struct arena *arena, struct slice *out)
 {
     uint8_t room[2 * SHA256_SIZE];
-    struct buf hex = {.at = room, .room = sizeof room, .cap = sizeof room};
-    hex_encode_upper(&hex, slice_of(digest, SHA256_SIZE));
-    return arena_copy(arena, buf_slice(&hex), out);
+    return arena_copy(arena, digest_text(digest, SHA256_SIZE, room), out);
 }
 
 struct err match_thumbprint(struct slice der, struct arena *arena, struct slice *out)

@@ -58,10 +58,11 @@ struct err word_of_certificate(struct arena *arena, struct slice der, struct sli
 {
     uint8_t digest[SHA256_SIZE];
     uint8_t room[2 * SHA256_SIZE];
-    struct buf hex = {.at = room, .room = sizeof room, .cap = sizeof room};
+    struct slice word;
     TRY(sha256(certificate_signed_part(der), digest));
-    hex_encode_lower(&hex, slice_of(digest, SHA256_SIZE));
-    return arena_printf(arena, out, "f:%.*s", SLICE_ARG(buf_slice(&hex)));
+    struct slice text = digest_text(digest, SHA256_SIZE, room);
+    TRY(arena_printf(arena, &word, "f:%.*s", SLICE_ARG(text)));
+    return arena_lower(arena, word, out);
 }
 
 static struct err add_subject(struct words *words, struct slice der)

@@ -67,6 +67,28 @@ void call_read_device(struct call *call, void (*done)(struct store_request *requ
     store_submit(call->embedded->settings.store, &call->store);
 }
 
+void call_answer_device(struct call *call, const struct device *device, const char *event)
+{
+    struct json_writer w;
+    json_begin(&w, &call->x->body);
+    call->write(&w, device, presence_of(call->embedded, call->hub->host, device->id));
+    call_answer(call, 200, event);
+}
+
+static void show_device(struct store_request *request)
+{
+    struct call *call = request->context;
+    if (failed(request->result))
+        call_refuse(call, request->result, &request->why);
+    else
+        call_answer_device(call, request->found, NULL);
+}
+
+void call_show_device(struct call *call)
+{
+    call_read_device(call, show_device);
+}
+
 void call_refuse(struct call *call, struct err e, const struct why *why)
 {
     struct exchange *x = call->x;

@@ -25,6 +25,7 @@ struct call {
     // what an operation needs besides
     struct twin_parts parts;
     enum twin_how how;
+    void (*write)(struct json_writer *w, const struct device *device, struct device_presence presence);
     size_t limit; // pages.c
     bool twins;   // pages.c: twins, not identities
     struct slice after;
@@ -35,6 +36,8 @@ struct call {
 
 // Sends the answer and frees the call. A call that changed something is logged with `event`, else NULL.
 void call_answer(struct call *call, unsigned status, const char *event);
+// The same with 200 and the device as call->write writes it: device_write, twin_write.
+void call_answer_device(struct call *call, const struct device *device, const char *event);
 // With an error body of the hub API; errors of other parts become the hub's.
 void call_refuse(struct call *call, struct err e, const struct why *why);
 struct err call_error(struct err e);
@@ -52,7 +55,9 @@ void call_make_keys(struct call *call, struct device *device);
 void call_recheck(struct call *call, struct slice id);
 
 // The handlers of route.c's table.
-// Asks the store for the device that the path names; done finds the call in request->context.
+// Answers with the device that the path names, as call->write writes it.
+void call_show_device(struct call *call);
+// Asks the store for that device; done finds the call in request->context.
 void call_read_device(struct call *call, void (*done)(struct store_request *request));
 
 void devices_list(struct call *call);

@@ -73,16 +73,14 @@ static struct err token_judge(const struct session *s, const struct device *devi
 // A thumbprint is known by its length: SHA-1 or SHA-256, in hexadecimal digits of either case.
 static struct err thumbprint_is(struct slice thumbprint, const struct chain *chain, bool *is)
 {
-    uint8_t digest[FINGERPRINT_SIZE];
+    uint8_t digest[SHA1_SIZE];
     uint8_t room[2 * FINGERPRINT_SIZE];
-    struct buf hex = {.at = room, .room = sizeof room, .cap = sizeof room};
-    bool short_one = thumbprint.len == (size_t)2 * SHA1_SIZE;
-    if (short_one)
+    struct slice text = digest_text(chain_fingerprint(chain), FINGERPRINT_SIZE, room);
+    if (thumbprint.len == (size_t)2 * SHA1_SIZE) {
         TRY(chain_sha1(chain, digest));
-    else
-        memcpy(digest, chain_fingerprint(chain), FINGERPRINT_SIZE);
-    hex_encode_upper(&hex, slice_of(digest, short_one ? SHA1_SIZE : FINGERPRINT_SIZE));
-    *is = slice_equal_nocase(thumbprint, buf_slice(&hex));
+        text = digest_text(digest, SHA1_SIZE, room);
+    }
+    *is = slice_equal_nocase(thumbprint, text);
     return OK;
 }
 
@@ -95,11 +93,10 @@ static struct err thumbprint_judge(const struct device *device, const struct cha
     if (known)
         return OK;
     uint8_t room[2 * FINGERPRINT_SIZE];
-    struct buf hex = {.at = room, .room = sizeof room, .cap = sizeof room};
-    hex_encode_upper(&hex, slice_of(chain_fingerprint(chain), FINGERPRINT_SIZE));
+    struct slice text = digest_text(chain_fingerprint(chain), FINGERPRINT_SIZE, room);
     return why_fail(why, ERR_CERTIFICATE_UNTRUSTED,
                     "the certificate with thumbprint %.*s is neither of the two that the identity names",
-                    SLICE_ARG(buf_slice(&hex)));
+                    SLICE_ARG(text));
 }
 
 static struct err dates_judge(const struct chain *chain, int64_t now_us, struct why *why)

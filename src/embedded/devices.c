@@ -1,27 +1,10 @@
 // GET, PUT and DELETE of one device identity.
 #include "embedded/call.h"
-#include "embedded/presence.h"
-
-static void answer_device(struct call *call, const struct device *device, const char *event)
-{
-    struct json_writer w;
-    json_begin(&w, &call->x->body);
-    device_write(&w, device, presence_of(call->embedded, call->hub->host, device->id));
-    call_answer(call, 200, event);
-}
-
-static void got(struct store_request *request)
-{
-    struct call *call = request->context;
-    if (failed(request->result))
-        call_refuse(call, request->result, &request->why);
-    else
-        answer_device(call, request->found, NULL);
-}
 
 void device_get(struct call *call)
 {
-    call_read_device(call, got);
+    call->write = device_write;
+    call_show_device(call);
 }
 
 static struct err match_identity(struct call *call, const struct device *device)
@@ -54,7 +37,7 @@ static void put_done(struct device_update *u)
     }
     if (!u->created)
         call_recheck(call, call->id);
-    answer_device(call, u->device, u->created ? "hub.device_created" : "hub.device_updated");
+    call_answer_device(call, u->device, u->created ? "hub.device_created" : "hub.device_updated");
 }
 
 static struct err create(struct call *call, struct why *why)
@@ -74,6 +57,7 @@ static struct err create(struct call *call, struct why *why)
 void device_put(struct call *call)
 {
     struct why why = {0};
+    call->write = device_write;
     call_update_init(call, call->has_etag ? replace : NULL, put_done);
     struct err e = OK;
     if (call->has_etag)

@@ -1,27 +1,10 @@
 // GET, PATCH and PUT of one twin.
 #include "embedded/call.h"
-#include "embedded/presence.h"
-
-static void answer_twin(struct call *call, const struct device *device, const char *event)
-{
-    struct json_writer w;
-    json_begin(&w, &call->x->body);
-    twin_write(&w, device, presence_of(call->embedded, call->hub->host, device->id));
-    call_answer(call, 200, event);
-}
-
-static void got(struct store_request *request)
-{
-    struct call *call = request->context;
-    if (failed(request->result))
-        call_refuse(call, request->result, &request->why);
-    else
-        answer_twin(call, request->found, NULL);
-}
 
 void twin_get(struct call *call)
 {
-    call_read_device(call, got);
+    call->write = twin_write;
+    call_show_device(call);
 }
 
 static struct err change(struct device_update *u, struct device *device)
@@ -47,7 +30,7 @@ static void changed(struct device_update *u)
     }
     if (call->parts.desired != NULL)
         call_push_desired(call, call->id, call->parts.desired, u->device->desired_version);
-    answer_twin(call, u->device, u->unchanged ? NULL : "hub.twin_updated");
+    call_answer_device(call, u->device, u->unchanged ? NULL : "hub.twin_updated");
 }
 
 static void update(struct call *call, enum twin_how how)
@@ -58,6 +41,7 @@ static void update(struct call *call, enum twin_how how)
         call_refuse(call, e, &why);
         return;
     }
+    call->write = twin_write;
     call->how = how;
     call_update_init(call, change, changed);
     device_update_start(&call->update);

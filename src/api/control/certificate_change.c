@@ -7,11 +7,6 @@
 
 enum { TRIES = 5 };
 
-static struct certificate_work *certificate_of(struct call *call)
-{
-    return &work_of(call)->certificate;
-}
-
 struct err certificate_begin(struct call *call)
 {
     if (call->service == NULL)

@@ -5,11 +5,6 @@
 #include "base/text.h"
 #include "crypto/possession.h"
 
-static struct certificate_work *certificate_of(struct call *call)
-{
-    return &work_of(call)->certificate;
-}
-
 // A renewed CA certificate may need a list before it has one.
 static bool has_list_or_needs_it(const struct ca_certificate *c)
 {

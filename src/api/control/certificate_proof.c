@@ -5,11 +5,6 @@
 #include "crypto/certificate.h"
 #include "crypto/possession.h"
 
-static struct certificate_work *certificate_of(struct call *call)
-{
-    return &work_of(call)->certificate;
-}
-
 struct err proof_make_code(struct call *call)
 {
     struct certificate_work *c = certificate_of(call);

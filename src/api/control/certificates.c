@@ -7,11 +7,6 @@
 
 enum { CERTIFICATES_MAX = 10000, PAGE = 32, LIST_BYTES = 3 << 20 };
 
-static struct certificate_work *certificate_of(struct call *call)
-{
-    return &work_of(call)->certificate;
-}
-
 // ---- GET
 
 struct err certificate_show(struct call *call)
@@ -37,10 +32,7 @@ struct err certificate_list(struct call *call)
     if (call->service == NULL)
         return FAIL(ERR_SERVICE_NOT_FOUND);
     TRY(http_query_get(call->x->request.query, SLICE("after"), &call->x->arena, &c->after));
-    json_begin(&c->writer, &call->x->body);
-    json_object_open(&c->writer);
-    json_key(&c->writer, "value");
-    json_array_open(&c->writer);
+    call_list_open(call, &c->writer);
     return ask_page(call);
 }
 

@@ -141,12 +141,6 @@ static bool claims(void *context, const struct exchange *x)
     return x->segment_count > 0 && slice_equal_nocase(x->segments[0], SLICE("control"));
 }
 
-static void handle(void *context, struct exchange *x)
-{
-    const struct control_api *api = context;
-    call_begin(&api->area, x);
-}
-
 struct err control_api_new(const struct control_api_settings *settings, struct control_api **out)
 {
     struct control_api *api = calloc(1, sizeof *api);
@@ -179,7 +173,7 @@ struct http_area control_http_area(struct control_api *api)
 {
     return (struct http_area){.name = "control",
                               .claims = claims,
-                              .handle = handle,
-                              .context = api,
+                              .handle = call_begin,
+                              .context = &api->area,
                               .local_body_max = CALL_BODY_LARGE_MAX};
 }

@@ -64,10 +64,7 @@ struct err embedded_hub_listed(struct call *call)
     TRY(call_asked(call, ERR_ABSENT));
     work->hubs = (struct hub_record **)call->request.rows;
     work->hub_count = call->request.count;
-    json_begin(&work->writer, &call->x->body);
-    json_object_open(&work->writer);
-    json_key(&work->writer, "value");
-    json_array_open(&work->writer);
+    call_list_open(call, &work->writer);
     return OK;
 }
 
@@ -76,10 +73,8 @@ struct err embedded_hub_next(struct call *call)
     struct work *work = work_of(call);
     if (work->hub_at < work->hub_count)
         return count_devices(call, work->hubs[work->hub_at]);
-    json_array_close(&work->writer);
-    json_object_close(&work->writer);
     call->step = CALL_STEPS_MAX;
-    return buf_err(&call->x->body);
+    return call_list_close(call, &work->writer);
 }
 
 struct err embedded_hub_counted(struct call *call)

@@ -45,15 +45,10 @@ struct err linked_hub_list(struct call *call)
     struct json_writer w;
     TRY(settings_loaded_required(call));
     const struct service *service = work_of(call)->service;
-    json_begin(&w, &call->x->body);
-    json_object_open(&w);
-    json_key(&w, "value");
-    json_array_open(&w);
+    call_list_open(call, &w);
     for (size_t i = 0; i < service->hub_count; i++)
         linked_hub_write(&w, &service->hubs[i]);
-    json_array_close(&w);
-    json_object_close(&w);
-    return buf_err(&call->x->body);
+    return call_list_close(call, &w);
 }
 
 static struct linked_hub *find(struct service *service, struct slice host)

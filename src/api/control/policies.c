@@ -44,15 +44,10 @@ static struct err write_all(struct call *call, bool keys)
     struct json_writer w;
     TRY(settings_loaded_required(call));
     const struct service *service = work_of(call)->service;
-    json_begin(&w, &call->x->body);
-    json_object_open(&w);
-    json_key(&w, "value");
-    json_array_open(&w);
+    call_list_open(call, &w);
     for (size_t i = 0; i < service->policy_count; i++)
         policy_write(&w, &service->policies[i], keys);
-    json_array_close(&w);
-    json_object_close(&w);
-    return buf_err(&call->x->body);
+    return call_list_close(call, &w);
 }
 
 struct err policy_list(struct call *call)

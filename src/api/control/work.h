@@ -58,6 +58,11 @@ static inline struct work *work_of(struct call *call)
     return call->state;
 }
 
+static inline struct certificate_work *certificate_of(struct call *call)
+{
+    return &work_of(call)->certificate;
+}
+
 // settings.c: reading and changing the settings of one service. Steps, in the order of a route:
 struct err settings_begin(struct call *call); // reads the preconditions of a change
 struct err settings_load(struct call *call);

@@ -98,12 +98,6 @@ static bool claims(void *context, const struct exchange *x)
     return false;
 }
 
-static void handle(void *context, struct exchange *x)
-{
-    const struct service_api *api = context;
-    call_begin(&api->area, x);
-}
-
 struct err service_api_new(const struct service_api_settings *settings, struct service_api **out)
 {
     struct service_api *api = calloc(1, sizeof *api);
@@ -136,5 +130,6 @@ void service_api_free(struct service_api *api)
 
 struct http_area service_http_area(struct service_api *api)
 {
-    return (struct http_area){.name = "service", .claims = claims, .handle = handle, .context = api};
+    return (struct http_area){
+        .name = "service", .claims = claims, .handle = call_begin, .context = &api->area};
 }
