@@ -155,6 +155,14 @@ struct registration *stored_registration(struct world *w, struct slice id)
     return failed(get.result) ? NULL : get.found;
 }
 
+void delete_registration(struct world *w, const char *id)
+{
+    struct store_request gone = {
+        .verb = STORE_DELETE, .table = STORE_REGISTRATION, .partition = SLICE(SCOPE), .key = slice_text(id)};
+    store_do(w, &gone);
+    assert_false(failed(gone.result));
+}
+
 static void answered(struct flow_request *request, const struct flow_outcome *outcome)
 {
     struct world *w = request->context;

@@ -63,6 +63,7 @@ void answer_hub(struct world *w, struct err result); // the last of calls
 
 void store_do(struct world *w, struct store_request *request);
 struct registration *stored_registration(struct world *w, struct slice id); // NULL: there is none
+void delete_registration(struct world *w, const char *id);
 // One with keys that `ask` signs with. dev1 is there from the start.
 void put_enrollment(struct world *w, const char *id, enum provisioning_status status);
 struct secret device_key(void);

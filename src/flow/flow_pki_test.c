@@ -215,3 +215,39 @@ struct certificate *fleet(struct world *w)
     put_group(w, "Fleet", root, PROVISIONING_ENABLED);
     return root;
 }
+
+// ---- devices at the door
+// -----------------------------------------------------------------------------------------
+
+// The connection is gone before the answer comes: the request must not need it.
+void show_and_leave(struct world *w, enum flow_verb verb, const char *id, const char *operation,
+                    const struct certificate *leaf, const struct certificate *first,
+                    const struct certificate *second)
+{
+    struct chain *chain = chain_of(leaf, first, second);
+    ask_showing(w, verb, id, operation, chain);
+    chain_release(chain);
+}
+
+// Shows the leaf alone, or with one that is above it.
+void enter(struct world *w, const char *id, const struct certificate *leaf, const struct certificate *first)
+{
+    size_t answers = w->answers;
+    show_and_leave(w, FLOW_REGISTER, id, "", leaf, first, NULL);
+    until_answers(w, answers + 1);
+}
+
+void assert_assigned(struct world *w)
+{
+    if (failed(w->result))
+        fail_msg("%s: %s", err_info(w->result)->name, w->why.text);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+}
+
+void assert_refused(struct world *w, enum err_code code)
+{
+    if (w->result.code != code)
+        fail_msg("%s: %s", err_info(w->result)->name, w->why.text);
+    assert_int_equal(err_info(w->result)->number, 401002); // all that the device learns
+    assert_true(strlen(w->why.text) > 20);                 // the operator learns more
+}

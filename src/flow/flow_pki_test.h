@@ -34,3 +34,12 @@ void put_individual(struct world *w, const char *id, const struct certificate *p
                     const struct certificate *secondary, enum provisioning_status status);
 // A verified root and an enrollment group "Fleet" of it: what most tests begin with.
 struct certificate *fleet(struct world *w);
+
+// A call of a device that shows these; its connection is gone before the answer comes.
+void show_and_leave(struct world *w, enum flow_verb verb, const char *id, const char *operation,
+                    const struct certificate *leaf, const struct certificate *first,
+                    const struct certificate *second);
+// Registers, showing the leaf alone or with one that is above it, and waits for the answer.
+void enter(struct world *w, const char *id, const struct certificate *leaf, const struct certificate *first);
+void assert_assigned(struct world *w);
+void assert_refused(struct world *w, enum err_code code);

@@ -3,14 +3,6 @@
 
 #include <stdio.h>
 
-static void delete_registration(struct world *w, const char *id)
-{
-    struct store_request gone = {
-        .verb = STORE_DELETE, .table = STORE_REGISTRATION, .partition = SLICE(SCOPE), .key = slice_text(id)};
-    store_do(w, &gone);
-    assert_false(failed(gone.result));
-}
-
 static void delete_enrollment(struct world *w, const char *id)
 {
     struct store_request gone = {

@@ -6,40 +6,6 @@
 
 #include "crypto/hmac.h"
 
-// The connection is gone before the answer comes: the request must not need it.
-static void show_and_leave(struct world *w, enum flow_verb verb, const char *id, const char *operation,
-                           const struct certificate *leaf, const struct certificate *first,
-                           const struct certificate *second)
-{
-    struct chain *chain = chain_of(leaf, first, second);
-    ask_showing(w, verb, id, operation, chain);
-    chain_release(chain);
-}
-
-// Shows the leaf alone, or with one that is above it.
-static void enter(struct world *w, const char *id, const struct certificate *leaf,
-                  const struct certificate *first)
-{
-    size_t answers = w->answers;
-    show_and_leave(w, FLOW_REGISTER, id, "", leaf, first, NULL);
-    until_answers(w, answers + 1);
-}
-
-static void assert_assigned(struct world *w)
-{
-    if (failed(w->result))
-        fail_msg("%s: %s", err_info(w->result)->name, w->why.text);
-    assert_int_equal(w->status, STATUS_ASSIGNED);
-}
-
-static void assert_refused(struct world *w, enum err_code code)
-{
-    if (w->result.code != code)
-        fail_msg("%s: %s", err_info(w->result)->name, w->why.text);
-    assert_int_equal(err_info(w->result)->number, 401002); // all that the device learns
-    assert_true(strlen(w->why.text) > 20);                 // the operator learns more
-}
-
 // As the hub shows it: SHA-256 in capital hex.
 static void assert_thumbprint(struct slice have, const struct certificate *c)
 {
@@ -396,126 +362,6 @@ static void a_device_that_changes_to_keys_is_no_longer_recorded_by_its_certifica
     assert_int_equal(r->secondary_thumbprint.len, 0);
 }
 
-static void another_group_cannot_take_a_device_over(void **state)
-{
-    struct world *w = *state;
-    struct certificate *root = fleet(w);
-    struct certificate *rival = root_of(w, "Rival root");
-    put_ca(w, "rival", rival, true);
-    put_group(w, "rival", rival, PROVISIONING_ENABLED);
-    enter(w, "dev3", device(w, "dev3", root), NULL);
-    assert_assigned(w);
-    struct certificate *thief = device(w, "dev3", rival);
-    enter(w, "dev3", thief, NULL);
-    assert_refused(w, ERR_REGISTRATION_TAKEN);
-    show_and_leave(w, FLOW_LOOKUP, "dev3", "", thief, NULL, NULL);
-    until_answers(w, 3);
-    assert_refused(w, ERR_REGISTRATION_TAKEN);
-    assert_slice(stored_registration(w, SLICE("dev3"))->enrollment_id, "fleet");
-}
-
-static void delete_registration(struct world *w, const char *id)
-{
-    struct store_request gone = {
-        .verb = STORE_DELETE, .table = STORE_REGISTRATION, .partition = SLICE(SCOPE), .key = slice_text(id)};
-    store_do(w, &gone);
-    assert_false(failed(gone.result));
-}
-
-// A call of a device of the group Fleet is at the hub; its record is deleted, and another call made then.
-static void overtake(struct world *w, const struct certificate *leaf, const struct certificate *by)
-{
-    w->hub_answers = false;
-    show_and_leave(w, FLOW_REGISTER, "dev3", "", leaf, NULL, NULL);
-    until_hub_called(w, 1);
-    delete_registration(w, "dev3");
-    w->hub_answers = true;
-    enter(w, "dev3", by, NULL);
-    assert_assigned(w);
-}
-
-static void a_device_whose_name_went_to_another_group_meanwhile_hears_nothing_of_that_one(void **state)
-{
-    struct world *w = *state;
-    struct certificate *leaf = device(w, "dev3", fleet(w));
-    struct certificate *rival = root_of(w, "Rival root");
-    put_ca(w, "rival", rival, true);
-    put_group(w, "rival", rival, PROVISIONING_ENABLED);
-    overtake(w, leaf, device(w, "dev3", rival));
-    answer_hub(w, OK);
-    until_answers(w, 2);
-    assert_refused(w, ERR_REGISTRATION_TAKEN);
-    const struct registration *r = stored_registration(w, SLICE("dev3"));
-    assert_slice(r->enrollment_id, "rival");
-    assert_int_equal(r->status, STATUS_ASSIGNED);
-}
-
-static void a_device_that_was_registered_anew_meanwhile_hears_the_same_on_both_calls(void **state)
-{
-    struct world *w = *state;
-    char operation[80];
-    struct certificate *leaf = device(w, "dev3", fleet(w));
-    overtake(w, leaf, leaf);
-    memcpy(operation, w->operation, sizeof operation);
-    answer_hub(w, OK);
-    until_answers(w, 2);
-    assert_assigned(w);
-    assert_string_equal(w->operation, operation);
-    assert_int_equal(w->hub_calls, 2);
-}
-
-// Who has a name of another group's device may ask for it no more often than others, and takes nothing of
-// what that device may ask.
-static void who_wants_the_name_of_another_device_is_slowed_down_and_the_device_is_not(void **state)
-{
-    struct world *w = *state;
-    struct certificate *leaf = device(w, "dev3", fleet(w));
-    struct certificate *rival = root_of(w, "Rival root");
-    struct certificate *thief = device(w, "dev3", rival);
-    put_ca(w, "rival", rival, true);
-    put_group(w, "rival", rival, PROVISIONING_ENABLED);
-    w->flow->settings.device_requests_per_s = 1;
-    enter(w, "dev3", leaf, NULL);
-    assert_assigned(w);
-    for (int i = 0; i < 10; i++) {
-        enter(w, "dev3", thief, NULL);
-        assert_refused(w, ERR_REGISTRATION_TAKEN);
-    }
-    enter(w, "dev3", thief, NULL);
-    assert_int_equal(w->result.code, ERR_THROTTLED);
-    enter(w, "dev3", leaf, NULL);
-    assert_assigned(w);
-    size_t lines = w->lines;
-    pass(w, 1000);
-    w->silent = true;
-    enter(w, "dev3", thief, NULL);
-    assert_refused(w, ERR_REGISTRATION_TAKEN);
-    assert_int_equal(w->lines, lines);
-}
-
-// A certificate that was taken out of use through another enrollment is refused with a record; the device
-// stays the group's all the same.
-static void a_refusal_does_not_open_a_device_to_another_group(void **state)
-{
-    struct world *w = *state;
-    struct certificate *root = fleet(w);
-    struct certificate *rival = root_of(w, "Rival root");
-    struct certificate *leaf = device(w, "dev3", root);
-    put_ca(w, "rival", rival, true);
-    put_group(w, "rival", rival, PROVISIONING_ENABLED);
-    enter(w, "dev3", leaf, NULL);
-    assert_assigned(w);
-    put_individual(w, "revoked-1", leaf, NULL, PROVISIONING_DISABLED);
-    enter(w, "dev3", leaf, NULL);
-    assert_refused(w, ERR_ENROLLMENT_DISABLED);
-    assert_int_equal(stored_registration(w, SLICE("dev3"))->status, STATUS_DISABLED);
-    enter(w, "dev3", device(w, "dev3", rival), NULL);
-    assert_refused(w, ERR_REGISTRATION_TAKEN);
-    assert_slice(stored_registration(w, SLICE("dev3"))->enrollment_id, "fleet");
-    enter(w, "dev3", device(w, "dev3", root), NULL); // its new certificate
-    assert_assigned(w);
-}
-
 // A device may show what it likes: no number of records that its certificates lead to hides the group that
 // blocks its branch.
 static void a_disabled_group_cannot_be_hidden_behind_others(void **state)
@@ -632,11 +478,6 @@ int main(void)
         TEST(two_calls_at_once_with_one_certificate_end_in_one_operation),
         TEST(a_call_with_a_new_certificate_is_not_answered_by_an_operation_with_the_old_one),
         TEST(a_device_that_changes_to_keys_is_no_longer_recorded_by_its_certificate),
-        TEST(another_group_cannot_take_a_device_over),
-        TEST(a_device_whose_name_went_to_another_group_meanwhile_hears_nothing_of_that_one),
-        TEST(a_device_that_was_registered_anew_meanwhile_hears_the_same_on_both_calls),
-        TEST(who_wants_the_name_of_another_device_is_slowed_down_and_the_device_is_not),
-        TEST(a_refusal_does_not_open_a_device_to_another_group),
         TEST(a_disabled_group_cannot_be_hidden_behind_others),
         TEST(a_restart_goes_on_with_the_thumbprints_that_were_recorded),
         TEST(a_group_disabled_while_the_hub_is_away_lets_nobody_in),
