@@ -94,7 +94,10 @@ static void on_log(struct mosquitto *mosquitto, void *context, int level, const 
 static struct err lost(const struct session *session, int code, struct why *why)
 {
     if (strstr(session->trouble.text, "certificate verify failed") != NULL)
-        return why_fail(why, ERR_SYSTEM, "the server's certificate is not trusted, or is of another host");
+        return why_fail(
+            why, ERR_SYSTEM,
+            "the server's certificate is not trusted, or is of another host: say with --ca whom to trust "
+            "(usherd --dev prints it)");
     // OpenSSL's security level is the client's own, so that these never reach the service.
     if (strstr(session->trouble.text, "load client certificate") != NULL)
         return why_fail(why, ERR_SYSTEM,
