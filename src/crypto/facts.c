@@ -7,6 +7,7 @@
 #include "base/instant.h"
 #include "crypto/certificate.h"
 #include "crypto/hmac.h"
+#include "crypto/openssl_context.h"
 
 bool proofs_have(const struct proofs *proofs, const uint8_t fingerprint[FINGERPRINT_SIZE])
 {
@@ -28,7 +29,9 @@ X509 *facts_decode(struct slice der)
     const unsigned char *at = der.at;
     if (der.len == 0 || der.len > CERTIFICATE_DER_MAX)
         return NULL;
-    X509 *x509 = d2i_X509(NULL, &at, (long)der.len);
+    X509 *x509 = X509_new_ex(openssl_context(), NULL);
+    if (x509 != NULL)
+        (void)d2i_X509(&x509, &at, (long)der.len); // frees it, and makes it NULL, when it cannot
     ERR_clear_error(); // what is left in the thread's queue would be taken for an error of the next TLS call
     if (x509 != NULL && at != der.at + der.len) {
         X509_free(x509);
