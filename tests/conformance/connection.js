@@ -17,7 +17,12 @@ class OverMqtt {
   static async open(bench, id, proof, options = {}) {
     const peer = await device.openMqtt(bench, { name: id, options: { ...proof.tls, ...options } });
     await peer.write(mqtt.connect({ clientId: id, username: device.username(bench.scope, id), password: tokenOf(bench, id, proof) }));
-    assert.strictEqual((await peer.expect('CONNACK')).code, 0, 'CONNACK');
+    const { code } = await peer.expect('CONNACK');
+    if (code !== 0) {
+      const error = Object.assign(new Error(`CONNACK ${code}`), { connack: code, reused: peer.socket.isSessionReused() });
+      peer.destroy();
+      throw error;
+    }
     await peer.write(mqtt.subscribe(1, [{ topic: device.RESPONSES, qos: 1 }]));
     await peer.expect('SUBACK');
     return Object.assign(new OverMqtt(), { id, peer });
