@@ -66,6 +66,20 @@ async function individuals(report, bench, client) {
     describes((await put({ ...rest, attestation })).attestation, 'clientCertificates', pki.pem('svc-x1'), next.pem('svc-x1'));
     for (const one of [next, pki]) await register(bench, 'mqtt', 'svc-x1', one.leaf('svc-x1'));
   });
+  await report.check('the secondary, moved into the primary\'s place without its text, is the one that stays', async () => {
+    const { attestation, ...rest } = await get('svc-x1');
+    const { secondary } = attestation.x509.clientCertificates;
+    const promoted = { type: 'x509', x509: { clientCertificates: { primary: secondary } } };
+    describes((await put({ ...rest, attestation: promoted })).attestation, 'clientCertificates', next.pem('svc-x1'));
+    await turnedAway(bench, 'mqtt', 'svc-x1', pki.leaf('svc-x1'));
+    await register(bench, 'mqtt', 'svc-x1', next.leaf('svc-x1'));
+  });
+  await report.check('the description of a certificate that was replaced brings it not back: ArgumentError', async () => {
+    const { attestation, ...rest } = await get('svc-x1');
+    const stale = { type: 'x509', x509: { clientCertificates: { primary: { info: infoOf(pki.pem('svc-x1')) } } } };
+    await refused(client.createOrUpdateIndividualEnrollment({ ...rest, attestation: stale }), { name: 'ArgumentError', status: 400 });
+    assert.deepStrictEqual((await get('svc-x1')).attestation, attestation);
+  });
   await report.check('new certificates in the place of both: the old one is refused', async () => {
     const { attestation, ...rest } = await get('svc-x1');
     describes((await put({ ...rest, attestation: x509(next.pem('svc-x1')) })).attestation, 'clientCertificates', next.pem('svc-x1'));
