@@ -12,6 +12,7 @@ const sas = require('../../lib/sas');
 const { register, turnedAway } = require('../x509');
 const { mustUsher } = require('../../lib/control');
 
+const STEP_MS = 60000; // two fleets take part in each, under sanitizers too
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'];
 
 /** The device of a breach, with a connection to each door that stays open, and what it needs to resume another one. */
@@ -170,13 +171,13 @@ async function play(report, bench, fleet, [name, measure], neighbours) {
     await suspect.isOut();
     for (const { id, tls } of meant) await turnedAway(bench, 'mqtt', id, tls);
     await Promise.all([fleet.round(), beside.round()]);
-  });
+  }, STEP_MS);
   await report.check(`${name}: once it is taken back, the device is let in again, on the connections that it kept too`, async () => {
     await measure.back();
     await suspect.isBack();
     for (const { id, tls } of meant) await register(bench, 'http', id, tls, { group: 'line' });
     await Promise.all([fleet.round(), beside.stop()]);
-  });
+  }, STEP_MS);
   suspect.leave();
 }
 

@@ -12,6 +12,8 @@ const { connects, hubDevice, hubKnows, register, shutOut, turnedAway } = require
 const { mustUsher } = require('../../lib/control');
 const { within } = require('../../lib/wait');
 
+const STEP_MS = 60000; // the whole fleet takes part in each, under sanitizers too
+
 /** One rotation: its steps are cases, and after each of them the whole fleet registers. */
 class Play {
   constructor(report, bench, fleet, name) {
@@ -26,7 +28,7 @@ class Play {
     return this.report.check(`${this.name}: ${what}`, async () => {
       await work();
       await this.fleet.round();
-    });
+    }, STEP_MS);
   }
 
   /** By either transport, as the SDK shows it. */
