@@ -383,9 +383,11 @@ static bool is_no_authority(X509 *x509)
     return !has_basic_constraints(x509) || !is_authority(x509);
 }
 
+// A root that signed itself may leave it out, as `openssl req -x509` does: it counts only because an operator
+// says so, and RFC 5280 6.1.4 (n) lets it.
 static bool has_key_usage(X509 *x509)
 {
-    return (X509_get_extension_flags(x509) & EXFLAG_KUSAGE) != 0;
+    return (X509_get_extension_flags(x509) & (EXFLAG_KUSAGE | EXFLAG_SS)) != 0;
 }
 
 static bool may_sign_certificates(X509 *x509)
@@ -458,8 +460,8 @@ static const struct rule {
      "is no CA (no basicConstraints): issue it with CA:TRUE (openssl x509 -req: by -extfile)"},
     {AUTHORITY, is_authority, "is no CA (basicConstraints says CA:FALSE): issue it with CA:TRUE"},
     {AUTHORITY, has_key_usage,
-     "has no keyUsage, which a CA needs: issue it with keyCertSign (openssl req -x509 -addext "
-     "keyUsage=keyCertSign,cRLSign)"},
+     "has no keyUsage, which an intermediate CA needs: issue it with keyCertSign (openssl x509 -req "
+     "-extfile, keyUsage=keyCertSign,cRLSign)"},
     {AUTHORITY, may_sign_certificates, "may not sign certificates: issue it with keyUsage keyCertSign"},
     {AUTHORITY, for_clients, "may not vouch for TLS clients: add clientAuth to its extendedKeyUsage"},
     // what devices show
