@@ -170,7 +170,7 @@ static int read_options(struct options *o, int argc, char **argv)
 // kernel each time.
 static void prepare_process(const struct config *config)
 {
-    enum { HEAP_KEEP = 16 << 20, HEAP_STEP = 1 << 20 };
+    enum { HEAP_KEEP = 4 << 20, HEAP_STEP = 256 << 10 };
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEEP);
     (void)mallopt(M_TOP_PAD, HEAP_STEP);
