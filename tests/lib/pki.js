@@ -8,6 +8,10 @@ const path = require('path');
 const children = require('./children');
 const usherd = require('./usherd');
 const { API } = require('./control');
+const { inParallel } = require('./pool');
+
+const AT_ONCE = 100; // `usher pki create` takes 128 options
+const PROCESSES = 4;
 
 async function run(...args) {
   const { code, stderr } = await children.run(usherd.program('usher'), ['pki', ...args], { timeout: 60000 });
@@ -27,8 +31,9 @@ class Pki {
   /** Makes a root, `intermediates` below it, and the devices: `below` the last CA, `alone` self-signed. */
   static async make({ below = [], alone = [], intermediates = 0, name = 'Usher tests' } = {}) {
     const pki = new Pki(path.join(usherd.scratch(), 'pki'));
-    await run('create', pki.dir, '--name', name, '--intermediates', String(intermediates),
-      ...below.flatMap((id) => ['--device', id]), ...alone.flatMap((id) => ['--self-signed', id]));
+    const options = [...below.map((id) => ['--device', id]), ...alone.map((id) => ['--self-signed', id])];
+    await run('create', pki.dir, '--name', name, '--intermediates', String(intermediates), ...options.slice(0, AT_ONCE).flat());
+    await inParallel(PROCESSES, options.slice(AT_ONCE), ([how, id]) => run('device', pki.dir, id, ...(how === '--device' ? [] : [how])));
     return pki;
   }
 
@@ -38,7 +43,7 @@ class Pki {
     for (const file of fs.readdirSync(this.dir).filter((each) => /^(root|intermediate\d+)[.-]/.test(each))) {
       fs.copyFileSync(path.join(this.dir, file), path.join(other.dir, file));
     }
-    for (const id of below) await run('device', other.dir, id);
+    await inParallel(PROCESSES, below, (id) => run('device', other.dir, id));
     return other;
   }
 
