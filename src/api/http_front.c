@@ -31,6 +31,7 @@ struct http_session {
     struct http_decoder decoder;
     struct pending *pending; // the request under way, or NULL
     struct chain *chain;     // what the peer showed, once somebody asked for it
+    unsigned refused;        // answers 401 and 403 in a row
     bool ended;              // nothing more is read
 };
 
@@ -121,6 +122,17 @@ static void pending_free(struct pending *p)
     tell_idle(front);
 }
 
+// Asking costs little, judging certificates much more: who goes on in vain pays for another handshake
+// (threats A8).
+static bool asked_in_vain(struct http_session *s, unsigned status)
+{
+    enum { REFUSED_MAX = 8 };
+    if (status < 400)
+        s->refused = 0;
+    s->refused += status == 401 || status == 403;
+    return s->refused >= REFUSED_MAX;
+}
+
 void exchange_answer(struct exchange *x, unsigned status)
 {
     struct pending *p = pending_of(x);
@@ -136,6 +148,7 @@ void exchange_answer(struct exchange *x, unsigned status)
     }
     if (conn != NULL) {
         struct http_session *s = conn_session(conn);
+        p->close = p->close || (asked_in_vain(s, status) && !x->local);
         conn_make_room(conn, x->body.len + HTTP_MAX_HEAD);
         encode(p, status, conn_output(conn));
         s->pending = NULL;

@@ -43,6 +43,33 @@ struct err certificate_names(struct slice der, uint32_t *subject, uint32_t *issu
     return OK;
 }
 
+// Steps into (or over) the element at *at; false when there is none.
+static bool next_element(const unsigned char **at, const unsigned char *end, bool into)
+{
+    long len = 0;
+    int tag, class;
+    bool there = *at < end && (ASN1_get_object(at, &len, &tag, &class, end - *at) & 0x81) == 0;
+    if (there && !into)
+        *at += len;
+    return there;
+}
+
+struct slice certificate_signed_part(struct slice der)
+{
+    const unsigned char *at = der.at;
+    const unsigned char *end = der.at + der.len;
+    bool there = next_element(&at, end, true);
+    const unsigned char *from = at;
+    there = there && next_element(&at, end, false);
+    ERR_clear_error();
+    return there ? slice_of(from, (size_t)(at - from)) : der;
+}
+
+bool certificate_same(struct slice a, struct slice b)
+{
+    return slice_equal(a, b) || slice_equal(certificate_signed_part(a), certificate_signed_part(b));
+}
+
 // The names that .NET prints; every other type is printed as OID.1.2.3.
 static const char *type_name(int nid)
 {

@@ -31,3 +31,9 @@ struct err certificate_describe(struct arena *arena, struct slice der, struct ce
 // names may share one; whoever uses what was found compares the names themselves. ERR_INVALID: not a
 // certificate.
 struct err certificate_names(struct slice der, uint32_t *subject, uint32_t *issuer);
+
+// What the issuer signed of a certificate; a view of it, all of it when it is not well-formed. Whoever shows
+// a certificate can write its signature otherwise without a key (of an ECDSA signature (r, s), (r, n - s)
+// holds too), so this, not the whole, says whether two are the same.
+struct slice certificate_signed_part(struct slice der);
+bool certificate_same(struct slice a, struct slice b);

@@ -7,6 +7,7 @@
 #include "base/instant.h"
 #include "crypto/certificate.h"
 #include "crypto/hmac.h"
+#include "crypto/openssl_context.h"
 
 bool proofs_have(const struct proofs *proofs, const uint8_t fingerprint[FINGERPRINT_SIZE])
 {
@@ -28,7 +29,9 @@ X509 *facts_decode(struct slice der)
     const unsigned char *at = der.at;
     if (der.len == 0 || der.len > CERTIFICATE_DER_MAX)
         return NULL;
-    X509 *x509 = d2i_X509(NULL, &at, (long)der.len);
+    X509 *x509 = X509_new_ex(openssl_context(), NULL);
+    if (x509 != NULL)
+        (void)d2i_X509(&x509, &at, (long)der.len); // frees it, and makes it NULL, when it cannot
     ERR_clear_error(); // what is left in the thread's queue would be taken for an error of the next TLS call
     if (x509 != NULL && at != der.at + der.len) {
         X509_free(x509);
@@ -64,7 +67,7 @@ bool facts_signed_by(const struct facts *facts, const struct facts *issuer)
     return holds;
 }
 
-static void fill(struct facts *facts)
+static struct err fill(struct facts *facts)
 {
     X509 *x509 = facts->x509;
     profile_judge(x509, &facts->profile); // first: what is over a cap is not decoded any further
@@ -75,11 +78,14 @@ static void fill(struct facts *facts)
     (void)facts_time(X509_get0_notAfter(x509), &facts->not_after_us);
     facts->self_issued = X509_NAME_cmp(X509_get_subject_name(x509), X509_get_issuer_name(x509)) == 0;
     facts->path_len = -1;
+    int found = -1;
     if (facts->profile.broken[ROLE_AUTHORITY] == NULL) {
         facts->path_len = X509_get_pathlen(x509);
-        facts->constraints = X509_get_ext_d2i(x509, NID_name_constraints, NULL, NULL);
+        facts->constraints = X509_get_ext_d2i(x509, NID_name_constraints, &found, NULL);
     }
     ERR_clear_error();
+    // the profile has read them before: there is no memory, and without them it could vouch for anybody
+    return facts->constraints == NULL && found != -1 ? FAIL(ERR_NO_MEMORY) : OK;
 }
 
 struct err facts_new(X509 *x509, const uint8_t fingerprint[FINGERPRINT_SIZE], struct facts **out)
@@ -91,9 +97,12 @@ struct err facts_new(X509 *x509, const uint8_t fingerprint[FINGERPRINT_SIZE], st
     facts->holders = 1;
     facts->x509 = x509;
     memcpy(facts->fingerprint, fingerprint, FINGERPRINT_SIZE);
-    fill(facts);
-    *out = facts;
-    return OK;
+    struct err e = fill(facts);
+    if (failed(e))
+        facts_release(facts);
+    else
+        *out = facts;
+    return e;
 }
 
 struct err facts_read(struct slice der, struct facts **out)

@@ -12,7 +12,14 @@
 struct kept {
     struct list link;
     struct facts *facts;
+    struct label label; // of its subject
+    unsigned char *der; // OpenSSL's
+    size_t der_len;
 };
+
+enum {
+    LOOKED_AT = 4
+}; // the latest used, before anything is hashed: most devices of an hour have few CAs above them
 
 struct kept_list {
     struct list link;
@@ -52,6 +59,7 @@ static void forget(struct issuers *issuers, struct kept *kept)
     (void)map_remove(&issuers->certificates, slice_of(kept->facts->fingerprint, FINGERPRINT_SIZE));
     list_remove(&kept->link);
     facts_release(kept->facts);
+    OPENSSL_free(kept->der);
     free(kept);
 }
 
@@ -83,13 +91,31 @@ static void touch(struct list *recent, struct list *link)
     list_append(recent, link);
 }
 
-struct facts *issuers_find(struct issuers *issuers, const uint8_t fingerprint[FINGERPRINT_SIZE])
+static struct kept *kept_at(struct issuers *issuers, const uint8_t fingerprint[FINGERPRINT_SIZE])
 {
     struct kept *kept = map_get(&issuers->certificates, slice_of(fingerprint, FINGERPRINT_SIZE));
-    if (kept == NULL)
-        return NULL;
-    touch(&issuers->recent, &kept->link);
-    return kept->facts;
+    if (kept != NULL)
+        touch(&issuers->recent, &kept->link);
+    return kept;
+}
+
+static struct kept *kept_lately(struct issuers *issuers, struct slice der)
+{
+    size_t left = LOOKED_AT;
+    for (struct list *at = issuers->recent.prev; at != &issuers->recent && left > 0; at = at->prev, left--) {
+        struct kept *kept = CONTAINER_OF(at, struct kept, link);
+        if (slice_equal(slice_of(kept->der, kept->der_len), der)) {
+            touch(&issuers->recent, at);
+            return kept;
+        }
+    }
+    return NULL;
+}
+
+struct facts *issuers_find(struct issuers *issuers, const uint8_t fingerprint[FINGERPRINT_SIZE])
+{
+    struct kept *kept = kept_at(issuers, fingerprint);
+    return kept != NULL ? kept->facts : NULL;
 }
 
 void issuers_keep(struct issuers *issuers, struct facts *facts)
@@ -98,12 +124,15 @@ void issuers_keep(struct issuers *issuers, struct facts *facts)
     if (issuers->max == 0 || map_get(&issuers->certificates, key) != NULL)
         return;
     struct kept *kept = calloc(1, sizeof *kept);
-    if (kept == NULL)
-        return;
-    if (failed(map_put(&issuers->certificates, key, kept, NULL))) {
+    int len = kept != NULL ? i2d_X509(facts->x509, &kept->der) : -1;
+    if (len < 0 || failed(map_put(&issuers->certificates, key, kept, NULL))) {
+        if (len > 0)
+            OPENSSL_free(kept->der);
         free(kept);
         return;
     }
+    kept->der_len = (size_t)len;
+    kept->label = facts_label(X509_get_subject_name(facts->x509));
     kept->facts = facts_hold(facts);
     list_append(&issuers->recent, &kept->link);
     if (issuers->certificates.count > issuers->max)
@@ -113,10 +142,13 @@ void issuers_keep(struct issuers *issuers, struct facts *facts)
 struct err issuers_facts(struct issuers *issuers, struct slice der, struct facts **out)
 {
     uint8_t fingerprint[FINGERPRINT_SIZE];
-    TRY(sha256(der, fingerprint));
-    struct facts *found = issuers_find(issuers, fingerprint);
-    if (found != NULL) {
-        *out = facts_hold(found);
+    struct kept *kept = kept_lately(issuers, der);
+    if (kept == NULL) {
+        TRY(sha256(der, fingerprint));
+        kept = kept_at(issuers, fingerprint);
+    }
+    if (kept != NULL) {
+        *out = facts_hold(kept->facts);
         return OK;
     }
     TRY(facts_read(der, out));
@@ -139,7 +171,8 @@ struct err issuers_label(struct issuers *issuers, struct slice der, char label[I
 {
     struct facts *facts;
     TRY(issuers_facts(issuers, der, &facts));
-    struct label name = facts_label(X509_get_subject_name(facts->x509));
+    const struct kept *kept = kept_lately(issuers, der);
+    struct label name = kept != NULL ? kept->label : facts_label(X509_get_subject_name(facts->x509));
     _Static_assert(sizeof name.text == ISSUER_LABEL_SIZE, "a label fits");
     memcpy(label, name.text, sizeof name.text);
     *not_after_us = facts->not_after_us;

@@ -2,6 +2,7 @@
 #include "crypto/making_test.h"
 
 #include <openssl/conf.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
@@ -183,6 +184,33 @@ const struct made *make(const struct spec *spec)
         spec->change(x509);
     sign(x509, spec->issuer != NULL ? spec->issuer->key : made->key, spec);
     finish(made, x509, spec);
+    return made;
+}
+
+// What anybody can do without a key: of an ECDSA signature (r, s), (r, n - s) is one of the same bytes too.
+const struct made *make_rewritten(const struct made *original)
+{
+    assert_true(count < MADE_MAX);
+    struct made *made = &all[count++];
+    X509 *x509 = X509_dup(original->x509);
+    const ASN1_BIT_STRING *signature;
+    X509_get0_signature(&signature, NULL, x509);
+    const uint8_t *from = ASN1_STRING_get0_data(signature);
+    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &from, ASN1_STRING_length(signature));
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    BIGNUM *other = BN_dup(EC_GROUP_get0_order(group));
+    assert_int_equal(BN_sub(other, other, ECDSA_SIG_get0_s(pair)), 1);
+    assert_int_equal(ECDSA_SIG_set0(pair, BN_dup(ECDSA_SIG_get0_r(pair)), other), 1);
+    uint8_t *written = NULL;
+    int len = i2d_ECDSA_SIG(pair, &written);
+    assert_int_equal(ASN1_STRING_set((ASN1_BIT_STRING *)signature, written, len), 1);
+    OPENSSL_free(written);
+    EC_GROUP_free(group);
+    ECDSA_SIG_free(pair);
+    *made = (struct made){.x509 = x509, .key = original->key};
+    EVP_PKEY_up_ref(made->key);
+    finish(made, x509, &(struct spec){0});
+    assert_false(slice_equal(made->der, original->der));
     return made;
 }
 

@@ -43,6 +43,8 @@ struct spec {
 const struct made *make(const struct spec *spec);
 const struct made *make_ca(const char *name, const struct made *issuer);
 const struct made *make_device(const char *name, const struct made *issuer);
+// The same certificate (P-256), its signature written in the other way that ECDSA allows.
+const struct made *make_rewritten(const struct made *made);
 EVP_PKEY *make_key(const char *kind);
 
 struct list_spec {

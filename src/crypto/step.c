@@ -1,4 +1,4 @@
-// The checks of one step, the cheap ones first: profile, validity, length, signature, names, revocation.
+// The checks of one step: profile, signature, revocation, validity, length, names.
 #include "crypto/step.h"
 
 #include <openssl/err.h>
@@ -214,7 +214,7 @@ static struct err check_signature(struct search *s, const struct candidate *c)
     if (before == NULL) {
         if (!may_try(s, c))
             return blame(
-                s, GUESS_OTHER_KEY, ERR_CERTIFICATE_REFUSED,
+                s, GUESS_KEY, ERR_CERTIFICATE_REFUSED,
                 "too many signatures would have to be checked: too many certificates have the name %s",
                 label_of(c->facts).text);
         TRY(try_signature(s, c, &holds));
@@ -270,9 +270,10 @@ static bool same_authority(const struct facts *a, const struct facts *b)
            a->key != NULL && b->key != NULL && EVP_PKEY_eq(a->key, b->key) == 1;
 }
 
-static struct err check_list(struct search *s, const struct candidate *c, const struct path_known *known,
+static struct err check_list(struct search *s, const struct candidate *c, size_t at,
                              const struct serial *serial)
 {
+    const struct path_known *known = &s->question->known[at];
     struct revocation *list = NULL;
     struct why why;
     struct label name = top_label(s);
@@ -280,7 +281,7 @@ static struct err check_list(struct search *s, const struct candidate *c, const 
     if (slice_empty(known->crl_digest))
         return blame(s, guess_of(s, c), ERR_CERTIFICATE_REVOKED,
                      "the CA %s requires a revocation list and has none: hand in a fresh one", ca.text);
-    struct err e = issuers_list(s->issuers, known->crl_digest, known->crl, c->facts, &list, &why);
+    struct err e = issuers_list(s->issuers, known->crl_digest, known->crl, s->known[at], &list, &why);
     if (e.code == ERR_INVALID)
         return blame(s, guess_of(s, c), ERR_CERTIFICATE_REVOKED, "of the CA %s: %s", ca.text, why.text);
     TRY(e);
@@ -308,24 +309,26 @@ static struct err check_revocation(struct search *s, const struct candidate *c)
             continue;
         if (s->depth > 0)
             (void)serial_of(X509_get0_serialNumber(top_facts(s)->x509), &serial); // it fits: the profile
-        TRY(check_list(s, c, known, &serial));
+        TRY(check_list(s, c, i, &serial));
     }
     return OK;
 }
 
+// What it withdrew it withdrew, whatever else speaks against a way through it: so its list comes before all
+// that time or the length of the way may change. (Its profile comes first: the list is checked with its key.)
 struct err step_check(struct search *s, struct candidate *c)
 {
     TRY(facts_of(s, c));
     const char *broken = c->facts->profile.broken[ROLE_AUTHORITY];
-    if (s->depth == PATH_ABOVE_MAX)
-        return refuse(s, c, "is more than 4 certificates away from the device's: shorten the chain");
     if (broken != NULL)
         return refuse(s, c, broken);
+    TRY(check_signature(s, c));
+    TRY(check_revocation(s, c));
+    if (s->depth == PATH_ABOVE_MAX)
+        return refuse(s, c, "is more than 4 certificates away from the device's: shorten the chain");
     TRY(check_validity(s, c));
     TRY(check_length(s, c));
-    TRY(check_signature(s, c));
-    TRY(check_names(s, c));
-    return check_revocation(s, c);
+    return check_names(s, c);
 }
 
 // Who must have issued the top of the way.
@@ -360,6 +363,6 @@ void step_blame_nobody(struct search *s)
 
 void step_blame_steps(struct search *s)
 {
-    (void)blame(s, GUESS_OTHER_KEY, ERR_CERTIFICATE_REFUSED,
+    (void)blame(s, GUESS_KEY, ERR_CERTIFICATE_REFUSED,
                 "there are too many ways: too many certificates have the same names");
 }

@@ -260,6 +260,30 @@ static void whose_ca_is_revoked_is_refused(void **state)
     assert_found(1);
 }
 
+// Whatever else is wrong with whoever withdrew it: no way goes through there, but its word counts.
+static void a_ca_that_was_revoked_does_not_come_back_when_its_issuer_ends(void **state)
+{
+    (void)state;
+    static const struct spec roots[] = {
+        {.subject = "root", .from_us = -9 * DAY_US, .to_us = -DAY_US},
+        {.subject = "root", .from_us = DAY_US, .to_us = 9 * DAY_US},
+        {.subject = "root", .extensions = CA_EXTENSIONS "nameConstraints=critical,permitted;email:nobody\n"},
+    };
+    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
+        known_count = 0;
+        root = make(&roots[i]);
+        lower = make_ca("lower", root);
+        device = make_device("d1", lower);
+        hold(root, true);
+        hold(lower, true);
+        SHOW(device);
+        assert_found(1);
+        list_for(&known[0],
+                 &(struct list_spec){.issuer = root, .revoked = (const struct made *[]){lower, NULL}}, false);
+        assert_refused(ERR_CERTIFICATE_REVOKED, "CN=lower was revoked by its CA CN=root");
+    }
+}
+
 static void a_list_is_about_the_key_whichever_certificate_is_shown(void **state)
 {
     (void)state;
@@ -269,6 +293,28 @@ static void a_list_is_about_the_key_whichever_certificate_is_shown(void **state)
              false);
     SHOW(device, make(&(struct spec){.subject = "lower", .issuer = root, .same_key = lower}));
     assert_refused(ERR_CERTIFICATE_REVOKED, "CN=d1 was revoked");
+}
+
+// The list is the one of the certificate that it was handed in for; another of the same key may not sign any.
+static void a_list_is_read_with_the_certificate_that_it_belongs_to(void **state)
+{
+    (void)state;
+    root = make_ca("root", NULL);
+    const struct made *renewed = make(
+        &(struct spec){.subject = "root",
+                       .same_key = root,
+                       .extensions = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"});
+    device = make_device("d1", root);
+    list_for(hold(root, true), &(struct list_spec){.issuer = root}, false);
+    hold(renewed, true);
+    SHOW(device);
+    assert_found(2);       // below either of them
+    issuers_free(issuers); // whether the list is kept or not
+    assert_false(failed(issuers_new(100, 1, &issuers)));
+    struct path_known first = known[0];
+    known[0] = known[1];
+    known[1] = first;
+    assert_found(2);
 }
 
 static void a_stale_list_revokes_and_is_not_enough_where_one_is_required(void **state)
@@ -367,7 +413,9 @@ int main(void)
         TEST(who_is_revoked_is_refused),
         TEST(a_list_counts_at_once_and_for_proved_chains_too),
         TEST(whose_ca_is_revoked_is_refused),
+        TEST(a_ca_that_was_revoked_does_not_come_back_when_its_issuer_ends),
         TEST(a_list_is_about_the_key_whichever_certificate_is_shown),
+        TEST(a_list_is_read_with_the_certificate_that_it_belongs_to),
         TEST(a_stale_list_revokes_and_is_not_enough_where_one_is_required),
         TEST(a_required_list_must_be_there),
         TEST(a_list_that_cannot_be_used_is_not_taken_for_an_empty_one),

@@ -37,8 +37,9 @@ struct admission {
     size_t certificate_count;
     const struct ca_crl *const *crls;
     size_t crl_count;
-    const struct enrollment *const *holders; // disabled individual enrollments with exactly its certificate
+    const struct enrollment *const *holders; // disabled individual enrollments with its certificate
     size_t holder_count;
+    bool cut; // there may be more groups or certificates than these, or more should have been looked for
     struct issuers *issuers; // decoded certificates that are kept from one decision to the next
     bool expired_anchors;    // a CA certificate counts although it expired
     struct credential credential;
@@ -75,6 +76,7 @@ struct lookup {
     struct slice
         crls[LOOKUP_CRLS_MAX]; // names (lower case) of CA certificates whose revocation list is not kept
     size_t crl_count;
+    bool cut; // not all that should be looked for fits
 };
 // Adds what is still missing: at first what the credential says, and after each look what the certificates
 // found say (a device may send its leaf alone). *more is false when nothing was added. Text is made in the

@@ -13,10 +13,13 @@ static bool asked(const struct slice *list, size_t count, struct slice text)
     return false;
 }
 
-// A device that shows more than fits is judged by what was found until then.
+// A device that shows more than fits is judged by what was found until then, and with care (match_x509.c).
 static void ask_word(struct lookup *lookup, struct slice word, bool *more)
 {
-    if (lookup->word_count == LOOKUP_WORDS_MAX || asked(lookup->words, lookup->word_count, word))
+    if (asked(lookup->words, lookup->word_count, word))
+        return;
+    lookup->cut = lookup->cut || lookup->word_count == LOOKUP_WORDS_MAX;
+    if (lookup->word_count == LOOKUP_WORDS_MAX)
         return;
     lookup->words[lookup->word_count++] = word;
     *more = true;
@@ -35,7 +38,7 @@ static struct err ask_what_was_shown(const struct chain *chain, struct arena *ar
 {
     uint32_t issuers[LOOKUP_WORDS_MAX];
     struct slice word;
-    TRY(word_of_fingerprint(arena, chain_fingerprint(chain), &word));
+    TRY(word_of_certificate(arena, chain_leaf(chain), &word));
     ask_word(lookup, word, more);
     size_t count = chain_issuers(chain, issuers, LOOKUP_WORDS_MAX);
     for (size_t i = 0; i < count; i++)

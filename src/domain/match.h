@@ -35,6 +35,9 @@ struct err match_certificate(const struct admission *admission, struct decision 
 struct err match_group_vouches(const struct admission *admission, const struct enrollment *group,
                                struct arena *arena);
 
+// What a hub is told to know a certificate by: its SHA-256, in capital hex digits. Made in the arena.
+struct err match_thumbprint(struct slice der, struct arena *arena, struct slice *out);
+
 // Takes keys and thumbprints out of a decision that lets nobody in.
 void match_forget(struct decision *out);
 

@@ -4,6 +4,7 @@
 #include "domain/match.h"
 
 #include "base/text.h"
+#include "crypto/certificate.h"
 #include "crypto/hmac.h"
 #include "domain/ways.h"
 
@@ -17,19 +18,22 @@ static struct err thumbprint(const uint8_t digest[SHA256_SIZE], struct arena *ar
     return arena_copy(arena, buf_slice(&hex), out);
 }
 
+struct err match_thumbprint(struct slice der, struct arena *arena, struct slice *out)
+{
+    uint8_t digest[SHA256_SIZE];
+    TRY(sha256(der, digest));
+    return thumbprint(digest, arena, out);
+}
+
 // `other`: the certificate that the device may change to, or none.
 static struct err let_in(const struct admission *admission, const struct enrollment *e, struct slice other,
                          struct arena *arena, struct decision *out)
 {
-    uint8_t digest[SHA256_SIZE];
     out->enrollment = e;
     out->authentication = HUB_AUTH_SELF_SIGNED;
     TRY(thumbprint(chain_fingerprint(admission->credential.chain), arena, &out->primary_thumbprint));
     out->secondary_thumbprint = out->primary_thumbprint;
-    if (other.len == 0)
-        return OK;
-    TRY(sha256(other, digest));
-    return thumbprint(digest, arena, &out->secondary_thumbprint);
+    return other.len == 0 ? OK : match_thumbprint(other, arena, &out->secondary_thumbprint);
 }
 
 void match_forget(struct decision *out)
@@ -90,6 +94,13 @@ static struct err match_group(const struct admission *admission, struct decision
                         "the certificate holds, but no individual enrollment has the registration ID %.*s "
                         "and no enrollment group has a certificate above it: create one of them",
                         SLICE_ARG(slice_to(admission->registration_id, 64)));
+    // a nearer one may be among what was not found, and disabled; a device can add to that by what it shows
+    if ((admission->cut || ways.cut) && level > 0)
+        return why_fail(why, ERR_CERTIFICATE_REFUSED,
+                        "too many enrollment groups or CA certificates have the names of the device's "
+                        "issuers (64 or more), "
+                        "or it shows too many of them: it cannot be told whether a group is nearer than %.*s",
+                        SLICE_ARG(slice_to(group->id, 40)));
     trace_add(trace, arena, "match", "%s group %.*s, by the nearest certificate that a group has: %.*s%s",
               enrollment_disabled(group) ? "disabled" : "enrollment", SLICE_ARG(group->id),
               SLICE_ARG(ways_name(admission, by, arena)), level == 0 ? ", which issued the device's" : "");
@@ -184,6 +195,17 @@ static struct err match_blocked(const struct admission *admission, struct decisi
     return OK;
 }
 
+// Takes as long as judging a device that has no individual enrollment, so that a stranger with a certificate
+// of its own making does not learn by the time of an answer who has one (threats B6).
+static void look_for_nothing(const struct admission *admission, struct arena *arena)
+{
+    struct ways ways;
+    struct err e = admission->individual->attestation.certificate_role != CERTIFICATE_CA_REFERENCE
+                       ? ways_find(admission, &ways, NULL, arena, NULL)
+                       : OK; // it was looked for already
+    (void)e;                 // whatever it found, the individual enrollment decides
+}
+
 static struct err match_individual(const struct admission *admission, struct decision *out,
                                    struct trace *trace, struct arena *arena, struct why *why)
 {
@@ -191,22 +213,27 @@ static struct err match_individual(const struct admission *admission, struct dec
     trace_add(trace, arena, "match", "individual enrollment %.*s%s", SLICE_ARG(e->id),
               enrollment_disabled(e) ? ", disabled" : "");
     struct err proved = prove_individual(admission, out, trace, arena, why);
-    if (!failed(proved) || err_info(proved)->class != ERR_CLASS_AUTH || !enrollment_disabled(e))
+    if (!failed(proved) || err_info(proved)->class != ERR_CLASS_AUTH)
         return proved;
+    if (!enrollment_disabled(e)) {
+        look_for_nothing(admission, arena);
+        return proved;
+    }
     struct err blocked = match_blocked(admission, out, trace, arena);
     return !failed(blocked) || err_info(blocked)->class != ERR_CLASS_AUTH ? blocked : proved;
 }
 
 // ---- all of it
 
-// The disabled individual enrollment that holds exactly this certificate, or NULL.
+// The disabled individual enrollment that holds this certificate, or NULL. However its signature is written:
+// else its device would write it otherwise, and be let in by a group.
 static const struct enrollment *disabled_holder(const struct admission *admission)
 {
     struct slice leaf = chain_leaf(admission->credential.chain);
     for (size_t i = 0; i < admission->holder_count; i++) {
         const struct enrollment *e = admission->holders[i];
-        if (enrollment_disabled(e) && (slice_equal(e->attestation.primary_certificate, leaf) ||
-                                       slice_equal(e->attestation.secondary_certificate, leaf)))
+        if (enrollment_disabled(e) && (certificate_same(e->attestation.primary_certificate, leaf) ||
+                                       certificate_same(e->attestation.secondary_certificate, leaf)))
             return e;
     }
     return NULL;

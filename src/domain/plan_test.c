@@ -290,6 +290,45 @@ static void an_interrupted_operation_of_an_x509_device_ends_when_its_ground_is_g
     assert_int_equal(r->out.primary_thumbprint.len, 0);
 }
 
+// After a breach an operator replaces the certificate; an operation that was under way must not give the old
+// one to the hub afterwards (service-api E.4).
+static void an_interrupted_operation_does_not_bring_back_a_certificate_that_was_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *primary;
+        const char *secondary;
+        const char *other; // what the hub takes besides: SHA-256 begins so; NULL: the operation ends
+    } cases[] = {
+        {"old", "old", "CBA06B57"},
+        {"old", "new", "11507A0E"},
+        {"new", "old", "11507A0E"}, // rolled
+        {"new", "new", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct resume *r = resume_set_up();
+        struct enrollment individual = {
+            .id = SLICE("dev"),
+            .attestation = {.type = ATTESTATION_X509,
+                            .certificate_role = CERTIFICATE_CLIENT,
+                            .primary_certificate = slice_text(cases[i].primary),
+                            .secondary_certificate = slice_text(cases[i].secondary)}};
+        r->prior.enrollment_kind = ENROLLMENT_INDIVIDUAL;
+        r->prior.enrollment_id = SLICE("dev");
+        r->prior.secondary_thumbprint = SLICE("of another one that is gone");
+        r->prior.primary_thumbprint = // SHA-256 of "old"
+            SLICE("CBA06B5736FAF67E54B07B561EAE94395E774C517A7D910A54369E1263CCFBD4");
+        r->admission.individual = &individual;
+        uint32_t code = decide_resume(&r->admission, &r->arena, &r->out, NULL, &r->why).code;
+        if (code != (cases[i].other != NULL ? ERR_NONE : ERR_ENROLLMENT_NOT_FOUND))
+            fail_msg("case %zu: %s", i, err_info(FAIL(code))->name);
+        assert_int_equal(r->out.primary_thumbprint.len > 0, code == ERR_NONE);
+        if (cases[i].other != NULL)
+            assert_true(slice_starts_with(r->out.secondary_thumbprint, slice_text(cases[i].other)));
+        arena_release(&r->arena);
+    }
+}
+
 static void an_interrupted_operation_ends_when_its_ground_is_gone(void **state)
 {
     (void)state;
@@ -332,6 +371,7 @@ int main(void)
         cmocka_unit_test(an_interrupted_operation_goes_on_with_the_keys_the_device_has),
         cmocka_unit_test(an_interrupted_operation_goes_on_with_the_thumbprints_that_were_written_down),
         cmocka_unit_test(an_interrupted_operation_of_an_x509_device_ends_when_its_ground_is_gone),
+        cmocka_unit_test(an_interrupted_operation_does_not_bring_back_a_certificate_that_was_replaced),
         cmocka_unit_test(an_interrupted_operation_ends_when_its_ground_is_gone),
         cmocka_unit_test(a_full_trace_drops_lines_and_nothing_else),
     };

@@ -38,10 +38,28 @@ static struct err take_keys(const struct admission *admission, const struct enro
     return OK;
 }
 
+// An enrollment that pins certificates may have been given others meanwhile, as after a breach (service-api
+// E.4).
+static struct err take_pinned(const struct admission *admission, const struct enrollment *e,
+                              struct arena *arena, struct decision *out, struct why *why)
+{
+    struct slice shown = admission->prior->primary_thumbprint;
+    struct slice first, second;
+    TRY(match_thumbprint(e->attestation.primary_certificate, arena, &first));
+    TRY(match_thumbprint(e->attestation.secondary_certificate, arena, &second));
+    bool primary = slice_equal_nocase(first, shown);
+    if (!primary && !slice_equal_nocase(second, shown))
+        return why_fail(why, ERR_ENROLLMENT_NOT_FOUND,
+                        "enrollment %.*s no longer has the certificate with which the device proved itself",
+                        SLICE_ARG(e->id));
+    out->secondary_thumbprint = primary ? second : first;
+    return OK;
+}
+
 // What the hub is to be told of the device, as it was when it proved itself: keys are the enrollment's, a
 // certificate only the device has, so its thumbprint was written down with the intention.
 static struct err take_identity(const struct admission *admission, const struct enrollment *e,
-                                struct decision *out, struct why *why)
+                                struct arena *arena, struct decision *out, struct why *why)
 {
     const struct registration *prior = admission->prior;
     bool showed_certificate = prior->primary_thumbprint.len > 0;
@@ -56,7 +74,8 @@ static struct err take_identity(const struct admission *admission, const struct 
     out->primary_thumbprint = prior->primary_thumbprint;
     out->secondary_thumbprint =
         prior->secondary_thumbprint.len > 0 ? prior->secondary_thumbprint : prior->primary_thumbprint;
-    return OK;
+    return e->attestation.certificate_role == CERTIFICATE_CLIENT ? take_pinned(admission, e, arena, out, why)
+                                                                 : OK;
 }
 
 static struct err readmit(const struct admission *admission, struct arena *arena, struct decision *out,
@@ -74,7 +93,7 @@ static struct err readmit(const struct admission *admission, struct arena *arena
                         "the hub %.*s, where the device was being taken, is no longer linked",
                         SLICE_ARG(admission->prior->intended_hub));
     out->enrollment = e;
-    return take_identity(admission, e, out, why);
+    return take_identity(admission, e, arena, out, why);
 }
 
 struct err decide_resume(const struct admission *admission, struct arena *arena, struct decision *out,

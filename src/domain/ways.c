@@ -2,6 +2,7 @@
 #include "domain/ways.h"
 
 #include "base/instant.h"
+#include "crypto/certificate.h"
 
 enum { SOON_DAYS = 30 };
 static const int64_t day_us = 24 * 3600 * INT64_C(1000000);
@@ -18,7 +19,7 @@ static const struct ca_certificate *ca_of(const struct admission *admission, str
 static bool refers_to(const struct admission *admission, struct slice name, struct slice der)
 {
     const struct ca_certificate *ca = ca_of(admission, name);
-    return ca != NULL && slice_equal(ca->certificate, der);
+    return ca != NULL && certificate_same(ca->certificate, der);
 }
 
 bool ways_enrolled(const struct admission *admission, const struct enrollment *e, struct slice der)
@@ -27,7 +28,8 @@ bool ways_enrolled(const struct admission *admission, const struct enrollment *e
     if (a->type != ATTESTATION_X509)
         return false;
     if (a->certificate_role == CERTIFICATE_SIGNING)
-        return slice_equal(a->primary_certificate, der) || slice_equal(a->secondary_certificate, der);
+        return certificate_same(a->primary_certificate, der) ||
+               certificate_same(a->secondary_certificate, der);
     return a->certificate_role == CERTIFICATE_CA_REFERENCE &&
            (refers_to(admission, a->primary_ca, der) || refers_to(admission, a->secondary_ca, der));
 }
@@ -37,6 +39,7 @@ bool ways_enrolled(const struct admission *admission, const struct enrollment *e
 struct holdings {
     struct path_known known[PATH_KNOWN_MAX];
     size_t count;
+    bool cut; // there are more
 };
 
 static struct slice crl_of(const struct admission *admission, const struct ca_certificate *ca)
@@ -52,6 +55,7 @@ static struct slice crl_of(const struct admission *admission, const struct ca_ce
 // is heeded. A list that is there but could not be had refuses (path_find), whatever it may say (I5).
 static void hold_ca(const struct admission *admission, const struct ca_certificate *ca, struct holdings *all)
 {
+    all->cut = all->cut || all->count == PATH_KNOWN_MAX;
     if (all->count < PATH_KNOWN_MAX)
         all->known[all->count++] = (struct path_known){
             .der = ca->certificate,
@@ -65,11 +69,14 @@ static void hold_ca(const struct admission *admission, const struct ca_certifica
 // Only to build a way with: trust comes from the CA certificates.
 static void hold_inline(struct slice der, struct holdings *all)
 {
+    if (der.len == 0)
+        return;
     for (size_t i = 0; i < all->count; i++) {
         if (slice_equal(all->known[i].der, der))
             return;
     }
-    if (all->count < PATH_KNOWN_MAX && der.len > 0)
+    all->cut = all->cut || all->count == PATH_KNOWN_MAX;
+    if (all->count < PATH_KNOWN_MAX)
         all->known[all->count++] = (struct path_known){.der = der};
 }
 
@@ -182,6 +189,7 @@ struct err ways_find(const struct admission *admission, struct ways *out, struct
         .expired_anchors = admission->expired_anchors,
     };
     struct err e = path_find(admission->issuers, &question, out->way, WAYS_MAX, &out->count, why);
+    out->cut = all->cut || out->count == WAYS_MAX;
     if (e.code == ERR_CERTIFICATE_UNTRUSTED)
         tell_unverified(admission, trace, arena);
     if (!failed(e))

@@ -8,6 +8,7 @@ enum { WAYS_MAX = 8 };
 struct ways {
     struct path way[WAYS_MAX]; // each at least one certificate; the nearest first
     size_t count;
+    bool cut; // there may be more
 };
 
 // Errors are those of path_find; there is at least one way when there is none. Views of the admission's

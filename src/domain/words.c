@@ -54,11 +54,13 @@ struct err word_of_reference(struct arena *arena, struct slice ca_name, struct s
     return e;
 }
 
-struct err word_of_fingerprint(struct arena *arena, const uint8_t fingerprint[32], struct slice *out)
+struct err word_of_certificate(struct arena *arena, struct slice der, struct slice *out)
 {
+    uint8_t digest[SHA256_SIZE];
     uint8_t room[2 * SHA256_SIZE];
     struct buf hex = {.at = room, .room = sizeof room, .cap = sizeof room};
-    hex_encode_lower(&hex, slice_of(fingerprint, SHA256_SIZE));
+    TRY(sha256(certificate_signed_part(der), digest));
+    hex_encode_lower(&hex, slice_of(digest, SHA256_SIZE));
     return arena_printf(arena, out, "f:%.*s", SLICE_ARG(buf_slice(&hex)));
 }
 
@@ -87,12 +89,10 @@ static struct err add_reference(struct words *words, struct slice ca_name)
 
 static struct err add_exactly(struct words *words, struct slice der)
 {
-    uint8_t fingerprint[SHA256_SIZE];
     struct slice word;
     if (der.len == 0)
         return OK;
-    TRY(sha256(der, fingerprint));
-    TRY(word_of_fingerprint(words->arena, fingerprint, &word));
+    TRY(word_of_certificate(words->arena, der, &word));
     add_word(words, word);
     return OK;
 }

@@ -2,8 +2,9 @@
 // and asked for when a device shows certificates (ports/store.h, STORE_ADMISSION).
 //   n:1a2b3c4d    holds a certificate whose subject name hashes to this (certificate_names)
 //   c:factory-ca  refers to the CA certificate of that name (lower case; percent-encoded, so without blanks)
-//   f:<64 hex>    a disabled enrollment that holds exactly this certificate (SHA-256): nobody may use it any
-//   more
+//   f:<64 hex>    a disabled enrollment that holds this certificate (SHA-256 of certificate_signed_part):
+//   nobody
+//                 may use it any more
 #pragma once
 
 #include "domain/ca_certificate.h"
@@ -17,4 +18,4 @@ struct err enrollment_words(struct arena *arena, const struct enrollment *e, str
 struct err ca_certificate_words(struct arena *arena, const struct ca_certificate *c, struct slice *out);
 struct err word_of_name(struct arena *arena, uint32_t name, struct slice *out);
 struct err word_of_reference(struct arena *arena, struct slice ca_name, struct slice *out);
-struct err word_of_fingerprint(struct arena *arena, const uint8_t fingerprint[32], struct slice *out);
+struct err word_of_certificate(struct arena *arena, struct slice der, struct slice *out);

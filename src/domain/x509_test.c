@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "crypto/hmac.h"
+#include "domain/ways.h"
 
 static const struct row {
     const char *says;
@@ -22,6 +23,7 @@ static const struct row {
     {"the primary", "i=s1,s2", "s1", ERR_NONE, "DEV", "s2", NULL},
     {"the secondary", "i=s1,s2", "s2", ERR_NONE, "DEV", "s1", NULL},
     {"the only one", "i=s1", "s1", ERR_NONE, "DEV", NULL, NULL},
+    {"its signature written otherwise", "i=s1", "s1w", ERR_CERTIFICATE_UNTRUSTED, NULL, NULL, ""},
     {"whoever issued it", "i=dA1", "dA1", ERR_NONE, "DEV", NULL, NULL},
     {"whatever else it shows", "i=dA1", "dA1 B C1", ERR_NONE, "DEV", NULL, NULL},
     {"before all groups", "A g:A1 i=dA1", "dA1 A1", ERR_NONE, "DEV", NULL, NULL},
@@ -54,6 +56,7 @@ static const struct row {
 
     // a certificate in a disabled enrollment
     {"of another device", "A g:A1 -old=dA1", "dA1 A1", ERR_ENROLLMENT_DISABLED, "old", NULL, "old is disabled"},
+    {"of another device, its signature written otherwise", "A g:A1 -old=dA1", "dA1w A1", ERR_ENROLLMENT_DISABLED, "old", NULL, "old is disabled"},
     {"as its secondary", "A g:A1 -old=s1,dA1", "dA1 A1", ERR_ENROLLMENT_DISABLED, "old", NULL, ""},
     {"enabled in its own", "i=s1 -old=s1", "s1", ERR_ENROLLMENT_DISABLED, "old", NULL, ""},
     {"another certificate is", "A g:A1 -old=s1", "dA1 A1", ERR_NONE, "g", NULL, NULL},
@@ -76,6 +79,7 @@ static const struct row {
     {"the nearest that there is", "A far:A mid:A1", "dA2 A2 A1", ERR_NONE, "mid", NULL, NULL},
     {"the nearest, by reference", "A A1? far:A near@A1", "dA1 A1", ERR_NONE, "near", NULL, NULL},
     {"the nearest is disabled", "A far:A -near:A1", "dA1 A1", ERR_ENROLLMENT_DISABLED, "near", NULL, "group near is disabled"},
+    {"the nearest is disabled, its signature written otherwise", "A far:A -near:A1", "dA1 A1w", ERR_ENROLLMENT_DISABLED, "near", NULL, ""},
     {"a farther one is disabled", "A -far:A near:A1", "dA1 A1", ERR_NONE, "near", NULL, NULL},
     {"only the farther one is for it", "A -far:A near:A1", "dA", ERR_ENROLLMENT_DISABLED, "far", NULL, ""},
     {"another branch is disabled", "A far:A -near:A1", "dA3 A3", ERR_NONE, "far", NULL, NULL},
@@ -210,6 +214,21 @@ static void a_chain_that_is_too_long_is_refused(void **state)
     assert_int_equal(decide_admission(&w.admission, &w.arena, &out, NULL, &why).code,
                      ERR_CERTIFICATE_REFUSED);
     assert_true(why.text[0] != '\0');
+    world_close(&w);
+}
+
+// Else a device below a disabled group's certificate could show a copy of it that the group does not have.
+static void a_groups_certificate_is_the_same_however_its_signature_is_written(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, "A1 g:A1 h@A1", "dA1");
+    world_look(&w);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(ways_enrolled(&w.admission, &w.groups[i], world_der("A1")));
+        assert_true(ways_enrolled(&w.admission, &w.groups[i], world_der("A1w")));
+        assert_false(ways_enrolled(&w.admission, &w.groups[i], world_der("B1")));
+    }
     world_close(&w);
 }
 
@@ -421,6 +440,7 @@ int main(void)
         cmocka_unit_test(only_a_certificate_that_an_enrollment_wants_lets_a_device_in),
         cmocka_unit_test(a_device_without_a_certificate_is_refused),
         cmocka_unit_test(a_chain_that_is_too_long_is_refused),
+        cmocka_unit_test(a_groups_certificate_is_the_same_however_its_signature_is_written),
         cmocka_unit_test(the_trace_says_which_way_was_taken_and_what_decided),
         cmocka_unit_test(a_certificate_that_ends_within_a_month_is_warned_of),
         cmocka_unit_test(a_ca_certificate_that_does_not_count_is_named),

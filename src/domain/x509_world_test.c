@@ -13,8 +13,9 @@ static struct named {
     const char *common_name;
     const char *issuer; // short; NULL: itself
     enum kind kind;
-    const char *same_key; // as; NULL: a new one
-    int from_days;        // from now; both 0: from a day ago, for a year
+    const char *same_key;  // as; NULL: a new one
+    const char *rewritten; // it is this one, its signature written otherwise; NULL: not so
+    int from_days;         // from now; both 0: from a day ago, for a year
     int to_days;
     const struct made *made;
 } named[] = {
@@ -40,6 +41,9 @@ static struct named {
     {.name = "s1", .common_name = "Dev", .kind = DEVICE},
     {.name = "s2", .common_name = "Dev", .kind = DEVICE},
     {.name = "sold", .common_name = "Dev", .kind = DEVICE, .from_days = -9, .to_days = -1},
+    {.name = "dA1w", .rewritten = "dA1"},
+    {.name = "A1w", .rewritten = "A1"},
+    {.name = "s1w", .rewritten = "s1"},
     {.name = "x", .common_name = "Devil", .issuer = "A1", .kind = DEVICE},
 };
 enum { NAMED = sizeof named / sizeof named[0] };
@@ -65,6 +69,10 @@ void world_make_certificates(void)
     named_arena = arena_capped(1 << 20);
     for (size_t i = 0; i < NAMED; i++) {
         struct named *n = &named[i];
+        if (n->rewritten != NULL) {
+            n->made = make_rewritten(made_of(n->rewritten));
+            continue;
+        }
         n->made = make(&(struct spec){.subject = n->common_name,
                                       .issuer = made_of(n->issuer),
                                       .same_key = made_of(n->same_key),

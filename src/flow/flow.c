@@ -266,6 +266,8 @@ void run_loaded(struct run *run)
     run->admission.crl_count = found->crl_count;
     run->admission.holders = (const struct enrollment *const *)found->holders;
     run->admission.holder_count = found->holder_count;
+    run->admission.cut = run->lookup.cut || found->group_count == STORE_FOUND_MAX ||
+                         found->certificate_count == STORE_FOUND_MAX;
     run->admission.former = found->former;
     run->admission.prior = found->registration;
     run->held = found->registration != NULL ? found->registration->etag : 0;

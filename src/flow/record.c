@@ -326,6 +326,13 @@ static void refusal_written(struct store_request *request)
     run_end(run);
 }
 
+// What refuses a device did not admit it: another group could take it over then (threats B10).
+static void record_keeps_its_enrollment(struct run *run)
+{
+    run->record.enrollment_kind = run->admission.prior->enrollment_kind;
+    run->record.enrollment_id = run->admission.prior->enrollment_id;
+}
+
 enum step_result step_write_refusal(struct run *run)
 {
     bool disabled = run->failure.code == ERR_ENROLLMENT_DISABLED;
@@ -340,6 +347,8 @@ enum step_result step_write_refusal(struct run *run)
     run->record.status = disabled ? STATUS_DISABLED : STATUS_FAILED;
     if (!disabled)
         record_failure(run);
+    if (disabled && run->admission.prior != NULL)
+        record_keeps_its_enrollment(run);
     return put(run, refusal_written);
 }
 

@@ -17,10 +17,11 @@ static void loaded(struct store_request *request);
 // Looks again when what was found says what else to look for. *again: an answer is on its way.
 static struct err look_further(struct run *run, bool *again)
 {
-    *again = false;
-    if (run->looks == LOOKS_MAX)
-        return OK;
     TRY(decide_lookup(&run->admission, &run->request.arena, &run->lookup, again));
+    if (*again && run->looks == LOOKS_MAX) {
+        run->admission.cut = true;
+        *again = false;
+    }
     if (!*again)
         return OK;
     run->looks++;

@@ -414,6 +414,59 @@ static void another_group_cannot_take_a_device_over(void **state)
     assert_slice(stored_registration(w, SLICE("dev3"))->enrollment_id, "fleet");
 }
 
+// A certificate that was taken out of use through another enrollment is refused with a record; the device
+// stays the group's all the same.
+static void a_refusal_does_not_open_a_device_to_another_group(void **state)
+{
+    struct world *w = *state;
+    struct certificate *root = fleet(w);
+    struct certificate *rival = root_of(w, "Rival root");
+    struct certificate *leaf = device(w, "dev3", root);
+    put_ca(w, "rival", rival, true);
+    put_group(w, "rival", rival, PROVISIONING_ENABLED);
+    enter(w, "dev3", leaf, NULL);
+    assert_assigned(w);
+    put_individual(w, "revoked-1", leaf, NULL, PROVISIONING_DISABLED);
+    enter(w, "dev3", leaf, NULL);
+    assert_refused(w, ERR_ENROLLMENT_DISABLED);
+    assert_int_equal(stored_registration(w, SLICE("dev3"))->status, STATUS_DISABLED);
+    enter(w, "dev3", device(w, "dev3", rival), NULL);
+    assert_refused(w, ERR_REGISTRATION_TAKEN);
+    assert_slice(stored_registration(w, SLICE("dev3"))->enrollment_id, "fleet");
+    enter(w, "dev3", device(w, "dev3", root), NULL); // its new certificate
+    assert_assigned(w);
+}
+
+// A device may show what it likes: no number of records that its certificates lead to hides the group that
+// blocks its branch.
+static void a_disabled_group_cannot_be_hidden_behind_others(void **state)
+{
+    struct world *w = *state;
+    struct certificate *root = root_of(w, "Root");
+    struct certificate *line = below(w, "Line", root);
+    struct certificate *other = root_of(w, "Other");
+    struct chain *chain = chain_of(device(w, "dev3", line), line, below(w, "of nobody", other));
+    put_ca(w, "root", root, true);
+    put_ca(w, "other", other, true);
+    put_group(w, "z", line, PROVISIONING_DISABLED); // of all, the last that is found
+    put_group(w, "fleet", root, PROVISIONING_ENABLED);
+    ask_showing(w, FLOW_REGISTER, "dev3", "", chain);
+    until_answers(w, 1);
+    assert_refused(w, ERR_ENROLLMENT_DISABLED);
+    for (unsigned i = 0; i < STORE_FOUND_MAX; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "other-%u", i);
+        put_group_by_name(w, id, i % 2 == 0 ? "other" : "root");
+    }
+    ask_showing(w, FLOW_REGISTER, "dev3", "", chain);
+    until_answers(w, 2);
+    chain_release(chain);
+    assert_refused(w, ERR_CERTIFICATE_REFUSED);
+    assert_non_null(strstr(w->why.text, "64 or more"));
+    enter(w, "dev4", device(w, "dev4", root), NULL); // nobody is nearer than the group of its issuer
+    assert_assigned(w);
+}
+
 // ---- restarts
 // --------------------------------------------------------------------------------------------------------
 
@@ -501,6 +554,8 @@ int main(void)
         TEST(a_call_with_a_new_certificate_is_not_answered_by_an_operation_with_the_old_one),
         TEST(a_device_that_changes_to_keys_is_no_longer_recorded_by_its_certificate),
         TEST(another_group_cannot_take_a_device_over),
+        TEST(a_refusal_does_not_open_a_device_to_another_group),
+        TEST(a_disabled_group_cannot_be_hidden_behind_others),
         TEST(a_restart_goes_on_with_the_thumbprints_that_were_recorded),
         TEST(a_group_disabled_while_the_hub_is_away_lets_nobody_in),
         TEST(a_line_says_how_a_device_was_let_in_and_why_another_was_not),

@@ -7,7 +7,8 @@ const path = require('path');
 const children = require('../lib/children');
 const servers = require('./servers');
 const usherd = require('../lib/usherd');
-const { repetition, summary } = require('./measure');
+const { API } = require('../lib/control');
+const { repetition, hold, summary } = require('./measure');
 
 const IN_FLIGHT = 64;
 const OPS = 2000;
@@ -17,65 +18,85 @@ const FEW = 1000;
 const MANY = 1000000;
 const STRIDE = 997; // prime, so that the devices of a run lie all over the million
 
+const IDLE = 5000;
+
 const NGINX = 'nginx, one tiny GET on a new TLS 1.3 connection';
+// `by`: how a device proves itself. group: a key derived from the group's; own: the key of its enrollment; certificate:
+// a leaf of its own below the intermediate of the bench's PKI, shown together with it.
 const CASES = {
   nginx_tls: { what: NGINX, server: 'nginx', kind: 'get' },
-  nginx_mtls: { what: `${NGINX} with a client certificate`, server: 'nginxMtls', kind: 'get', certificate: true },
+  nginx_mtls: { what: `${NGINX} with a client certificate: leaf and intermediate, P-256`, server: 'nginxMtls', kind: 'get', by: 'client' },
   mosquitto_tls: { what: 'mosquitto: connect, subscribe, publish, echo', server: 'mosquitto', kind: 'echo' },
-  mqtt_symmetric: { what: 'a device of an enrollment group registers over MQTT', server: 'usherd', kind: 'mqtt', group: true },
-  https_symmetric: { what: 'a device of an enrollment group registers over HTTPS', server: 'usherd', kind: 'https', group: true },
-  mqtt_symmetric_individual: { what: 'a device with an enrollment of its own, over MQTT', server: 'usherd', kind: 'mqtt' },
-  https_symmetric_individual: { what: 'a device with an enrollment of its own, over HTTPS', server: 'usherd', kind: 'https' },
+  mqtt_symmetric: { what: 'a device of an enrollment group registers over MQTT', server: 'usherd', kind: 'mqtt', by: 'group' },
+  https_symmetric: { what: 'a device of an enrollment group registers over HTTPS', server: 'usherd', kind: 'https', by: 'group' },
+  mqtt_x509: { what: 'a device of an X.509 group registers over MQTT: leaf and intermediate, P-256', server: 'usherd', kind: 'mqtt', by: 'certificate' },
+  https_x509: { what: 'a device of an X.509 group registers over HTTPS: leaf and intermediate, P-256', server: 'usherd', kind: 'https', by: 'certificate' },
+  mqtt_symmetric_individual: { what: 'a device with an enrollment of its own, over MQTT', server: 'usherd', kind: 'mqtt', by: 'own' },
+  https_symmetric_individual: { what: 'a device with an enrollment of its own, over HTTPS', server: 'usherd', kind: 'https', by: 'own' },
   nginx_tls_one_at_a_time: { what: NGINX, server: 'nginx', kind: 'get', alone: true },
-  mqtt_symmetric_one_at_a_time: { what: 'as mqtt_symmetric, one device at a time', server: 'usherd', kind: 'mqtt', group: true, alone: true },
-  https_symmetric_one_at_a_time: { what: 'as https_symmetric, one device at a time', server: 'usherd', kind: 'https', group: true, alone: true },
+  mqtt_symmetric_one_at_a_time: { what: 'as mqtt_symmetric, one device at a time', server: 'usherd', kind: 'mqtt', by: 'group', alone: true },
+  https_symmetric_one_at_a_time: { what: 'as https_symmetric, one device at a time', server: 'usherd', kind: 'https', by: 'group', alone: true },
+  mqtt_x509_one_at_a_time: { what: 'as mqtt_x509, one device at a time', server: 'usherd', kind: 'mqtt', by: 'certificate', alone: true },
 };
+const FLOOR = ['openssl_x509_floor'];
 const TOTALS = [10000, 50000, 100000, 200000];
 const MEMORY = ['usherd_started', ...TOTALS.map((total) => `mqtt_symmetric_${total / 1000}k_registrations`)];
+const CONNECTIONS = ['idle_mqtt_symmetric', 'idle_mqtt_x509'];
 const SCALE = ['mqtt_symmetric_1k_enrollments', 'mqtt_symmetric_1m_enrollments'];
-const NAMES = [...Object.keys(CASES), ...MEMORY, ...SCALE];
+const CROWD = ['mqtt_x509_1_group', 'mqtt_x509_10k_groups'];
+const NAMES = [...Object.keys(CASES), ...FLOOR, ...MEMORY, ...CONNECTIONS, ...SCALE, ...CROWD];
 
-/** Makes a folder with certificates, keys and a service, and `count` enrollments with one key. {dir, scope, key, groupKey} */
-async function prepare(count) {
-  const dir = usherd.scratch();
-  const server = await usherd.start({ dir });
-  const { scope } = server;
-  const group = await server.control.group('fleet', { initialTwin: { properties: { desired: { interval: 30 } } } });
-  await server.stop();
-  const key = crypto.randomBytes(32).toString('base64');
-  const made = await children.run(usherd.program('usher-fill'), [dir, scope, key, 'own-', String(count)], { timeout: 600000 });
-  if (made.code !== 0) throw new Error(`usher-fill: ${made.stderr}`);
-  return { dir, scope, key, groupKey: group.attestation.symmetricKey.primaryKey };
+async function must(program, args, timeout = 600000) {
+  const { code, stdout, stderr } = await children.run(program, args, { timeout });
+  if (code !== 0) throw new Error(`${path.basename(program)} ${args[0]}: ${stderr || stdout}`);
+  return stdout;
 }
 
-/** A CA and a client certificate from it, for nginx. */
-async function clientCertificate(dir) {
-  const at = (name) => path.join(dir, name);
-  const openssl = async (...args) => {
-    const { code, stderr } = await children.run('openssl', args);
-    if (code !== 0) throw new Error(`openssl ${args[0]}: ${stderr}`);
-  };
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30'];
-  await openssl('req', '-x509', ...curve, '-subj', '/CN=bench client CA', '-keyout', at('client-ca.key'), '-out', at('client-ca.pem'));
-  await openssl('req', '-x509', ...curve, '-subj', '/CN=bench client', '-CA', at('client-ca.pem'), '-CAkey', at('client-ca.key'),
-    '-keyout', at('client.key'), '-out', at('client.pem')).catch(async () => {
-    // OpenSSL 3.0 has no -CA for req
-    await openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=bench client',
-      '-keyout', at('client.key'), '-out', at('client.csr'));
-    await openssl('x509', '-req', '-in', at('client.csr'), '-CA', at('client-ca.pem'), '-CAkey', at('client-ca.key'), '-CAcreateserial',
-      '-days', '30', '-out', at('client.pem'));
+/** A root, an intermediate below it, and one device for the plain clients: {dir, at(name)}. */
+async function makePki() {
+  const dir = path.join(usherd.scratch(), 'pki');
+  await must(usherd.program('usher'), ['pki', 'create', dir, '--intermediates', '1', '--device', 'bench-client']);
+  return { dir, at: (name) => path.join(dir, name) };
+}
+
+/** Makes a folder with certificates, keys and a service with an enrollment group for each kind of proof, and `count`
+    enrollments with one key. {dir, scope, key, groupKey, pki} */
+async function prepare(count) {
+  const dir = usherd.scratch();
+  const pki = await makePki();
+  const server = await usherd.start({ dir });
+  const { scope } = server;
+  const initialTwin = { properties: { desired: { interval: 30 } } };
+  const group = await server.control.group('fleet', { initialTwin });
+  await server.control.must('PUT', '/control/services/dev/certificates/bench-root', { certificate: fs.readFileSync(pki.at('root.pem'), 'utf8'), isVerified: true });
+  await server.control.must('PUT', `/enrollmentGroups/certified?${API}`, {
+    enrollmentGroupId: 'certified', attestation: { type: 'x509', x509: { caReferences: { primary: 'bench-root' } } }, initialTwin,
   });
-  return { certificate: at('client.pem'), 'certificate-key': at('client.key'), ca: at('client-ca.pem') };
+  await server.stop();
+  const key = crypto.randomBytes(32).toString('base64');
+  if (count > 0) await must(usherd.program('usher-fill'), [dir, scope, key, 'own-', String(count)]);
+  return { dir, scope, key, groupKey: group.attestation.symmetricKey.primaryKey, pki };
+}
+
+/** The arguments of usher-load that say how devices prove themselves. */
+function proof(made, by) {
+  const { scope, pki } = made;
+  return {
+    undefined: {},
+    client: { certificate: pki.at('bench-client-chain.pem'), 'certificate-key': pki.at('bench-client.key') },
+    group: { scope, 'group-key': made.groupKey, prefix: 'device-' },
+    own: { scope, key: made.key, prefix: 'own-' },
+    certificate: { scope, issuer: pki.at('intermediate1.pem'), 'issuer-key': pki.at('intermediate1.key'), prefix: 'unit-' },
+  }[by];
 }
 
 /** Starts what the named cases need. */
 async function startAll(names, repetitions) {
   const wanted = new Set(names.map((name) => CASES[name].server));
   const made = await prepare(2 * (repetitions + 1) * OPS);
-  const client = await clientCertificate(usherd.scratch());
   const inDir = (name) => path.join(made.dir, name);
-  const certificates = { ca: inDir('ca.pem'), certificate: inDir('server.pem'), key: inDir('server.key'), clientCa: client.ca };
-  const running = { made, client };
+  const certificates = { ca: inDir('ca.pem'), certificate: inDir('server.pem'), key: inDir('server.key'), clientCa: made.pki.at('root.pem') };
+  const running = { made };
   if (wanted.has('nginx') || wanted.has('nginxMtls')) {
     running.nginx = await servers.startNginx(certificates);
     running.nginxMtls = running.nginx;
@@ -94,18 +115,16 @@ function portOf(running, { server, kind }) {
 async function direct(names, repetitions, say) {
   const running = await startAll(names, repetitions);
   const results = new Map(names.map((name) => [name, []]));
-  let device = 0; // of the group
-  let own = 0;
+  const next = { group: 0, own: 0, certificate: 0 }; // the first device that has not registered
   for (let i = 0; i <= repetitions; i += 1) {
     for (const name of names) {
       const one = CASES[name];
       const count = i === 0 ? WARM_UP : one.alone ? ONE_BY_ONE : OPS;
-      const load = { kind: one.kind, count, concurrency: one.alone ? 1 : IN_FLIGHT };
-      if (one.certificate) Object.assign(load, { certificate: running.client.certificate, 'certificate-key': running.client['certificate-key'] });
-      if (one.server === 'usherd' && one.group) Object.assign(load, { scope: running.made.scope, 'group-key': running.made.groupKey, prefix: 'device-', first: device });
-      if (one.server === 'usherd' && !one.group) Object.assign(load, { scope: running.made.scope, key: running.made.key, prefix: 'own-', first: own });
-      if (one.server === 'usherd' && one.group) device += count;
-      if (one.server === 'usherd' && !one.group) own += count;
+      const load = { kind: one.kind, count, concurrency: one.alone ? 1 : IN_FLIGHT, ...proof(running.made, one.by) };
+      if (one.by in next) {
+        load.first = next[one.by];
+        next[one.by] += count;
+      }
       const got = await repetition(running[one.server], portOf(running, one), load);
       if (i > 0) results.get(name).push(got);
     }
@@ -113,6 +132,20 @@ async function direct(names, repetitions, say) {
   }
   for (const server of new Set([running.nginx, running.mosquitto, running.usherd].filter(Boolean))) await server.stop();
   return names.map((name) => summary(name, CASES[name].what, results.get(name)));
+}
+
+/** What no server that lets a device in by its certificate can avoid, in CPU time of one core: an X25519 key and a shared
+    secret, the server's own signature, and two checked ones (the handshake's and the leaf's). */
+async function floor(repetitions, say) {
+  const results = [];
+  for (let i = 1; i <= repetitions; i += 1) {
+    const text = await must('openssl', ['speed', '-mr', '-seconds', '1', 'ecdsap256', 'ecdhx25519']);
+    const [sign, verify] = /^\+F4:\d+:256:([\d.]+):([\d.]+)$/m.exec(text).slice(1).map((rate) => 1 / Number(rate));
+    const exchange = 1 / Number(/^\+F5:\d+:253:([\d.]+):/m.exec(text)[1]);
+    results.push({ ops: 1, cpu_us_per_op: 1e6 * (sign + 2 * verify + 2 * exchange), per_second: 0, p50_ms: 0, p99_ms: 0, rss_kib: 0 });
+    say(`floor ${i} of ${repetitions}`);
+  }
+  return [summary(FLOOR[0], 'openssl speed: two X25519 operations, one P-256 signature made and two checked', results)];
 }
 
 /** Resident memory after start, and after many registrations: one server, one run. */
@@ -132,6 +165,55 @@ async function memory(names, say) {
   }
   await server.stop();
   return results.filter((result) => names.includes(result.case));
+}
+
+/** What one connection costs that is let in and then says nothing: resident memory, with and without IDLE of them. */
+async function idle(names, say) {
+  const results = [];
+  for (const name of names) {
+    const made = await prepare(0);
+    const server = await servers.startUsherd(made.dir);
+    const by = name === 'idle_mqtt_x509' ? 'certificate' : 'group';
+    await repetition(server, server.bench.mqttPort, { kind: 'mqtt', count: WARM_UP, concurrency: IN_FLIGHT, ...proof(made, by) });
+    const before = server.rss();
+    const held = await hold(server, { kind: 'mqtt', count: IDLE, concurrency: IN_FLIGHT, first: WARM_UP, keep: 1, ...proof(made, by) });
+    results.push({
+      case: name, ops: IDLE, rss_kib: (server.rss() - before) / IDLE,
+      what: `resident memory for each of ${IDLE} MQTT connections whose devices registered and then say nothing`,
+    });
+    held.child.stdin.end();
+    await held.child.done;
+    await server.stop();
+    say(`${name}: ${IDLE} connections`);
+  }
+  return results;
+}
+
+/** The service with one X.509 group and one CA certificate, against one with thousands beside them. */
+async function crowd(names, repetitions, say) {
+  const stores = {};
+  for (const name of names) {
+    const made = await prepare(0);
+    if (name === 'mqtt_x509_10k_groups') {
+      await must(usherd.program('usher-fill'), [made.dir, made.scope, 'certificates', '1000']);
+      await must(usherd.program('usher-fill'), [made.dir, made.scope, 'groups', '10000']);
+    }
+    stores[name] = { made, server: await servers.startUsherd(made.dir), next: 0, results: [] };
+    say(`${name}: the store is made`);
+  }
+  for (let i = 0; i <= repetitions; i += 1) {
+    for (const one of Object.values(stores)) {
+      const count = i === 0 ? WARM_UP : OPS;
+      const load = { kind: 'mqtt', count, concurrency: IN_FLIGHT, first: one.next, ...proof(one.made, 'certificate') };
+      const got = await repetition(one.server, one.server.bench.mqttPort, load);
+      one.next += count;
+      if (i > 0) one.results.push(got);
+    }
+    say(i === 0 ? 'warmed up' : `repetition ${i} of ${repetitions}`);
+  }
+  for (const { server } of Object.values(stores)) await server.stop();
+  const what = { mqtt_x509_1_group: 'one group and one CA certificate in the service', mqtt_x509_10k_groups: '10,000 other groups and 1,000 other CA certificates beside them' };
+  return names.map((name) => summary(name, `as mqtt_x509, ${what[name]}`, stores[name].results));
 }
 
 /** A thousand enrollments against a million: a fresh copy of the small store each time, other devices of the large one. */
@@ -169,6 +251,9 @@ async function run(names, repetitions, say) {
   const pick = (all) => all.filter((name) => names.includes(name));
   if (pick(Object.keys(CASES)).length > 0) results.push(...await direct(pick(Object.keys(CASES)), repetitions, say));
   if (pick(MEMORY).length > 0) results.push(...await memory(pick(MEMORY), say));
+  if (pick(FLOOR).length > 0) results.push(...await floor(repetitions, say));
+  if (pick(CONNECTIONS).length > 0) results.push(...await idle(pick(CONNECTIONS), say));
+  if (pick(CROWD).length > 0) results.push(...await crowd(pick(CROWD), repetitions, say));
   if (pick(SCALE).length > 0) results.push(...await scale(pick(SCALE), repetitions, say));
   return results;
 }

@@ -18,6 +18,8 @@
 #include "wire/mqtt/mqtt.h"
 #include "wire/tls/tls.h"
 
+#include "fleet.h"
+
 enum { SLOTS_MAX = 4096, EVENTS = 256, MESSAGE_CAP = 64 * 1024, DEVICE_S = 30 };
 
 enum kind { KIND_MQTT, KIND_HTTPS, KIND_GET, KIND_ECHO };
@@ -29,6 +31,8 @@ struct options {
     const char *ca_file;
     const char *certificate_file; // the client certificate, or NULL
     const char *key_file;
+    const char *issuer_file; // devices prove themselves by certificates that this one signs, or NULL
+    const char *issuer_key_file;
     const char *scope;
     const char *prefix;
     struct secret group_key;
@@ -56,6 +60,7 @@ struct device {
 struct load {
     struct options o;
     struct tls_context *context;
+    struct fleet fleet;
     int epoll;
     struct device *devices;
     double *took_ms;
@@ -98,10 +103,12 @@ static void say_mqtt(const struct load *l, struct device *d, bool echo)
     char topic[200];
     struct mqtt_connect connect = {.clean_session = true, .keep_alive_s = 60, .client_id = slice_text(d->id)};
     if (!echo) {
-        token(l, d, &sas);
+        connect.has_password = l->o.issuer_file == NULL;
+        if (connect.has_password)
+            token(l, d, &sas);
         (void)snprintf(user, sizeof user, "%s/registrations/%s/api-version=2019-03-31&ClientVersion=bench",
                        l->o.scope, d->id);
-        connect.has_user_name = connect.has_password = true;
+        connect.has_user_name = true;
         connect.user_name = slice_text(user);
         connect.password = buf_slice(&sas);
     }
@@ -145,14 +152,15 @@ static void say_http(const struct load *l, struct device *d)
     struct http_outgoing request = {.method = SLICE("GET"), .host = SLICE("localhost")};
     struct http_field fields[2] = {{SLICE("Content-Type"), SLICE("application/json; charset=utf-8")}};
     if (l->o.kind == KIND_HTTPS) {
-        token(l, d, &sas);
+        if (l->o.issuer_file == NULL)
+            token(l, d, &sas);
         (void)snprintf(target, sizeof target, "/%s/registrations/%s/register?api-version=2019-03-31",
                        l->o.scope, d->id);
         (void)snprintf(body, sizeof body, "{\"registrationId\":\"%s\"}", d->id);
         fields[1] = (struct http_field){SLICE("Authorization"), buf_slice(&sas)};
         request.method = SLICE("PUT");
         request.fields = fields;
-        request.field_count = 2;
+        request.field_count = l->o.issuer_file == NULL ? 2 : 1;
         request.has_body = true;
     }
     request.target = slice_text(target);
@@ -215,7 +223,8 @@ static bool begin(struct load *l, struct device *d)
     if (d->fd < 0 || (connect(d->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS))
         return false;
     (void)setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (failed(tls_session_new(l->context, "localhost", &d->tls)))
+    struct tls_context *context = l->o.issuer_file != NULL ? l->fleet.contexts[l->begun] : l->context;
+    if (failed(tls_session_new(context, "localhost", &d->tls)))
         return false;
     mqtt_decoder_init_client(&d->mqtt, MESSAGE_CAP);
     http_decoder_init(&d->http);
@@ -339,7 +348,7 @@ static void report(struct load *l, int64_t elapsed_us)
 
 static void drop_late(struct load *l)
 {
-    for (long i = 0; i < l->o.concurrency; i++) {
+    for (long i = 0; i < (l->o.keep ? l->begun : l->o.concurrency); i++) {
         struct device *d = &l->devices[i];
         if (d->busy && now_us() - d->started_us > DEVICE_S * (int64_t)1000000)
             end(l, d, false, "no answer in time", slice_text(d->id));
@@ -360,7 +369,7 @@ static int run(struct load *l)
             struct device *d = events[i].data.ptr;
             if (d->busy)
                 ready(l, d);
-            if (!d->busy && l->begun < l->o.count && !l->o.keep && !begin(l, d))
+            if (!d->busy && l->begun < l->o.count && !begin(l, l->o.keep ? &l->devices[l->begun] : d))
                 return 1;
         }
         if (count == 0)
@@ -403,6 +412,10 @@ static bool read_options(struct options *o, int argc, char **argv)
             o->certificate_file = value;
         } else if (slice_equal(name, SLICE("--certificate-key"))) {
             o->key_file = value;
+        } else if (slice_equal(name, SLICE("--issuer"))) {
+            o->issuer_file = value;
+        } else if (slice_equal(name, SLICE("--issuer-key"))) {
+            o->issuer_key_file = value;
         } else if (slice_equal(name, SLICE("--scope"))) {
             o->scope = value;
         } else if (slice_equal(name, SLICE("--prefix"))) {
@@ -426,10 +439,8 @@ static bool read_options(struct options *o, int argc, char **argv)
             return false;
         }
     }
-    if (o->keep)
-        o->concurrency = o->count;
     return o->port != 0 && o->ca_file != NULL && o->count > 0 && o->concurrency > 0 &&
-           (o->keep || o->concurrency <= SLOTS_MAX) && argc % 2 == 1;
+           o->concurrency <= SLOTS_MAX && argc % 2 == 1;
 }
 
 static bool read_file(const char *path, struct buf *out)
@@ -442,6 +453,19 @@ static bool read_file(const char *path, struct buf *out)
         buf_bytes(out, slice_of(bytes, got));
     (void)fclose(file);
     return true;
+}
+
+static bool make_fleet(struct load *l, struct why *why)
+{
+    const struct options *o = &l->o;
+    struct fleet *f = &l->fleet;
+    *f = (struct fleet){.ca = buf_capped(1 << 20),
+                        .issuer = buf_capped(1 << 20),
+                        .issuer_key = buf_capped(1 << 20),
+                        .now_us = (int64_t)time(NULL) * 1000000};
+    return read_file(o->ca_file, &f->ca) && read_file(o->issuer_file, &f->issuer) &&
+           o->issuer_key_file != NULL && read_file(o->issuer_key_file, &f->issuer_key) &&
+           fleet_make(f, o->prefix, o->first, o->stride, o->count, why);
 }
 
 static bool make_context(struct load *l, struct why *why)
@@ -470,19 +494,21 @@ int main(int argc, char **argv)
     if (!read_options(&l.o, argc, argv)) {
         (void)fputs(
             "usher-load --kind mqtt|https|get|echo --port N --ca FILE [--scope S]\n"
-            "           [--group-key B64 | --key B64] [--certificate FILE --certificate-key FILE]\n"
+            "           [--group-key B64 | --key B64 | --issuer FILE --issuer-key FILE]\n"
+            "           [--certificate FILE --certificate-key FILE]\n"
             "           [--prefix P] [--first N] [--stride N] [--count N] [--concurrency N] [--keep 1]\n",
             stderr);
         return 2;
     }
-    if (!make_context(&l, &why)) {
+    if (!make_context(&l, &why) || (l.o.issuer_file != NULL && !make_fleet(&l, &why))) {
         (void)fprintf(stderr, "load: the certificates: %s\n",
                       why.text[0] != '\0' ? why.text : "cannot be read");
         return 2;
     }
-    l.devices = calloc((size_t)l.o.concurrency, sizeof *l.devices);
+    long slots = l.o.keep ? l.o.count : l.o.concurrency; // those that stay take no other's place
+    l.devices = calloc((size_t)slots, sizeof *l.devices);
     l.took_ms = calloc((size_t)l.o.count, sizeof *l.took_ms);
-    for (long i = 0; l.devices != NULL && i < l.o.concurrency; i++)
+    for (long i = 0; l.devices != NULL && i < slots; i++)
         l.devices[i].plain = buf_capped(256 * 1024);
     return l.devices != NULL && l.took_ms != NULL ? run(&l) : 2;
 }

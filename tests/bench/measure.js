@@ -3,7 +3,7 @@
 
 const children = require('../lib/children');
 const usherd = require('../lib/usherd');
-const { pause } = require('../lib/wait');
+const { pause, until } = require('../lib/wait');
 
 const QUIET_MS = 20;
 const LOAD_MS = 900000;
@@ -20,11 +20,28 @@ async function quiet(server) {
   throw new Error('the server does not come to rest');
 }
 
+function argumentsOf(server, port, load) {
+  return ['--port', String(port), '--ca', server.ca, ...Object.entries(load).flatMap(([name, value]) => [`--${name}`, String(value)])];
+}
+
+/** Devices that stay connected until the child's stdin ends: {child}, once all of them are let in. */
+async function hold(server, load) {
+  const child = children.start(usherd.program('usher-load'), argumentsOf(server, server.bench.mqttPort, load), { stdio: ['pipe', 'pipe', 'pipe'] });
+  let text = '';
+  let problem = '';
+  child.stderr.on('data', (data) => { problem += data; });
+  child.stdout.on('data', (data) => { text += data; });
+  await until(LOAD_MS, 'the devices to connect', () => text.includes('\n') || child.exitCode !== null);
+  const did = text.includes('\n') ? JSON.parse(text) : undefined;
+  if (!did || did.failed > 0) throw new Error(`usher-load: ${problem.trim() || text.trim()}`);
+  await quiet(server);
+  return { child };
+}
+
 /** `load` is the arguments of usher-load without port and CA. */
 async function repetition(server, port, load) {
   const before = await quiet(server);
-  const args = ['--port', String(port), '--ca', server.ca, ...Object.entries(load).flatMap(([name, value]) => [`--${name}`, String(value)])];
-  const { code, stdout, stderr } = await children.run(usherd.program('usher-load'), args, { timeout: LOAD_MS });
+  const { code, stdout, stderr } = await children.run(usherd.program('usher-load'), argumentsOf(server, port, load), { timeout: LOAD_MS });
   if (code !== 0) throw new Error(`usher-load: ${stderr.trim() || stdout.trim() || `exit code ${code}`}`);
   const did = JSON.parse(stdout);
   const after = await quiet(server);
@@ -49,4 +66,4 @@ function summary(name, what, repetitions) {
   return made;
 }
 
-module.exports = { repetition, summary, median };
+module.exports = { repetition, hold, summary, median };

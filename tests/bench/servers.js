@@ -88,7 +88,7 @@ async function startNginx(certificates) {
 events { worker_connections 4096; }
 http { access_log off; ${temporary}
   ${server(port, '')}
-  ${server(mtlsPort, `ssl_verify_client on; ssl_client_certificate ${certificates.clientCa};`)}
+  ${server(mtlsPort, `ssl_verify_client on; ssl_verify_depth 2; ssl_client_certificate ${certificates.clientCa};`)}
 }
 `);
   const nginx = await startForeign('nginx', ['-p', dir, '-c', path.join(dir, 'nginx.conf'), '-e', path.join(dir, 'error.log')], dir, port, certificates.ca);

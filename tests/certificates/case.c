@@ -55,8 +55,8 @@ struct bad_case case_at(size_t index)
         row.group[0] = ROOT;
     if (!row.asks)
         row.asks = row.name;
-    const enum who signers[WHO_COUNT] = {[ROOT] = ROOT, [MIDDLE] = ROOT, [LEAF] = MIDDLE};
-    for (int who = ROOT; who <= LEAF; who++)
+    const unsigned signers[WHO_COUNT] = {[ROOT] = ROOT, [MIDDLE] = ROOT, [LEAF] = MIDDLE};
+    for (enum who who = ROOT; who <= LEAF; who++)
         if (!plans[who].signer)
             plans[who].signer = signers[who];
     return row;
@@ -70,7 +70,7 @@ static bool is_ca(enum who who)
 static void make_keys_and_names(const struct bad_case *row, struct case_made *out)
 {
     const struct plan *plans = row->certificates;
-    for (int who = ROOT; who < WHO_COUNT; who++) {
+    for (enum who who = ROOT; who < WHO_COUNT; who++) {
         if (!plans[who].signer)
             continue;
         char otherwise[64];
@@ -80,7 +80,7 @@ static void make_keys_and_names(const struct bad_case *row, struct case_made *ou
         if (!plans[who].key_of)
             out->certificates[who].key = key_make(plans[who].key);
     }
-    for (int who = ROOT; who < WHO_COUNT; who++) {
+    for (enum who who = ROOT; who < WHO_COUNT; who++) {
         if (!plans[who].key_of)
             continue;
         out->certificates[who].key = out->certificates[plans[who].key_of].key;
@@ -92,7 +92,7 @@ void case_make(const struct bad_case *row, time_t now, struct case_made *out)
 {
     *out = (struct case_made){0};
     make_keys_and_names(row, out);
-    for (int who = ROOT; who < WHO_COUNT; who++) {
+    for (enum who who = ROOT; who < WHO_COUNT; who++) {
         const struct plan *plan = &row->certificates[who];
         if (plan->signer)
             certificate_make(plan, row->name, is_ca(who), &out->certificates[plan->signer], now,
@@ -115,7 +115,7 @@ void case_make(const struct bad_case *row, time_t now, struct case_made *out)
 
 void case_release(struct case_made *made)
 {
-    for (int who = ROOT; who < WHO_COUNT; who++)
+    for (enum who who = ROOT; who < WHO_COUNT; who++)
         made_release(&made->certificates[who]);
     for (size_t i = 0; i < 2; i++)
         free(made->lists[i]);

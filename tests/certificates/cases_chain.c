@@ -286,7 +286,7 @@ const struct bad_case cases_chain[] = {
      .certificates[LEAF] = {.signer = LEAF},
      .shown = {LEAF},
      .error = ERR_CERTIFICATE_UNTRUSTED,
-     .phrase = "nobody known issued"},
+     .phrase = "is self-signed"},
     {.name = "leaf-signs-itself-in-the-name-of-the-root",
      .certificates[LEAF] = {.signer = LEAF, .issuer_name = "CN=$ root", .authority = ""},
      .shown = {LEAF},
@@ -296,7 +296,7 @@ const struct bad_case cases_chain[] = {
      .certificates[LEAF] = {.signer = LEAF},
      .shown = {LEAF, MIDDLE, ROOT},
      .error = ERR_CERTIFICATE_UNTRUSTED,
-     .phrase = "nobody known issued"},
+     .phrase = "is self-signed"},
     {.name = "group-above-what-is-verified", // the group's root proved nothing, the CA below it did
      .verified = {MIDDLE},
      .error = ERR_REGISTRATION_UNKNOWN,

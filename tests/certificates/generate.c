@@ -32,7 +32,7 @@ static void write_pem(FILE *file, const char *label, const uint8_t *der, size_t 
 
 static void write_case(const char *folder, const struct bad_case *row, const struct case_made *made)
 {
-    for (int who = ROOT; who < WHO_COUNT; who++) {
+    for (enum who who = ROOT; who < WHO_COUNT; who++) {
         const struct made *one = &made->certificates[who];
         if (!one->der)
             continue;

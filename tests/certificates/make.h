@@ -41,8 +41,8 @@ enum digest { SHA_256, SHA_384, SHA_512, SHA_224, SHA_1, MD_5, PSS_SHA_256, PSS_
 struct plan {
     const char *subject;     // "O=maker/CN=$"
     const char *issuer_name; // what it says, when that is not the subject of its signer
-    int signer;              // which certificate of the case signs it
-    int key_of;              // it has the same key as that certificate of the case
+    unsigned signer;         // which certificate of the case signs it
+    unsigned key_of;         // it has the same key as that certificate of the case
     enum key_kind key;
     enum digest digest;
     int from;                // days from now; 0: yesterday

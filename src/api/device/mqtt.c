@@ -12,6 +12,7 @@ enum {
     REPLY_MAX = 256 * 1024,
     UNDER_WAY_MAX = 4,  // requests of one device at once
     DELAYED_MAX = 4096, // replies of one loop that wait for their time
+    REFUSED_MAX = 8,    // answers in a row after which the connection is closed
     PROOF_MS = 30000,   // a device whose certificate was not let in has so long to register after all
 };
 
@@ -32,6 +33,7 @@ struct session {
     bool subscribed;
     uint8_t qos; // granted for replies
     unsigned under_way;
+    unsigned refused; // answers since it was let in last
     uint8_t text[];
 };
 
@@ -331,8 +333,12 @@ static void registered(struct flow_request *request, const struct flow_outcome *
     if (failed(outcome->result) || disabled) {
         struct err e = disabled ? FAIL(ERR_ENROLLMENT_DISABLED) : outcome->result;
         reply_error(s, e, &outcome->why, rid, tracking_id);
+        // asking costs little, judging certificates much more: who goes on pays for another handshake (A8)
+        if (err_info(e)->class == ERR_CLASS_AUTH && ++s->refused >= REFUSED_MAX)
+            mqtt_link_close(s->link, OK, NULL);
         return;
     }
+    s->refused = 0;
     if (!s->proven) {
         s->proven = true;
         mqtt_link_expires(s->link, 0, NULL);

@@ -13,6 +13,7 @@ struct mqtt_link {
     struct chain *chain;
     bool accepted;
     uint32_t refused; // enum err_code
+    bool closed;
     uint32_t max_packet;
     int64_t expires_us;
     size_t published;
@@ -82,8 +83,10 @@ void mqtt_link_acknowledge(struct mqtt_link *link)
 
 void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why)
 {
-    (void)link, (void)why;
-    fail_msg("closed: %s", err_info(e)->name);
+    (void)why;
+    if (failed(e))
+        fail_msg("closed: %s", err_info(e)->name);
+    link->closed = true;
 }
 
 struct chain *mqtt_link_chain(struct mqtt_link *link)
@@ -242,6 +245,31 @@ static void a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_r
     assert_int_equal(link->expires_us, 0);
 }
 
+// Judging a chain of six costs more than asking for it.
+static void a_connection_that_asks_in_vain_again_and_again_is_closed(void **state)
+{
+    struct world *w = *state;
+    struct certificate *root = fleet(w);
+    struct mqtt_link *stranger = dial_showing(w, "dev4", device(w, "dev4", NULL));
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", root));
+    for (unsigned i = 0; i < 2 * 7; i++) { // but not one that is let in from time to time
+        if (i == 7) {
+            put_group(w, "Fleet", root, PROVISIONING_ENABLED);
+            register_over(link, "$dps/registrations/res/200/?$rid=7");
+        }
+        put_group(w, "Fleet", root, PROVISIONING_DISABLED);
+        register_over(link, "$dps/registrations/res/401/?$rid=7");
+    }
+    assert_false(link->closed);
+    register_over(link, "$dps/registrations/res/401/?$rid=7");
+    assert_true(link->closed); // with the answer
+    for (unsigned i = 0; i < 8; i++) {
+        assert_false(stranger->closed);
+        register_over(stranger, "$dps/registrations/res/401/?$rid=7");
+    }
+    assert_true(stranger->closed);
+}
+
 static void a_connection_stays_and_every_call_is_judged_anew(void **state)
 {
     struct world *w = *state;
@@ -309,6 +337,7 @@ int main(void)
         TEST(a_device_with_a_certificate_needs_no_password),
         TEST(an_empty_password_is_none),
         TEST(a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_registers),
+        TEST(a_connection_that_asks_in_vain_again_and_again_is_closed),
         TEST(a_connection_stays_and_every_call_is_judged_anew),
         TEST(a_device_that_is_disabled_may_connect_to_be_told_so),
         TEST(what_has_nothing_to_do_with_the_certificate_refuses_the_connection),

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "crypto/openssl_context.h"
 #include "wire/tls/internal.h"
 
 // Never asks for a passphrase on the terminal.
@@ -231,7 +232,8 @@ static BIO_METHOD *bio_method(void)
 
 static struct err fill(struct tls_context *context, const struct tls_settings *settings, struct why *why)
 {
-    context->ssl = SSL_CTX_new(settings->client ? TLS_client_method() : TLS_server_method());
+    context->ssl =
+        SSL_CTX_new_ex(openssl_context(), NULL, settings->client ? TLS_client_method() : TLS_server_method());
     context->bio = bio_method();
     if (context->ssl == NULL || context->bio == NULL || !harden(context->ssl))
         return unusable(why, "OpenSSL cannot be set up");

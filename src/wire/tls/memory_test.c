@@ -85,10 +85,9 @@ static struct tls_session *open_session(struct tls_context *server, struct tls_c
     return ours;
 }
 
-// Bytes that OpenSSL holds for an idle session of the server.
-static size_t cost(struct tls_context *server, struct tls_context *client)
+// Bytes that OpenSSL holds for an idle session of the server; *left: of them, after its end.
+static size_t idle(struct tls_context *server, struct tls_context *client, size_t *left)
 {
-    tls_session_free(open_session(server, client)); // what is made once is there
     size_t before = held;
     struct tls_session *session = open_session(server, client);
     struct chain *chain = NULL;
@@ -98,8 +97,17 @@ static size_t cost(struct tls_context *server, struct tls_context *client)
     size_t after = held;
     chain_release(chain);
     tls_session_free(session);
-    assert_int_equal(held, before);
+    *left = held - before;
     return after - before;
+}
+
+static size_t cost(struct tls_context *server, struct tls_context *client)
+{
+    size_t left;
+    (void)idle(server, client, &left); // what is made once is there
+    size_t bytes = idle(server, client, &left);
+    assert_int_equal(left, 0);
+    return bytes;
 }
 
 static void an_idle_session_keeps_little_of_the_certificates_it_was_shown(void **state)
