@@ -101,4 +101,4 @@ async function identities(server, hubs) {
   return found;
 }
 
-module.exports = { openMqtt, openHttps, openAll, round, place, identities };
+module.exports = { OPEN, openAll, round, place, identities };

@@ -5,7 +5,8 @@
 const assert = require('assert');
 const pki = require('../lib/pki');
 const { API } = require('../lib/control');
-const { openAll } = require('./connections');
+const { Closed } = require('../lib/peer');
+const { OPEN, openAll } = require('./connections');
 const { inParallel } = require('../lib/pool');
 const { until } = require('../lib/wait');
 
@@ -14,6 +15,7 @@ const DOORS = ['mqtt', 'https'];
 const BREACH_DEVICES = 40;
 const FLIPS = 12; // of taking away and giving back
 const FLIP_MS = 20000;
+const VAIN_MAX = 8; // refusals in a row after which usherd closes a connection (docs/device-api.md)
 const OPERATORS = 8; // requests at once over the control socket
 
 function names(what, count) {
@@ -103,6 +105,11 @@ class Gate {
     this.judged.set(number, this.epoch);
   }
 
+  /** Waits for another epoch than this one. */
+  next(epoch) {
+    return until(2 * FLIP_MS, 'the next change', () => this.stopped || this.epoch !== epoch);
+  }
+
   /** Every connection has asked and been answered since the last change. */
   everybodyJudged(count) {
     return until(FLIP_MS, 'every connection to be answered after the change', () => this.failure
@@ -110,27 +117,44 @@ class Gate {
   }
 }
 
-async function registerOn(gate, connection, number, id) {
+/**
+ * Registers on and on over one connection that was open from the start. Whoever was refused in earnest waits for the next
+ * change; and who was refused too often meanwhile finds the connection closed, and comes back.
+ */
+async function registerOn(gate, seat, number) {
+  let vain = 0;
   while (!gate.stopped) {
     const asked = { epoch: gate.epoch };
-    await connection.send();
-    gate.judge(number, id, asked, await connection.answer());
+    let got;
+    try {
+      await seat.connection.send();
+      got = await seat.connection.answer();
+    } catch (error) {
+      if (!(error instanceof Closed) || vain < VAIN_MAX) throw error;
+      seat.connection.close();
+      seat.connection = await seat.reopen();
+      vain = 0;
+      continue;
+    }
+    vain = got.status === 401 ? vain + 1 : 0;
+    gate.judge(number, seat.id, asked, got);
+    if (gate.judged.get(number) === gate.epoch && !gate.allowed) await gate.next(asked.epoch);
   }
 }
 
 /** While all devices go on registering on open connections, `close` and `open` alternate. Ends closed. */
-async function flip(devices, connections, { close, open }) {
+async function flip(seats, { close, open }) {
   const gate = new Gate();
-  const loops = connections.map((connection, i) => registerOn(gate, connection, i, devices[Math.floor(i / 2)].id)
+  const loops = seats.map((seat, i) => registerOn(gate, seat, i)
     .catch((error) => { gate.failure = gate.failure || error; gate.stopped = true; }));
   try {
     for (let i = 0; i < FLIPS && !gate.failure; i += 1) {
-      await gate.everybodyJudged(connections.length);
+      await gate.everybodyJudged(seats.length);
       await gate.change(i % 2 === 1, i % 2 === 1 ? open : close);
     }
     if (!gate.failure) {
       await gate.change(false, close);
-      await gate.everybodyJudged(connections.length);
+      await gate.everybodyJudged(seats.length);
     }
   } finally {
     gate.stopped = true;
@@ -183,11 +207,13 @@ async function breach(report, server) {
   const devices = ids.map((id) => ({ id, via: DOORS, tls: [made.showing(id)] }));
   for (const [name, way] of Object.entries(ways(server, made, ids))) {
     await report.check(`while devices register, ${name}: each is assigned or told 401002, and from the operator's answer on the one that is due`, async () => {
-      const connections = (await openAll(server, devices)).flat();
+      const open = await openAll(server, devices);
+      const seats = devices.flatMap(({ id, tls: [tls] }, i) => DOORS.map((via, k) => (
+        { id, connection: open[i][k], reopen: () => OPEN[via](server, { id, tls }) })));
       try {
-        await flip(devices, connections, way);
+        await flip(seats, way);
       } finally {
-        for (const connection of connections) connection.close();
+        for (const { connection } of seats) connection.close();
         await way.open().catch(() => {}); // for the next way, which says so if it could not; after a failure it may be open already
       }
     }, 120000);
