@@ -8,7 +8,7 @@ const { API } = require('../lib/control');
 const { Closed } = require('../lib/peer');
 const { OPEN, openAll } = require('./connections');
 const { inParallel } = require('../lib/pool');
-const { until } = require('../lib/wait');
+const { pause, until } = require('../lib/wait');
 
 const DEVICES = 200;
 const DOORS = ['mqtt', 'https'];
@@ -129,6 +129,11 @@ async function registerOn(gate, seat, number) {
     try {
       await seat.connection.send();
       got = await seat.connection.answer();
+      while (got.json.status === 'assigning') { // the other connection's call is under way, on a busy machine
+        await pause(20);
+        await seat.connection.poll(got.json.operationId);
+        got = await seat.connection.answer();
+      }
     } catch (error) {
       if (!(error instanceof Closed) || vain < VAIN_MAX) throw error;
       seat.connection.close();
