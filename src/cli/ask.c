@@ -42,6 +42,7 @@ struct err cli_ask(struct cli *cli, const struct control_request *request, struc
     reply->status = answer.status;
     reply->body = answer.body;
     reply->continuation = answer.continuation;
+    reply->warning = answer.warning;
     bool refusal = answer.status < 200 || answer.status > 299;
     if (!slice_empty(answer.body)) {
         struct err e = json_read(answer.body, reply_limits, &reply->doc, refusal ? &ignored : why);

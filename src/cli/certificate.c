@@ -76,10 +76,12 @@ static void hint_unverified(struct cli *cli, const struct json *record, struct s
     bool verified = true;
     (void)json_as_bool(json_get(json_get(record, "properties"), "isVerified"), &verified);
     if (!verified)
-        buf_printf(&cli->out,
-                   "\nIt vouches for nobody until you prove that you hold its key:\n"
-                   "  usher certificate code %.*s\n",
-                   SLICE_ARG(name));
+        buf_printf(
+            &cli->out,
+            "\nNo device is let in by it until you prove that you hold its key (below a verified root, an "
+            "intermediate\nneeds no proof):\n"
+            "  usher certificate code %.*s\n",
+            SLICE_ARG(name));
 }
 
 static struct err print_reply(struct cli *cli, struct reply *reply, struct slice name)
@@ -211,6 +213,11 @@ static struct err remove_one(struct cli *cli, const struct cli_args *args, struc
     struct control_request request = {.method = SLICE("DELETE"), .if_match = condition(args)};
     TRY(path_of(cli, args, NULL, &request.target, why));
     TRY(cli_ask(cli, &request, &reply, why));
+    if (!cli->json && !slice_empty(reply.warning)) {
+        buf_text(&cli->out, "warning: ");
+        print_text(&cli->out, reply.warning);
+        buf_u8(&cli->out, '\n');
+    }
     reply_release(&reply);
     return OK;
 }

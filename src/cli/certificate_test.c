@@ -136,6 +136,14 @@ static void changes_are_unconditional_unless_an_etag_is_given(void **state)
     assert_has(fake.requests[0], "If-Match: BBBB\r\n");
 }
 
+static void whom_a_deletion_shuts_out_is_told(void **state)
+{
+    (void)state;
+    fake.answers[0] = ANSWER("204 No Content", "x-usher-warning: 2 enrollment groups referred to it\r\n", "");
+    assert_int_equal(RUN("certificate", "delete", "r", "--service", "dev"), 0);
+    assert_slice(buf_slice(&cli.out), "warning: 2 enrollment groups referred to it\n");
+}
+
 static void the_days_until_it_expires_are_counted(void **state)
 {
     (void)state;
@@ -234,13 +242,17 @@ static void an_enrollment_takes_a_certificate_from_a_file(void **state)
                 "{\"registrationId\":\"dev1\",\"attestation\":{\"type\":\"x509\",\"x509\":{"
                 "\"clientCertificates\":{\"primary\":{\"certificate\":\"",
                 "\"}}}}}");
-    assert_slice(buf_slice(&cli.out), "registration ID  dev1\n"
-                                      "attestation      x509\n"
-                                      "certificate      CN=dev1\n"
-                                      "  issuer         CN=Acme\n"
-                                      "  thumbprint     AB\n"
-                                      "  expires        2030-01-01T00:00:00Z\n"
-                                      "provisioning     enabled\n");
+    assert_slice(buf_slice(&cli.out),
+                 "warning: --certificate: the certificate's common name is 'Acme root', and "
+                 "the registration ID dev1: they must be the same, or the device will be "
+                 "refused\n"
+                 "registration ID  dev1\n"
+                 "attestation      x509\n"
+                 "certificate      CN=dev1\n"
+                 "  issuer         CN=Acme\n"
+                 "  thumbprint     AB\n"
+                 "  expires        2030-01-01T00:00:00Z\n"
+                 "provisioning     enabled\n");
 }
 
 static void a_group_takes_a_ca_from_a_file_or_by_name(void **state)
@@ -255,6 +267,29 @@ static void a_group_takes_a_ca_from_a_file_or_by_name(void **state)
     assert_int_equal(RUN("group", "create", "g", "--ca", "root 1", "--secondary-ca", "root2"), 0);
     assert_has(fake.requests[0],
                "\"x509\":{\"caReferences\":{\"primary\":\"root 1\",\"secondary\":\"root2\"}}");
+}
+
+static void a_group_by_a_certificate_that_is_no_ca_is_warned_of(void **state)
+{
+    (void)state;
+    const struct bench_spec spec = {
+        .role = BENCH_DEVICE, .common_name = SLICE("dev1"), .now_us = INT64_C(1800000000000000)};
+    struct buf device = buf_capped(BENCH_PEM_MAX), its_key = buf_capped(BENCH_PEM_MAX);
+    assert_false(failed(bench_make(&spec, &device, &its_key, NULL)));
+    write_file(both_path, buf_slice(&device), SLICE(""));
+    fake.answers[0] = ANSWER("200 OK", "", "{}");
+    assert_int_equal(RUN("group", "create", "g", "--certificate", both_path), 0);
+    assert_has(printed(), "warning: --certificate: the certificate CN=dev1 is no CA");
+    assert_has(printed(), "no device will be let in by it\n");
+    buf_clear(&cli.out);
+    assert_int_equal(RUN("group", "create", "g", "--certificate", ca_path), 0);
+    assert_null(strstr(printed(), "warning"));
+    buf_clear(&cli.out);
+    assert_int_equal(RUN("group", "create", "g", "--certificate", both_path, "--json"), 0);
+    assert_null(strstr(printed(), "warning"));
+    write_file(both_path, buf_slice(&certificate), buf_slice(&certificate));
+    buf_release(&device);
+    buf_release(&its_key);
 }
 
 static void proofs_of_different_kinds_do_not_mix(void **state)
@@ -401,6 +436,7 @@ int main(void)
         TEST(an_upload_may_be_said_to_be_verified),
         TEST(files_that_are_no_single_certificate_are_refused_before_anything_is_asked),
         TEST(changes_are_unconditional_unless_an_etag_is_given),
+        TEST(whom_a_deletion_shuts_out_is_told),
         TEST(the_days_until_it_expires_are_counted),
         TEST(a_list_follows_the_link_to_its_next_page),
         TEST(a_code_comes_with_the_commands_that_use_it),
@@ -408,6 +444,7 @@ int main(void)
         TEST(a_revocation_list_is_set_and_removed),
         TEST(an_enrollment_takes_a_certificate_from_a_file),
         TEST(a_group_takes_a_ca_from_a_file_or_by_name),
+        TEST(a_group_by_a_certificate_that_is_no_ca_is_warned_of),
         TEST(proofs_of_different_kinds_do_not_mix),
         TEST(a_new_secondary_leaves_the_primary_as_it_is),
         TEST(a_new_primary_leaves_a_secondary_that_was_given),

@@ -40,6 +40,7 @@ struct reply {
     unsigned status;
     struct slice body;         // in the arena
     struct slice continuation; // empty: the last page
+    struct slice warning;      // of control_answer
     struct json_doc doc;       // empty when there is no body
 };
 void reply_release(struct reply *reply);

@@ -1,8 +1,12 @@
 // The certificate options of enrollments (service-api A.5, x509).
 #include "cli/enrollment.h"
 
+#include <time.h>
+
 #include "base/text.h"
 #include "cli/file.h"
+#include "crypto/chain.h"
+#include "crypto/possession.h"
 
 static const char *const forms[] = {"clientCertificates", "signingCertificates", "caReferences"};
 
@@ -40,14 +44,47 @@ static struct err check(const struct cli_args *args, struct why *why)
     return OK;
 }
 
+// A group's certificate that vouches for nobody: the service takes it, and then refuses the devices.
+static void warn_of_authority(struct cli *cli, const char *option, struct slice der)
+{
+    struct authority unused;
+    struct why what = {0};
+    if (authority_check(der, (int64_t)time(NULL) * 1000000, &unused, &what).code != ERR_INVALID)
+        return;
+    buf_printf(&cli->out, "warning: --%s: ", option);
+    print_text(&cli->out, slice_text(what.text));
+    buf_text(&cli->out, "; no device will be let in by it\n");
+}
+
+// A device is let in only by a certificate with its registration ID as common name.
+static void warn_of_name(struct cli *cli, const char *option, struct slice der, struct slice id)
+{
+    struct chain *chain = NULL;
+    if (failed(chain_new(&der, 1, &chain)))
+        return;
+    struct slice name = chain_common_name(chain);
+    if (chain_problem(chain) == NULL && !slice_equal_nocase(name, id)) {
+        buf_printf(&cli->out, "warning: --%s: the certificate's common name is '", option);
+        print_text(&cli->out, name);
+        buf_text(&cli->out, "', and the registration ID ");
+        print_text(&cli->out, id);
+        buf_text(&cli->out, ": they must be the same, or the device will be refused\n");
+    }
+    chain_release(chain);
+}
+
 // Base64 of the certificate in the file that the option names; empty when it was not given.
-static struct err read_file(struct cli *cli, const struct cli_args *args, const char *option,
-                            struct slice *out, struct why *why)
+static struct err read_file(struct cli *cli, const struct enrollment_kind *kind, const struct cli_args *args,
+                            const char *option, struct slice *out, struct why *why)
 {
     struct slice der;
     if (!args_has(args, option))
         return OK;
     TRY(cli_file_certificate(cli, option, args_value(args, option), &der, why));
+    if (!cli->json && kind->individual)
+        warn_of_name(cli, option, der, args_word(args, 0));
+    else if (!cli->json)
+        warn_of_authority(cli, option, der);
     struct buf text = buf_capped(CLI_FILE_MAX);
     b64_encode(&text, der);
     struct err e = buf_err(&text);
@@ -70,8 +107,8 @@ struct err enrollment_proof_read(struct cli *cli, const struct enrollment_kind *
     } else if (certificates_given(args)) {
         proof->form = forms[kind->individual ? 0 : 1];
         proof->no_secondary = args_has(args, "remove-secondary-certificate");
-        TRY(read_file(cli, args, "certificate", &proof->primary, why));
-        TRY(read_file(cli, args, "secondary-certificate", &proof->secondary, why));
+        TRY(read_file(cli, kind, args, "certificate", &proof->primary, why));
+        TRY(read_file(cli, kind, args, "secondary-certificate", &proof->secondary, why));
     }
     return OK;
 }

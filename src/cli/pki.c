@@ -43,7 +43,8 @@ static void __attribute__((format(printf, 2, 3))) command(struct cli *cli, const
 static void next_register(struct pki_folder *folder, struct slice id, bool alone)
 {
     command(folder->cli,
-            "usher device register %.*s --certificate %.*s/%.*s%s.pem --key-file %.*s/%.*s.key --scope SCOPE",
+            "usher device register %.*s --certificate %.*s/%.*s%s.pem --key-file %.*s/%.*s.key --scope SCOPE "
+            "--port PORT --ca CA",
             SLICE_ARG(id), SLICE_ARG(folder->word), SLICE_ARG(id), alone ? "" : "-chain",
             SLICE_ARG(folder->word), SLICE_ARG(id));
 }

@@ -209,7 +209,8 @@ static void the_output_says_what_to_do_next(void **state)
              folder);
     assert_has(printed(), line);
     snprintf(line, sizeof line,
-             "  usher device register dev1 --certificate %s/dev1-chain.pem --key-file %s/dev1.key --scope ",
+             "  usher device register dev1 --certificate %s/dev1-chain.pem --key-file %s/dev1.key --scope "
+             "SCOPE --port PORT --ca CA\n",
              folder, folder);
     assert_has(printed(), line);
     snprintf(line, sizeof line, "  usher enrollment create solo --certificate %s/solo.pem\n", folder);

@@ -94,6 +94,7 @@ static struct err keep(const struct http_answer *from, struct arena *arena, stru
 {
     to->status = from->status;
     TRY(arena_copy(arena, from->body, &to->body));
+    TRY(arena_copy(arena, http_answer_header(from, SLICE("x-usher-warning")), &to->warning));
     return arena_copy(arena, http_answer_header(from, SLICE("x-ms-continuation")), &to->continuation);
 }
 

@@ -25,6 +25,7 @@ struct control_answer {
     unsigned status;
     struct slice body;
     struct slice continuation; // empty: this was the last page
+    struct slice warning;      // what the operator should know although it was done; mostly empty
 };
 
 // What the answer holds lives in the arena. ERR_SYSTEM when the socket cannot be reached, ERR_TIMEOUT,

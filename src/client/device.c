@@ -188,10 +188,11 @@ static struct err refusal(unsigned status, const struct json *root, struct why *
     (void)json_as_int(json_get(root, "errorCode"), &code);
     struct slice message = json_as_string(json_get(root, "message"));
     struct slice tracking = json_as_string(json_get(root, "trackingId"));
-    return why_fail(why, ERR_CONFLICT, "%.*s (error %lld%s%.*s)",
+    return why_fail(why, ERR_CONFLICT, "%.*s (error %lld%s%.*s)%s",
                     slice_empty(message) ? 7 : (int)(message.len > 140 ? 140 : message.len),
                     slice_empty(message) ? "refused" : (const char *)message.at, (long long)code,
-                    slice_empty(tracking) ? "" : ", tracking ID ", SLICE_ARG(tracking));
+                    slice_empty(tracking) ? "" : ", tracking ID ", SLICE_ARG(tracking),
+                    slice_empty(tracking) ? "" : ": usherd's log has the reason under that ID");
 }
 
 static struct err keep(struct arena *arena, struct slice *to, const struct json *object, const char *name)

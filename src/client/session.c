@@ -94,7 +94,20 @@ static void on_log(struct mosquitto *mosquitto, void *context, int level, const 
 static struct err lost(const struct session *session, int code, struct why *why)
 {
     if (strstr(session->trouble.text, "certificate verify failed") != NULL)
-        return why_fail(why, ERR_SYSTEM, "the server's certificate is not trusted, or is of another host");
+        return why_fail(
+            why, ERR_SYSTEM,
+            "the server's certificate is not trusted, or is of another host: say with --ca whom to trust "
+            "(usherd --dev prints it)");
+    // OpenSSL's security level is the client's own, so that these never reach the service.
+    if (strstr(session->trouble.text, "load client certificate") != NULL)
+        return why_fail(why, ERR_SYSTEM,
+                        "the device's certificate cannot be used: it is not PEM, or weak (SHA-1, RSA of less "
+                        "than 2048 bits)");
+    if (strstr(session->trouble.text, "load client key") != NULL)
+        return why_fail(
+            why, ERR_SYSTEM,
+            "the device's key cannot be used: it is encrypted, not PEM, or not the key of the first "
+            "certificate in the other file");
     if (session->trouble.text[0] != '\0')
         return why_fail(why, ERR_SYSTEM, "the connection failed: %s", session->trouble.text);
     if (code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_SUCCESS)

@@ -131,9 +131,26 @@ static void what_is_no_certificate_is_refused_with_a_reason(void **state)
     assert_refused(SLICE("aGVsbG8gd29ybGQh"), "not well-formed X.509");
     assert_refused(SLICE("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"), "not well-formed X.509");
     assert_refused(SLICE("-----BEGIN CERTIFICATE-----\nMIIC"), "no END");
-    assert_refused(SLICE("-----BEGIN PUBLIC KEY-----\nMIIC\n-----END PUBLIC KEY-----"),
+    assert_refused(SLICE("-----BEGIN DH PARAMETERS-----\nMIIC\n-----END DH PARAMETERS-----"),
                    "no BEGIN CERTIFICATE");
     assert_refused(SLICE("0\x82"), "not well-formed X.509");
+}
+
+static void a_wrong_file_is_told_by_what_it_is(void **state)
+{
+    static const char pkcs7[] = "0\x82\x02\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x82";
+    (void)state;
+    assert_refused(SLICE("-----BEGIN CERTIFICATE REQUEST-----\nMIIC\n-----END CERTIFICATE REQUEST-----"),
+                   "only a request");
+    assert_refused(SLICE("-----BEGIN TRUSTED CERTIFICATE-----\nMIIC\n-----END TRUSTED CERTIFICATE-----"),
+                   "openssl x509 -in");
+    assert_refused(SLICE("-----BEGIN PKCS7-----\nMIIC\n-----END PKCS7-----"), "PKCS#7");
+    assert_refused(SLICE("-----BEGIN PUBLIC KEY-----\nMIIC\n-----END PUBLIC KEY-----"), "bare public key");
+    assert_refused(SLICE("-----BEGIN X509 CRL-----\nMIIC\n-----END X509 CRL-----"), "a revocation list");
+    assert_refused(SLICE("-----BEGIN PRIVATE KEY-----\nMIIC\n-----END PRIVATE KEY-----"),
+                   "is a private key: hand in the certificate");
+    assert_refused(SLICE("0\x82\x09\x1f\x02\x01\x03\x30\x82\x08"), "PKCS#12");
+    assert_refused(slice_of(pkcs7, sizeof pkcs7 - 1), "PKCS#7");
 }
 
 static void a_private_key_beside_the_certificate_is_refused(void **state)
@@ -231,6 +248,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(base64_of_the_pem_text_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(der_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_certificate_is_refused_with_a_reason, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wrong_file_is_told_by_what_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_private_key_beside_the_certificate_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_chain_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_der_is_refused, set_up, tear_down),

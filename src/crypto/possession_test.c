@@ -201,7 +201,9 @@ static void what_is_no_list_is_refused(void **state)
     assert_no_list(SLICE("%%"), "neither PEM nor base64");
     assert_no_list(slice_to(list, list.len - 1), "not well-formed");
     assert_no_list(ca->der, "not well-formed");
-    assert_no_list(SLICE("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"), "BEGIN X509 CRL");
+    assert_no_list(SLICE("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"),
+                   "is a certificate, not a list");
+    assert_no_list(SLICE("-----BEGIN X509-----\nAAAA\n-----END X509-----"), "no BEGIN X509 CRL line");
     uint8_t *large = arena_take(&arena, 2 * CRL_MAX + 1);
     assert_non_null(large);
     assert_no_list(slice_of(large, 2 * CRL_MAX + 1), "too long");

@@ -387,9 +387,11 @@ static bool is_no_authority(X509 *x509)
     return !has_basic_constraints(x509) || !is_authority(x509);
 }
 
+// A root that signed itself may leave it out, as `openssl req -x509` does: it counts only because an operator
+// says so, and RFC 5280 6.1.4 (n) lets it.
 static bool has_key_usage(X509 *x509)
 {
-    return (X509_get_extension_flags(x509) & EXFLAG_KUSAGE) != 0;
+    return (X509_get_extension_flags(x509) & (EXFLAG_KUSAGE | EXFLAG_SS)) != 0;
 }
 
 static bool may_sign_certificates(X509 *x509)
@@ -431,7 +433,7 @@ static const struct rule {
     {ALL, version_fits, "has extensions, but is not of version 3: issue it as X.509 v3"},
     {ALL, serial_fits, "has a serial number of more than 20 bytes (RFC 5280 4.1.2.2)"},
     {ALL, validity_makes_sense,
-     "has a validity that ends before it begins, or is not written as RFC 5280 asks"},
+     "has a validity that ends before it begins (openssl: -days), or is not written as RFC 5280 asks"},
     {ALL, extensions_readable, "has an extension that cannot be read: issue it anew"},
     {ALL, no_policy_demands,
      "demands that certificate policies are processed, which is not done here: issue it without critical "
@@ -439,27 +441,37 @@ static const struct rule {
     {ALL, criticals_understood, "has a critical extension that is not known here: issue it without"},
     // its key
     {ALL, key_kind, "has a key that is neither RSA, EC nor Ed25519: use EC P-256"},
-    {ALL, curve_named, "has an EC key with explicit parameters: use the named curve P-256"},
-    {ALL, curve_allowed, "has an EC key on a curve other than P-256, P-384 and P-521"},
+    {ALL, curve_named,
+     "has an EC key with explicit parameters: use the named curve P-256 (openssl: named_curve)"},
+    {ALL, curve_allowed,
+     "has an EC key on a curve other than P-256, P-384 and P-521: use P-256 (openssl: prime256v1)"},
     {ALL, key_readable, "has a key that cannot be read"},
-    {ALL, rsa_long_enough, "has an RSA key of less than 2048 bits: use a longer one, or EC P-256"},
+    {ALL, rsa_long_enough,
+     "has an RSA key of less than 2048 bits: use a longer one (openssl: rsa:2048), or EC P-256"},
     {ALL, rsa_short_enough, "has an RSA key of more than 8192 bits: use a shorter one, or EC P-256"},
     {ALL, rsa_exponent, "has an RSA key with an exponent that is even, below 65537 or longer than 64 bits"},
     {ALL, rsa_no_roca, "has an RSA key that can be factored (ROCA, CVE-2017-15361): make one elsewhere"},
     // how it was signed
     {ALL, signature_said_once, "says two different things about how it was signed"},
     {ALL, signature_kind, "is signed neither with RSA, ECDSA nor Ed25519"},
-    {ALL, signature_digest, "is signed with a digest other than SHA-256, SHA-384 and SHA-512: issue it anew"},
+    {ALL, signature_digest,
+     "is signed with a digest other than SHA-256, SHA-384 and SHA-512: issue it anew (openssl: -sha256)"},
     // what vouches for others (threats B12)
-    {AUTHORITY, version_is_3, "is no CA (not X.509 v3): issue it with basicConstraints CA:TRUE"},
+    {AUTHORITY, version_is_3,
+     "is no CA (not X.509 v3): issue it with basicConstraints CA:TRUE (openssl x509 -req: by -extfile)"},
     {AUTHORITY, has_subject, "is no CA (no subject name): issue it with one"},
-    {AUTHORITY, has_basic_constraints, "is no CA (no basicConstraints): issue it with CA:TRUE"},
+    {AUTHORITY, has_basic_constraints,
+     "is no CA (no basicConstraints): issue it with CA:TRUE (openssl x509 -req: by -extfile)"},
     {AUTHORITY, is_authority, "is no CA (basicConstraints says CA:FALSE): issue it with CA:TRUE"},
-    {AUTHORITY, has_key_usage, "has no keyUsage, which a CA needs: issue it with keyCertSign"},
+    {AUTHORITY, has_key_usage,
+     "has no keyUsage, which an intermediate CA needs: issue it with keyCertSign (openssl x509 -req "
+     "-extfile, keyUsage=keyCertSign,cRLSign)"},
     {AUTHORITY, may_sign_certificates, "may not sign certificates: issue it with keyUsage keyCertSign"},
     {AUTHORITY, for_clients, "may not vouch for TLS clients: add clientAuth to its extendedKeyUsage"},
     // what devices show
-    {DEVICE, is_no_authority, "is a CA and no device's: issue the device's own with CA:FALSE"},
+    {DEVICE, is_no_authority,
+     "is a CA and no device's: issue it with CA:FALSE (openssl req -addext basicConstraints=CA:FALSE), or "
+     "enroll it by itself"},
     {DEVICE | PINNED, may_sign, "may not sign, as TLS needs: add digitalSignature to its keyUsage"},
     {DEVICE | PINNED, for_clients, "is not for TLS clients: add clientAuth to its extendedKeyUsage"},
 };

@@ -308,7 +308,12 @@ static void an_authority_says_that_it_is_one(void **state)
     assert_holds(ROLE_AUTHORITY, with(CA_EXTENSIONS "extendedKeyUsage=anyExtendedKeyUsage\n"));
     assert_broken(ROLE_AUTHORITY, with("keyUsage=keyCertSign\n"), "no basicConstraints");
     assert_broken(ROLE_AUTHORITY, with("basicConstraints=CA:FALSE\nkeyUsage=keyCertSign\n"), "CA:FALSE");
-    assert_broken(ROLE_AUTHORITY, with("basicConstraints=CA:TRUE\n"), "no keyUsage");
+    assert_holds(ROLE_AUTHORITY, with("basicConstraints=CA:TRUE\n")); // a root, as openssl makes it
+    assert_broken(ROLE_AUTHORITY,
+                  make(&(struct spec){.subject = "x",
+                                      .issuer = make_ca("ca", NULL),
+                                      .extensions = "basicConstraints=CA:TRUE\n"}),
+                  "no keyUsage");
     assert_broken(ROLE_AUTHORITY, with("basicConstraints=CA:TRUE\nkeyUsage=cRLSign,digitalSignature\n"),
                   "may not sign certificates");
     assert_broken(ROLE_AUTHORITY, with(CA_EXTENSIONS "extendedKeyUsage=serverAuth\n"), "TLS clients");

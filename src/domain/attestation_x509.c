@@ -28,10 +28,32 @@ static const char *name_of_form(const struct form *form)
     return certificate_role_names.words[form->role];
 }
 
-// `kept` is the stored certificate: it stays when the operator sends back its `info` without the certificate
-// itself, as a client does that reads, changes and writes an enrollment.
+// The stored certificate that stays when the operator sends back its `info` without the certificate itself,
+// as a client does that reads, changes and writes an enrollment: the one that `info` names, wherever in the
+// pair it has been moved to; without a thumbprint the one in this place. One that is not stored cannot stay,
+// nor another in its stead.
+static struct err find_kept(struct arena *arena, const struct json_in *one, const struct attestation *stored,
+                            struct slice in_place, struct slice *out)
+{
+    const struct json *named = json_get(json_get(one->object, "info"), "sha256Thumbprint");
+    const struct slice all[] = {stored->primary_certificate, stored->secondary_certificate};
+    *out = json_given(named) ? (struct slice){0} : in_place;
+    if (!json_given(named))
+        return OK;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct certificate_info info = {0};
+        if (all[i].len == 0)
+            continue;
+        TRY(certificate_describe(arena, all[i], &info, NULL));
+        if (slice_equal_nocase(info.sha256_thumbprint, json_as_string(named)))
+            *out = all[i];
+    }
+    return OK;
+}
+
 static struct err read_certificate(struct arena *arena, const struct json_in *pair, const char *name,
-                                   struct slice kept, struct slice *out, struct why *why)
+                                   const struct attestation *stored, struct slice in_place, struct slice *out,
+                                   struct why *why)
 {
     struct json_in one;
     struct slice text = {0};
@@ -40,10 +62,13 @@ static struct err read_certificate(struct arena *arena, const struct json_in *pa
     if (one.object == NULL)
         return OK;
     TRY(json_want_string(&one, "certificate", JSON_OPTIONAL, CERTIFICATE_TEXT_MAX, &text, why));
-    if (text.len == 0 && kept.len == 0)
-        return json_refuse(&one, "certificate", why, "is missing, and there is no stored one to keep");
-    if (text.len == 0)
-        return arena_copy(arena, kept, out);
+    if (text.len == 0) {
+        struct slice kept;
+        TRY(find_kept(arena, &one, stored, in_place, &kept));
+        return kept.len > 0
+                   ? arena_copy(arena, kept, out)
+                   : json_refuse(&one, "certificate", why, "is missing, and there is no stored one to keep");
+    }
     struct err e = certificate_read(arena, text, out, &problem);
     return e.code == ERR_INVALID ? json_refuse(&one, "certificate", why, "is refused: %s", problem.text) : e;
 }
@@ -55,10 +80,10 @@ static struct err read_pair(struct arena *arena, const struct json_in *pair, con
     if (stored == NULL || stored->type != ATTESTATION_X509 ||
         stored->certificate_role != out->certificate_role)
         stored = &nothing;
-    TRY(read_certificate(arena, pair, "primary", stored->primary_certificate, &out->primary_certificate,
-                         why));
-    TRY(read_certificate(arena, pair, "secondary", stored->secondary_certificate, &out->secondary_certificate,
-                         why));
+    TRY(read_certificate(arena, pair, "primary", stored, stored->primary_certificate,
+                         &out->primary_certificate, why));
+    TRY(read_certificate(arena, pair, "secondary", stored, stored->secondary_certificate,
+                         &out->secondary_certificate, why));
     if (out->primary_certificate.len == 0 && out->secondary_certificate.len == 0)
         return json_refuse(pair, "primary", why, "is missing");
     if (out->secondary_certificate.len == 0)

@@ -7,9 +7,10 @@
 #include <cmocka.h>
 
 #include "crypto/bench_pki.h"
+#include "crypto/certificate.h"
 #include "domain/enrollment.h"
 
-enum { NOW_S = 1700000000 };
+enum { NOW_S = 1700000000, THUMBPRINT_DIGITS = 64 };
 
 struct fixture {
     struct arena arena;
@@ -32,19 +33,22 @@ static struct slice make_pem(struct arena *arena, const char *name)
     return pem;
 }
 
-// One member of the pair: PEM text, or info only for an empty one; nothing at all for NULL.
+// One member of the pair: PEM text, or info only: with a thumbprint of 64 digits, or without one when empty;
+// nothing at all for NULL.
 static void write_one(struct json_writer *w, const char *name, const struct slice *pem)
 {
     if (pem == NULL)
         return;
     json_key(w, name);
     json_object_open(w);
-    if (pem->len > 0) {
+    if (pem->len > THUMBPRINT_DIGITS) {
         json_field_text(w, "certificate", *pem);
     } else {
         json_key(w, "info");
         json_object_open(w);
         json_field_text(w, "subjectName", SLICE("CN=whatever a client echoes"));
+        if (pem->len == THUMBPRINT_DIGITS)
+            json_field_text(w, "sha256Thumbprint", *pem);
         json_object_close(w);
     }
     json_object_close(w);
@@ -132,6 +136,34 @@ static void info_without_certificate_keeps_the_stored_one(void **state)
     assert_int_equal(put(f, &info_only, NULL, &other, &e).code, ERR_INVALID);
 }
 
+static struct slice thumbprint(struct fixture *f, struct slice der)
+{
+    struct certificate_info info;
+    assert_false(failed(certificate_describe(&f->arena, der, &info, NULL)));
+    return info.sha256_thumbprint;
+}
+
+static void info_that_was_moved_takes_its_certificate_along(void **state)
+{
+    struct fixture *f = *state;
+    struct enrollment e;
+    const struct attestation *stored = &f->stored.attestation;
+    struct slice first = thumbprint(f, stored->primary_certificate);
+    struct slice second = thumbprint(f, stored->secondary_certificate);
+
+    assert_false(failed(put(f, &second, NULL, &f->stored, &e)));
+    assert_true(slice_equal(e.attestation.primary_certificate, stored->secondary_certificate));
+    assert_true(slice_equal(e.attestation.secondary_certificate, stored->secondary_certificate));
+
+    assert_false(failed(put(f, &second, &first, &f->stored, &e)));
+    assert_true(slice_equal(e.attestation.primary_certificate, stored->secondary_certificate));
+    assert_true(slice_equal(e.attestation.secondary_certificate, stored->primary_certificate));
+
+    // a certificate that is not there cannot be kept, and none must be kept in its stead
+    struct slice unknown = SLICE("00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF");
+    assert_int_equal(put(f, &unknown, NULL, &f->stored, &e).code, ERR_INVALID);
+}
+
 static void an_answer_shows_the_info_and_not_the_certificate(void **state)
 {
     struct fixture *f = *state;
@@ -167,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_single_certificate_is_the_secondary_too),
         cmocka_unit_test(info_without_certificate_keeps_the_stored_one),
+        cmocka_unit_test(info_that_was_moved_takes_its_certificate_along),
         cmocka_unit_test(an_answer_shows_the_info_and_not_the_certificate),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -329,6 +329,19 @@ static void an_interrupted_operation_does_not_bring_back_a_certificate_that_was_
     }
 }
 
+// How an operator takes one device out of a group: by a disabled enrollment of its own.
+static void an_interrupted_operation_of_a_group_device_ends_when_that_device_was_blocked(void **state)
+{
+    (void)state;
+    struct resume *r = resume_set_up();
+    struct enrollment individual = {.id = SLICE("dev"),
+                                    .attestation.type = ATTESTATION_X509,
+                                    .provisioning_status = PROVISIONING_DISABLED};
+    r->admission.individual = &individual;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_DISABLED);
+    assert_non_null(strstr(r->why.text, "individual enrollment dev"));
+}
+
 static void an_interrupted_operation_ends_when_its_ground_is_gone(void **state)
 {
     (void)state;
@@ -372,6 +385,7 @@ int main(void)
         cmocka_unit_test(an_interrupted_operation_goes_on_with_the_thumbprints_that_were_written_down),
         cmocka_unit_test(an_interrupted_operation_of_an_x509_device_ends_when_its_ground_is_gone),
         cmocka_unit_test(an_interrupted_operation_does_not_bring_back_a_certificate_that_was_replaced),
+        cmocka_unit_test(an_interrupted_operation_of_a_group_device_ends_when_that_device_was_blocked),
         cmocka_unit_test(an_interrupted_operation_ends_when_its_ground_is_gone),
         cmocka_unit_test(a_full_trace_drops_lines_and_nothing_else),
     };

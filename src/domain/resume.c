@@ -88,6 +88,12 @@ static struct err readmit(const struct admission *admission, struct arena *arena
     if (enrollment_disabled(e))
         return why_fail(why, ERR_ENROLLMENT_DISABLED, "enrollment %.*s was disabled meanwhile",
                         SLICE_ARG(e->id));
+    // one device of a group is blocked by an enrollment of its own, whatever that expects (service-api E.3)
+    const struct enrollment *own = admission->individual;
+    if (own != NULL && enrollment_disabled(own))
+        return why_fail(why, ERR_ENROLLMENT_DISABLED,
+                        "the device was blocked meanwhile by its disabled individual enrollment %.*s",
+                        SLICE_ARG(own->id));
     if (reprovision_standing(admission).situation != SITUATION_UNDER_WAY)
         return why_fail(why, ERR_NO_HUB,
                         "the hub %.*s, where the device was being taken, is no longer linked",

@@ -25,7 +25,7 @@ static void path_of(const struct json_in *in, char *text, size_t room)
 struct err json_refuse(const struct json_in *in, const char *name, struct why *why, const char *format, ...)
 {
     char path[120];
-    char message[120];
+    char message[200];
     path_of(in, path, sizeof path);
     va_list args;
     va_start(args, format);

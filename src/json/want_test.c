@@ -149,6 +149,11 @@ static void refusals_name_the_whole_path(void **state)
     ASSERT_REFUSED(json_want_string(&hub, "host", JSON_REQUIRED, 9, &text, &why),
                    "hubs[1].host must be a string");
     ASSERT_REFUSED(json_refuse(&hub, "host", &why, "is %s", "unknown"), "hubs[1].host is unknown");
+    static const char reason[] =
+        "is refused: the certificate CN=Factory Root has no keyUsage, which a CA needs: issue it with "
+        "keyCertSign (openssl req -x509 -addext keyUsage=keyCertSign,cRLSign)";
+    (void)json_refuse(&hub, "host", &why, "%s", reason);
+    assert_non_null(strstr(why.text, "cRLSign)")); // what to do stands at the end
 }
 
 static void elements_of_arrays_are_checked_like_members(void **state)

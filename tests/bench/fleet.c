@@ -1,3 +1,4 @@
+// Makes the certificates of a fleet, all below one issuer, and a TLS context for each.
 #include "fleet.h"
 
 #include <stdio.h>

@@ -99,7 +99,9 @@ static void many_certificates_of_one_ca_do_not_multiply(void **state)
     struct err e = judge(&crowd, false, &why);
     crowd_release(&crowd);
     assert_int_equal(e.code, ERR_CERTIFICATE_REFUSED);
-    if (!strstr(why.text, "too many certificates have the same names"))
+    // by the signatures or by the ways, whichever cap comes first
+    if (!strstr(why.text, "too many certificates have the name CN=one of many") &&
+        !strstr(why.text, "too many certificates have the same names"))
         fail_msg("the reason is '%s'", why.text);
 }
 

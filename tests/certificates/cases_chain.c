@@ -138,6 +138,8 @@ const struct bad_case cases_chain[] = {
      .certificates[MIDDLE] = {.usage = ""},
      .error = ERR_CERTIFICATE_REFUSED,
      .phrase = "no keyUsage"},
+    {.name = "good-root-without-key-usage",
+     .certificates[ROOT] = {.usage = ""}}, // as `openssl req -x509` makes it
     {.name = "root-may-not-sign",
      .certificates[ROOT] = {.usage = "critical,cRLSign"},
      .error = ERR_CERTIFICATE_REFUSED,

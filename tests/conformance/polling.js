@@ -3,7 +3,10 @@
 'use strict';
 
 const assert = require('assert');
+const { X509Security } = require('azure-iot-security-x509');
+const { Pki } = require('./pki');
 const sas = require('../lib/sas');
+const { mustUsher } = require('../lib/control');
 const { checkState } = require('./provisioning');
 
 /** Notes the status of each answer that the transport hands to the SDK. */
@@ -24,8 +27,8 @@ function watched(client) {
 }
 
 async function run(report, bench, transport) {
-  const polls = async (id, key) => {
-    const client = bench.provisioningClient(transport, { id, key });
+  const polls = async (id, proof) => {
+    const client = bench.provisioningClient(transport, { id, ...proof });
     const seen = watched(client);
     checkState(bench, await client.register(), { id });
     assert.strictEqual(seen[0].call, 'registrationRequest');
@@ -38,20 +41,30 @@ async function run(report, bench, transport) {
 
   await report.check('a device with its own key polls and is assigned', async () => {
     const id = `polling-${transport}`;
-    await polls(id, (await bench.control.enroll(id)).attestation.symmetricKey.primaryKey);
+    await polls(id, { key: (await bench.control.enroll(id)).attestation.symmetricKey.primaryKey });
   });
 
   await report.check('a device of a group polls and is assigned', async () => {
     const id = `polling-${transport}-member`;
     const group = await bench.control.group(`polling-${transport}-group`);
-    await polls(id, sas.deriveKey(group.attestation.symmetricKey.primaryKey, id));
+    await polls(id, { key: sas.deriveKey(group.attestation.symmetricKey.primaryKey, id) });
+  });
+
+  await report.check('a device with a certificate polls and is assigned', async () => {
+    const [own, member] = ['own', 'member'].map((what) => `polling-${transport}-${what}-certificate`);
+    const pki = await Pki.create(bench, '--intermediates', '1', '--device', member, '--self-signed', own);
+    await mustUsher(bench, ['enrollment', 'create', own, '--certificate', pki.file(`${own}.pem`)]);
+    await mustUsher(bench, ['certificate', 'create', 'polling', '--file', pki.file('root.pem'), '--verified']);
+    await mustUsher(bench, ['group', 'create', 'polling', '--ca', 'polling']);
+    await polls(own, { security: new X509Security(own, pki.leaf(own)) });
+    await polls(member, { security: new X509Security(member, pki.chain(member)) });
   });
 
   await report.check('registering again polls too', async () => {
     const id = `polling-${transport}-again`;
     const { primaryKey: key } = (await bench.control.enroll(id)).attestation.symmetricKey;
-    await polls(id, key);
-    await polls(id, key);
+    await polls(id, { key });
+    await polls(id, { key });
   });
 }
 

@@ -5,7 +5,7 @@ const assert = require('assert');
 const bench = require('./bench');
 const usherd = require('../lib/usherd');
 const sas = require('../lib/sas');
-const { Fleet, isGone, poll, register } = require('./fleet');
+const { Fleet, attempt, isGone, poll, register } = require('./fleet');
 const { Ledger } = require('./promises');
 const { recover, startUnder, strace, end } = require('./kill');
 const { until, within } = require('../lib/wait');
@@ -20,6 +20,11 @@ class Patient extends Ledger {
     if (got.status === 503) throw new Unavailable(`${id}: 503 ${JSON.stringify(got.json)}`);
     super.answered(id, got);
   }
+
+  refused(id, got) {
+    if (got.status === 503) throw new Unavailable(`${id}: 503 ${JSON.stringify(got.json)}`);
+    super.refused(id, got);
+  }
 }
 
 class Unavailable extends Error {}
@@ -29,12 +34,12 @@ function refusedForNow(error) {
 }
 
 /** An I/O error at the nth call of its kind during registrations: nothing that was answered may be lost. */
-async function diskFails(made, call, nth) {
+async function diskFails(made, call, nth, shift) {
   const dir = bench.copy(made);
   const ledger = new Patient();
   const { server, ready } = await startUnder(strace(call, nth, 'error=EIO'), made, dir, ARGS);
   assert.ok(ready, 'usherd did not start');
-  const fleet = new Fleet(server, made, ledger);
+  const fleet = new Fleet(server, made, ledger, { shift });
   const running = fleet.run();
   const { code, signal } = await within(20000, 'usherd to end when its disk fails', server.child.done)
     .catch(async (error) => { fleet.stop(); await end(server); throw error; });
@@ -50,6 +55,11 @@ async function diskFails(made, call, nth) {
 
 function tail(server) {
   return server.log.lines.slice(-3).map((line) => line.text).join(' | ');
+}
+
+function keyOf(made, id) {
+  const key = sas.deriveKey(made.groupKey, id);
+  return { key, credential: key };
 }
 
 /** Sends writes until one is (`full`) or is not refused because the disk is full; notes those that were taken. */
@@ -77,18 +87,26 @@ async function diskFull(report, made, before) {
   const first = before + 30;
   const { server } = await startUnder(strace('pwrite64', `${first}..${first + FULL_CALLS - 1}`, 'error=ENOSPC'), made, dir, ARGS);
   const ledger = new Ledger();
-  const known = { id: 'early', via: 'https', key: sas.deriveKey(made.groupKey, 'early') };
-  const late = { id: 'late', via: 'https', key: sas.deriveKey(made.groupKey, 'late') };
+  const known = { id: 'early', via: 'https', ...keyOf(made, 'early') };
+  const late = { id: 'late', via: 'https', ...keyOf(made, 'late') };
   const taken = new Map();
   let early;
-  ledger.knows(known);
-  ledger.knows(late);
+  ledger.shows(known);
+  ledger.shows(late);
   await report.check('disk full: a write is answered 503 and a device that registers too', async () => {
     early = await register(server, ledger, known);
     const answer = await writeUntil(server, taken, true);
     assert.ok(Number(answer.headers['retry-after']) > 0, 'a retry-after');
     const error = await register(server, new Patient(), late).then((json) => new Error(JSON.stringify(json)), (e) => e);
     assert.ok(refusedForNow(error), `the device was told: ${error.message}`);
+  });
+  await report.check('disk full: a device with a certificate that is not let in is refused or told 503, and never let in', async () => {
+    for (const who of made.strangers) {
+      for (const via of ['mqtt', 'https']) {
+        const got = await attempt(server, { ...who, via });
+        if (got.status !== 503) ledger.refused(who.id, got);
+      }
+    }
   });
   await report.check('disk full: reads and polls go on', async () => {
     await holdsAll(server, taken);
@@ -129,8 +147,8 @@ async function secondProcess(made) {
   assert.ok(code > 0, `exit code ${code}`);
   assert.match(second.log.lines.map((line) => line.text).join('\n'), /another (process|usherd)|in use/i, 'what it says');
   const ledger = new Ledger();
-  const who = { id: 'd', via: 'mqtt', key: sas.deriveKey(made.groupKey, 'd') };
-  ledger.knows(who);
+  const who = { id: 'd', via: 'mqtt', ...keyOf(made, 'd') };
+  ledger.shows(who);
   assert.strictEqual((await register(first, ledger, who)).status, 'assigned', 'the first process goes on');
   assert.ok((await first.control.registration('d')).json, 'and its control socket too');
   await first.stop();
@@ -141,9 +159,9 @@ async function cases(report, made, calibrate) {
   const counts = await calibrate(made, ARGS);
   // Not the second fdatasync: that is of the folder, after the log was made, and SQLite does not look at what it says.
   const failing = [['fdatasync', 1], ['fdatasync', 3], ['fdatasync', 7], ['fdatasync', 20], ['pwrite64', 1], ['pwrite64', 40]];
-  for (const [call, nth] of failing) {
+  for (const [i, [call, nth]] of failing.entries()) {
     await report.check(`disk fails at ${call} ${nth}: usherd ends with an error, and loses nothing that it acknowledged`,
-      () => diskFails(made, call, counts[call].before + nth));
+      () => diskFails(made, call, counts[call].before + nth, i % 2));
   }
   await diskFull(report, made, counts.pwrite64.before);
   await report.check('a second process on the same folder is refused, and the first goes on', () => secondProcess(made));

@@ -5,7 +5,9 @@
 const assert = require('assert');
 const device = require('../lib/device');
 const http1 = require('../lib/http1');
+const pki = require('../lib/pki');
 const sas = require('../lib/sas');
+const { API } = require('../lib/control');
 const { Closed } = require('../lib/peer');
 const { pause } = require('../lib/wait');
 
@@ -25,8 +27,8 @@ async function followed(first, id, ask) {
 }
 
 /** One register call over MQTT, and its polls until it is not `assigning` any more. */
-async function viaMqtt(server, ledger, { id, key }) {
-  const peer = await device.connectMqtt(server, { id, key });
+async function viaMqtt(server, ledger, { id, key, tls }) {
+  const peer = await device.connectMqtt(server, { id, key, tls });
   try {
     const ask = async (topic, body) => {
       const got = await device.askMqtt(peer, topic, '1', body);
@@ -41,23 +43,24 @@ async function viaMqtt(server, ledger, { id, key }) {
   }
 }
 
-function httpRequest(server, { id, key }, line, body) {
+function httpRequest(server, { id, key, tls }, line, body) {
   const bytes = Buffer.from(body, 'utf8');
   return http1.request(line, ['Host: localhost', 'Content-Type: application/json; charset=utf-8',
-    `Authorization: ${sas.deviceToken({ scope: server.scope, id, key })}`, `Content-Length: ${bytes.length}`], bytes);
+    ...device.authorization({ scope: server.scope, id, key, tls }), `Content-Length: ${bytes.length}`], bytes);
 }
 
 /** The same over HTTPS, on one connection. */
-async function viaHttps(server, ledger, { id, key }) {
-  const peer = await device.openHttp(server, { name: id });
+async function viaHttps(server, ledger, who) {
+  const { id } = who;
+  const peer = await device.openHttp(server, { name: id, options: who.tls });
   const path = `/${server.scope}/registrations/${id}`;
   try {
-    await peer.write(httpRequest(server, { id, key }, `PUT ${path}/register?api-version=${device.VERSION} HTTP/1.1`,
+    await peer.write(httpRequest(server, who, `PUT ${path}/register?api-version=${device.VERSION} HTTP/1.1`,
       JSON.stringify({ registrationId: id })));
     const first = await peer.response();
     ledger.answered(id, first);
     return await followed(first, id, async (operation) => {
-      const got = await poll(server, { id, key }, operation, peer);
+      const got = await poll(server, who, operation, peer);
       ledger.answered(id, got);
       return got;
     });
@@ -67,11 +70,12 @@ async function viaHttps(server, ledger, { id, key }) {
 }
 
 /** Asks how an operation is doing, over HTTPS. */
-async function poll(server, { id, key }, operationId, open) {
-  const peer = open || await device.openHttp(server, { name: id });
+async function poll(server, who, operationId, open) {
+  const { id } = who;
+  const peer = open || await device.openHttp(server, { name: id, options: who.tls });
   try {
     const line = `GET /${server.scope}/registrations/${id}/operations/${operationId}?api-version=${device.VERSION} HTTP/1.1`;
-    await peer.write(httpRequest(server, { id, key }, line, ''));
+    await peer.write(httpRequest(server, who, line, ''));
     return await peer.response();
   } finally {
     if (!open) peer.destroy();
@@ -82,9 +86,21 @@ function register(server, ledger, who) {
   return who.via === 'mqtt' ? viaMqtt(server, ledger, who) : viaHttps(server, ledger, who);
 }
 
+/** The first answer to one register call, whatever it is: {status, json}. */
+async function attempt(server, { id, key, tls, via }) {
+  if (via === 'https') return device.registerHttp(server, { id, key, tls });
+  const peer = await device.connectMqtt(server, { id, key, tls });
+  try {
+    return await device.askMqtt(peer, '$dps/registrations/PUT/iotdps-register/?$rid=1', '1', JSON.stringify({ registrationId: id }));
+  } finally {
+    peer.destroy();
+  }
+}
+
 class Fleet {
-  /** `bench` is what was enrolled beforehand: {groupKey, individuals: [{id, key}]}. Stops after `most` registrations. */
-  constructor(server, bench, ledger, most = Infinity) {
+  /** `bench` is what was enrolled beforehand (bench.js). Stops after `most` registrations. */
+  constructor(server, bench, ledger, { shift = 0, most = Infinity } = {}) {
+    this.shift = shift;
     this.server = server;
     this.bench = bench;
     this.ledger = ledger;
@@ -94,13 +110,14 @@ class Fleet {
   }
 
   groupDevice(id, via) {
-    const who = { id, via, key: sas.deriveKey(this.bench.groupKey, id) };
-    this.ledger.knows(who);
-    return who;
+    const key = sas.deriveKey(this.bench.groupKey, id);
+    return { id, via, key, credential: key };
   }
 
   async registered(who) {
+    this.ledger.shows(who);
     const answer = await register(this.server, this.ledger, who);
+    this.ledger.hasShown(who);
     this.registrations += 1;
     if (this.registrations >= this.most) this.stop();
     return answer;
@@ -115,9 +132,46 @@ class Fleet {
   async regulars() {
     for (let i = 0; !this.stopped; i += 1) {
       const known = this.bench.individuals[i % this.bench.individuals.length];
-      const who = { ...known, via: i % 2 ? 'mqtt' : 'https' };
-      this.ledger.knows(who);
-      await this.registered(who);
+      await this.registered({ ...known, via: i % 2 ? 'mqtt' : 'https' });
+    }
+  }
+
+  /** Devices with certificates: each registers, and again with the other certificate that it has by then. */
+  async renewals(devices, first) {
+    for (let i = 0; !this.stopped; i += 1) {
+      const { id, certificates } = devices[i % devices.length];
+      for (const [n, shown] of certificates.entries()) {
+        if (!this.stopped) await this.registered({ id, via: (i + n + first) % 2 ? 'mqtt' : 'https', ...shown });
+      }
+    }
+  }
+
+  /** One device with a certificate on two connections at once. */
+  async certifiedPairs() {
+    for (const { id, certificates: [shown] } of this.bench.twins) {
+      if (this.stopped) return;
+      await this.both({ id, via: 'mqtt', ...shown }, { id, via: 'https', ...shown });
+    }
+  }
+
+  /** Devices that must be refused, come what may. */
+  async strangers() {
+    for (let i = 0; !this.stopped; i += 1) {
+      const who = this.bench.strangers[i % this.bench.strangers.length];
+      this.ledger.refused(who.id, await attempt(this.server, { ...who, via: i % 2 ? 'mqtt' : 'https' }));
+    }
+  }
+
+  /** An operator takes away what lets a device in, and gives it back; in between the device is refused. */
+  async breaches() {
+    for (let i = 0; !this.stopped; i += 1) {
+      const { who, close, open } = this.bench.breaches[i % this.bench.breaches.length];
+      const via = i % 2 ? 'mqtt' : 'https';
+      await this.registered({ ...who, via });
+      await this.ledger.closes(who.id, false, () => close(this.server.control));
+      this.ledger.refused(who.id, await attempt(this.server, { ...who, via }));
+      if (this.stopped) return;
+      await this.ledger.closes(who.id, true, () => open(this.server.control));
     }
   }
 
@@ -125,11 +179,15 @@ class Fleet {
   async pairs() {
     for (let i = 1; !this.stopped; i += 1) {
       const id = `pair-${i}`;
-      const both = [this.groupDevice(id, 'mqtt'), this.groupDevice(id, 'https')].map((who) => this.registered(who));
-      const [one, other] = await Promise.all(both.map((made) => made.catch((error) => ({ error }))));
-      if (one.error || other.error) throw one.error || other.error;
-      assert.strictEqual(one.registrationState.assignedHub, other.registrationState.assignedHub, `${id}: two hubs`);
+      await this.both(this.groupDevice(id, 'mqtt'), this.groupDevice(id, 'https'));
     }
+  }
+
+  async both(...pair) {
+    const made = await Promise.all(pair.map((who) => this.registered(who).catch((error) => ({ error }))));
+    const [one, other] = made;
+    if (one.error || other.error) throw one.error || other.error;
+    assert.strictEqual(one.registrationState.assignedHub, other.registrationState.assignedHub, `${pair[0].id}: two hubs`);
   }
 
   /** Makes an enrollment, changes it, and removes every second one. */
@@ -137,21 +195,54 @@ class Fleet {
     const { control } = this.server;
     for (let i = 1; !this.stopped; i += 1) {
       const id = `made-${i}`;
-      const made = await this.ledger.writes(id, () => control.enroll(id));
+      const path = `/enrollments/${id}?${API}`;
+      const made = await this.ledger.writes(path, () => control.enroll(id));
       made.deviceId = `changed-${i}`;
-      const headers = { 'If-Match': made.etag };
-      await this.ledger.writes(id, () => control.must('PUT', `/enrollments/${id}?api-version=2021-10-01`, made, headers));
-      if (i % 2 === 0) await this.ledger.writes(id, () => control.must('DELETE', `/enrollments/${id}?api-version=2021-10-01`));
+      await this.ledger.writes(path, () => control.must('PUT', path, made, { 'If-Match': made.etag }));
+      if (i % 2 === 0) await this.ledger.writes(path, () => control.must('DELETE', path));
     }
   }
 
+  /** The same with certificates: enrollments by certificate, and CA certificates, proved or trusted at once. */
+  async certifier() {
+    const { control } = this.server;
+    const { ca, other } = this.bench;
+    for (let i = 1; !this.stopped; i += 1) {
+      const id = `certified-${i}`;
+      const enrollment = `/enrollments/${id}?${API}`;
+      const made = await this.ledger.writes(enrollment, () => pki.enroll(control, id, [ca.pem('root')]));
+      await this.ledger.writes(enrollment, () => pki.enroll(control, id, [ca.pem('root'), other.pem('root')], {}, { 'If-Match': made.etag }));
+      const certificate = `/control/services/dev/certificates/certified-${i}`;
+      await this.ledger.writes(certificate, () => pki.uploadCa(control, 'dev', `certified-${i}`, other.pem('root'), i % 2 === 0));
+      if (i % 2 === 1) {
+        const { properties } = await this.ledger.writes(certificate, () => control.must('POST', `${certificate}/generateVerificationCode`));
+        const proof = await other.proof(properties.verificationCode);
+        const proved = await this.ledger.writes(certificate, () => control.must('POST', `${certificate}/verify`, { certificate: proof }));
+        assert.strictEqual(proved.properties.isVerified, true, certificate);
+      } else {
+        const any = { 'If-Match': '*' };
+        await this.ledger.writes(enrollment, () => control.must('DELETE', enrollment, undefined, any));
+        await this.ledger.writes(certificate, () => control.must('DELETE', certificate, undefined, any));
+      }
+    }
+  }
+
+  /** Who works together: at each kill one half of what there is, so that each of them gets far enough. */
+  shifts() {
+    const { members, owners } = this.bench;
+    return [
+      () => [this.newcomers('mqtt', 'm'), this.regulars(), this.renewals(members, 0), this.breaches(), this.operator()],
+      () => [this.newcomers('https', 'h'), this.pairs(), this.renewals(owners, 1), this.certifiedPairs(), this.strangers(), this.breaches(), this.certifier()],
+    ];
+  }
+
   /**
-   * Runs them all until the server has died or stop() is called. Throws what went wrong while it lived: whatever
+   * Runs a shift until the server has died or stop() is called. Throws what went wrong while it lived: whatever
    * fails is set aside until it is known that it did not fail because the server was killed.
    */
   async run() {
     const failures = [];
-    const actors = [this.newcomers('mqtt', 'm'), this.newcomers('https', 'h'), this.regulars(), this.pairs(), this.operator()];
+    const actors = this.shifts()[this.shift]();
     await Promise.all(actors.map((actor) => actor.catch((error) => {
       this.stopped = true;
       failures.push(error);
@@ -170,4 +261,4 @@ function isGone(error) {
     || /socket hang up/.test(error.message);
 }
 
-module.exports = { Fleet, isGone, poll, register };
+module.exports = { Fleet, attempt, isGone, poll, register };

@@ -1,21 +1,49 @@
-// What devices and operators were told before the server died, and whether it still holds afterwards (contracts: I1-I4).
+// What devices and operators were told before the server died, and whether it still holds afterwards (contracts: I1-I5).
 'use strict';
 
 const assert = require('assert');
-const { API } = require('../lib/control');
-const { poll, register } = require('./fleet');
+const path = require('path');
+const children = require('../lib/children');
+const { attempt, poll, register } = require('./fleet');
 const { until } = require('../lib/wait');
 
 const RECOVERY_MS = 5000;
 
 class Ledger {
   constructor() {
-    this.devices = new Map(); // id: {who, answers: [json]}
-    this.writes_ = new Map(); // enrollment id: {etag or null when deleted, open: a write was sent and not answered}
+    this.devices = new Map(); // id: {who, answers: [json], credentials: what a hub may know it by}
+    this.writes_ = new Map(); // path: {etag or null when deleted, open: a write was sent and not answered}
+    this.doors = new Map(); // id: whether the device is let in since an operator was answered; undefined: not answered
   }
 
   knows(who) {
-    if (!this.devices.has(who.id)) this.devices.set(who.id, { who, answers: [] });
+    if (!this.devices.has(who.id)) this.devices.set(who.id, { who, answers: [], credentials: new Set() });
+    return this.devices.get(who.id);
+  }
+
+  /** A device is about to register; from now on a hub may know it by this credential. */
+  shows(who) {
+    const known = this.knows(who);
+    known.renewed = known.renewed || (known.who.tls !== undefined && known.who.credential !== who.credential);
+    known.who = who;
+    known.credentials.add(who.credential);
+  }
+
+  /** It was told that it is assigned: it is known by this credential and no older one. */
+  hasShown(who) {
+    this.devices.get(who.id).credentials = new Set([who.credential]);
+  }
+
+  /** An answer that a device got that is not let in. */
+  refused(id, { status, json }) {
+    assert.ok(status === 401 && json.errorCode === 401002 && !('status' in json), `${id}, which is not let in, was answered ${status} ${JSON.stringify(json)}`);
+  }
+
+  /** An operator's change after which a device is let in (`to`) or not. */
+  async closes(id, to, send) {
+    this.doors.set(id, undefined);
+    await send();
+    this.doors.set(id, to);
   }
 
   /** An answer that a device got to a register call or a poll. Anything but `assigned` and `assigning` is an error. */
@@ -27,9 +55,9 @@ class Ledger {
   }
 
   /** A write of an operator; `send` resolves to the new record, or to undefined for a deletion. */
-  async writes(id, send) {
-    const record = this.writes_.get(id) || { etag: undefined, open: false };
-    this.writes_.set(id, record);
+  async writes(path, send) {
+    const record = this.writes_.get(path) || { etag: undefined, open: false };
+    this.writes_.set(path, record);
     record.open = true;
     const made = await send();
     record.open = false;
@@ -38,20 +66,26 @@ class Ledger {
   }
 }
 
-/** All identities of all hubs: [{hub, deviceId, key}]. */
+/** What a hub knows a device by: its primary key, or both thumbprints. */
+function credentialOf({ type, symmetricKey, x509Thumbprint }) {
+  return type === 'selfSigned' ? `${x509Thumbprint.primaryThumbprint} ${x509Thumbprint.secondaryThumbprint}` : symmetricKey.primaryKey;
+}
+
+/** All identities of all hubs: [{hub, deviceId, credential}]. */
 async function identities(server) {
   const found = [];
   for (const hub of server.hubs) {
     const list = await server.control.must('GET', '/devices?top=1000', undefined, { Host: hub });
-    found.push(...list.map((d) => ({ hub, deviceId: d.deviceId, key: d.authentication.symmetricKey.primaryKey })));
+    found.push(...list.map((d) => ({ hub, deviceId: d.deviceId, credential: credentialOf(d.authentication) })));
   }
   return found;
 }
 
 class Check {
-  constructor(server, ledger) {
+  constructor(server, ledger, made) {
     this.server = server;
     this.ledger = ledger;
+    this.made = made;
   }
 
   async current(id) {
@@ -63,9 +97,30 @@ class Check {
     return [...this.ledger.devices.values()].filter((d) => d.answers.some((json) => json.status === 'assigned'));
   }
 
+  /** I5: whoever was refused is refused; whom an operator shut out is, at both doors; whom an operator let in again is let in. */
+  async closed() {
+    const refuse = async (who) => {
+      for (const via of ['mqtt', 'https']) this.ledger.refused(who.id, await attempt(this.server, { ...who, via }));
+    };
+    const asks = this.made.strangers.map(async (who, i) => {
+      this.ledger.refused(who.id, await attempt(this.server, { ...who, via: i % 2 ? 'mqtt' : 'https' }));
+    });
+    await Promise.all(asks);
+    for (const { who } of this.made.breaches) {
+      const open = this.ledger.doors.get(who.id);
+      if (open === false) await refuse(who);
+      else if (open) await register(this.server, new Forgetful(), { ...who, via: 'mqtt' });
+    }
+  }
+
+  /** Whether a device may have been told meanwhile, by an operator's doing, that it is not let in. */
+  barred(id) {
+    return this.ledger.doors.has(id) && !this.ledger.doors.get(id);
+  }
+
   /** I1: what was answered is there. */
   async durability() {
-    for (const { who, answers } of this.assigned()) {
+    for (const { who, answers } of this.assigned().filter((d) => !this.barred(d.who.id))) {
       const told = answers.filter((json) => json.status === 'assigned').pop().registrationState;
       const now = await until(RECOVERY_MS, `${who.id}, told ${told.assignedHub}, to have its registration`, async () => {
         const record = await this.current(who.id);
@@ -74,11 +129,11 @@ class Check {
       assert.deepStrictEqual([now.assignedHub, now.deviceId, now.createdDateTimeUtc],
         [told.assignedHub, told.deviceId, told.createdDateTimeUtc], `registration of ${who.id}`);
     }
-    for (const [id, { etag, open }] of this.ledger.writes_) {
+    for (const [path, { etag, open }] of this.ledger.writes_) {
       if (etag === undefined || open) continue; // never answered, or overtaken by a write that was not
-      const answer = await this.server.control.request('GET', `/enrollments/${id}?${API}`);
-      if (etag === null) assert.strictEqual(answer.status, 404, `the deleted enrollment ${id}`);
-      else assert.strictEqual(answer.json && answer.json.etag, etag, `the enrollment ${id}: ${answer.status} ${answer.text}`);
+      const answer = await this.server.control.request('GET', path);
+      if (etag === null) assert.strictEqual(answer.status, 404, `${path}, which was deleted`);
+      else assert.strictEqual(answer.json && answer.json.etag, etag, `${path}: ${answer.status} ${answer.text}`);
     }
   }
 
@@ -86,7 +141,7 @@ class Check {
   async operations() {
     for (const { who, answers } of this.ledger.devices.values()) {
       const last = answers[answers.length - 1];
-      if (!last || last.status !== 'assigning') continue;
+      if (!last || last.status !== 'assigning' || this.barred(who.id)) continue;
       await until(RECOVERY_MS, `operation ${last.operationId} of ${who.id} to end`, async () => {
         const got = await poll(this.server, who, last.operationId);
         assert.ok(got.status === 200 || got.status === 202, `a poll by ${who.id}: ${got.status} ${got.body}`);
@@ -103,20 +158,38 @@ class Check {
       everywhere.set(identity.deviceId, identity);
       await until(RECOVERY_MS, `${identity.deviceId} of ${identity.hub} to be named by a registration`, async () => {
         const now = await this.current(identity.deviceId);
-        return now && now.status === 'assigned' && now.assignedHub === identity.hub;
+        const named = now && (now.status === 'assigned' || (now.status === 'disabled' && this.barred(identity.deviceId)));
+        return named && now.assignedHub === identity.hub;
       });
     }
-    for (const { who } of this.assigned()) {
-      const identity = everywhere.get(who.id);
-      assert.ok(identity, `${who.id} was assigned and is in no hub`);
-      assert.strictEqual(identity.key, who.key, `the key of ${who.id} in its hub`);
+    for (const { who } of this.assigned()) assert.ok(everywhere.has(who.id), `${who.id} was assigned and is in no hub`);
+    for (const { deviceId, credential } of await identities(this.server)) { // by now no operation is under way
+      const { credentials } = this.ledger.devices.get(deviceId);
+      assert.ok(credentials.has(credential), `a hub knows ${deviceId} by ${credential}, and it showed ${[...credentials].join(' or ')}`);
+    }
+  }
+
+  /** The thumbprints of each registration are those of its identity. Once all else was asked, and the server is gone. */
+  async records(dir) {
+    const certified = [...this.ledger.devices.values()].filter((d) => d.who.tls);
+    const settled = (d) => !d.renewed && d.answers.length > 0 && d.answers[d.answers.length - 1].status === 'assigned';
+    if (certified.every(settled)) return; // and seen in the hub: the same record holds both
+    const { registrations, identities: held } = await readRecords(dir);
+    const named = new Map(registrations.map(([id, status, ...thumbprints]) => [id, { status, thumbprints }]));
+    for (const [id, ...thumbprints] of held) {
+      const { status, thumbprints: recorded } = named.get(id);
+      assert.deepStrictEqual(recorded, thumbprints, `the thumbprints of ${id} (${status}) in its registration and in its hub`);
     }
   }
 
   /** I2 and I3: all answers to a device name one hub, and registering (again) gives that hub. */
   async again(most) {
-    const unsure = [...this.ledger.devices.values()].filter((d) => !d.answers.some((json) => json.status === 'assigned'));
-    for (const { who, answers } of [...unsure, ...this.assigned().slice(-most)]) {
+    const all = [...this.ledger.devices.values()].filter((d) => !this.ledger.doors.has(d.who.id));
+    const [sure, unsure] = [true, false].map((so) => all.filter((d) => d.answers.some((json) => json.status === 'assigned') === so));
+    const [keys, certified] = [false, true].map((so) => sure.filter((d) => (d.who.tls !== undefined) === so));
+    const asked = [...unsure, ...keys.slice(-most), ...certified.slice(-most)];
+    const told = new Map();
+    for (const { who, answers } of asked) {
       const before = await this.current(who.id);
       const after = await register(this.server, new Forgetful(), who);
       const hubs = new Set(answers.filter((json) => json.status === 'assigned').map((json) => json.registrationState.assignedHub));
@@ -124,10 +197,29 @@ class Check {
       hubs.add(after.registrationState.assignedHub);
       assert.strictEqual(hubs.size, 1, `${who.id} was told ${[...hubs].join(' and ')}`);
       assert.strictEqual(after.registrationState.deviceId, who.id, 'deviceId');
-      const held = (await identities(this.server)).filter((identity) => identity.deviceId === who.id);
-      assert.deepStrictEqual(held, [{ hub: [...hubs][0], deviceId: who.id, key: who.key }], `identities of ${who.id}`);
+      told.set(who.id, [...hubs][0]);
+    }
+    const everywhere = await identities(this.server);
+    for (const { who } of asked) {
+      const held = everywhere.filter((identity) => identity.deviceId === who.id);
+      assert.deepStrictEqual(held, [{ hub: told.get(who.id), deviceId: who.id, credential: who.credential }], `identities of ${who.id}`);
     }
   }
+}
+
+const READ = `
+import json, sqlite3, sys
+base = sqlite3.connect(sys.argv[1])
+print(json.dumps({
+    "registrations": base.execute("SELECT device_id, status, primary_thumbprint, secondary_thumbprint FROM registration").fetchall(),
+    "identities": base.execute("SELECT id, primary_thumbprint, secondary_thumbprint FROM device").fetchall()}))
+`;
+
+/** What no answer shows: the thumbprints that registrations hold. Of a folder that no usherd has open. */
+async function readRecords(dir) {
+  const { code, stdout, stderr } = await children.run('python3', ['-I', '-S', '-c', READ, path.join(dir, 'usher.db')]);
+  if (code !== 0) throw new Error(`the database of ${dir} cannot be read: ${stderr}`);
+  return JSON.parse(stdout);
 }
 
 /** Takes no note of an answer, but insists on what it must be. */

@@ -104,11 +104,11 @@ class Pair {
 }
 
 /** Asks once how an operation is doing, over HTTPS. */
-async function poll(server, { id, key, operationId }) {
-  const peer = await device.openHttp(server, { name: id });
+async function poll(server, { id, key, tls, operationId }) {
+  const peer = await device.openHttp(server, { name: id, options: tls });
   try {
     await peer.write(http1.request(`GET /${server.scope}/registrations/${id}/operations/${operationId}?api-version=${device.VERSION} HTTP/1.1`, [
-      'Host: localhost', `Authorization: ${sas.deviceToken({ scope: server.scope, id, key })}`,
+      'Host: localhost', ...device.authorization({ scope: server.scope, id, key, tls }),
     ]));
     return await peer.response();
   } finally {
@@ -117,9 +117,9 @@ async function poll(server, { id, key, operationId }) {
 }
 
 /** Polls, as it is told to, until the operation has ended: the last answer's JSON. */
-async function follow(server, { id, key, operationId, ms = 60000 }) {
+async function follow(server, { id, key, tls, operationId, ms = 60000 }) {
   return until(ms, `the operation of ${id} to end`, async () => {
-    const got = await poll(server, { id, key, operationId });
+    const got = await poll(server, { id, key, tls, operationId });
     if (got.status === 200) return got.json;
     assert.strictEqual(got.status, 202, `poll: ${got.status} ${got.body}`);
     assert.strictEqual(got.json.status, 'assigning', String(got.body));
@@ -129,15 +129,15 @@ async function follow(server, { id, key, operationId, ms = 60000 }) {
 }
 
 /** A whole registration over HTTPS: the JSON of its last answer. */
-async function provision(server, { id, key }) {
-  const put = await device.registerHttp(server, { id, key });
+async function provision(server, { id, key, tls }) {
+  const put = await device.registerHttp(server, { id, key, tls });
   assert.strictEqual(put.status, 202, `register: ${put.status} ${put.body}`);
-  return put.json.status === 'assigning' ? follow(server, { id, key, operationId: put.json.operationId }) : put.json;
+  return put.json.status === 'assigning' ? follow(server, { id, key, tls, operationId: put.json.operationId }) : put.json;
 }
 
 /** Registers while the hub is away: answered `assigning` with a time to come back. Returns the operation's ID. */
-async function beginWhileAway(server, { id, key }) {
-  const put = await device.registerHttp(server, { id, key });
+async function beginWhileAway(server, { id, key, tls }) {
+  const put = await device.registerHttp(server, { id, key, tls });
   assert.strictEqual(put.status, 202, String(put.body));
   assert.strictEqual(put.json.status, 'assigning', String(put.body));
   assert.match(put.headers['retry-after'] || '', /^[1-9]\d*$/, 'Retry-After');

@@ -1,4 +1,6 @@
-// What the clients send, as data. MQTT: device-protocol.md 2.1 to 2.3; HTTPS: 3.2; tokens: 5.
+// What the clients send, as data. MQTT: device-protocol.md 2.1 to 2.3; HTTPS: 3.2; tokens: 5. With a certificate they send
+// the same bytes without a token; `leaf`: the certificate alone, without those above it (1.2). `only` is how such a client
+// proves itself when it does so in no other way, `password` what it sends besides its certificate.
 'use strict';
 
 const RESPONSES = '$dps/registrations/res/#';
@@ -18,12 +20,12 @@ const mqtt = [
     register: '{"registrationId":"{id}","payload":{"a":1}}', poll: '{"registrationId":"{id}","payload":{"a":1}}',
   },
   {
-    client: 'C#, no body at all', token: 'csharp', keepalive: 0, clean: true, subQos: 1, qos: 1, rid: '2', pollRid: '3',
+    client: 'C#, no body at all', token: 'csharp', leaf: true, keepalive: 0, clean: true, subQos: 1, qos: 1, rid: '2', pollRid: '3',
     username: '{scope}/registrations/{id}/api-version=2019-03-31&ClientVersion=Microsoft.Azure.Devices.Provisioning.Client%2F1.19.0%20%28.NET%206.0%3B%20Linux%3B%20X64%29',
     register: '', poll: '', strayPuback: true,
   },
   {
-    client: 'C# with a payload', token: 'csharp', keepalive: 0, clean: true, subQos: 1, qos: 1, rid: '2', pollRid: '3',
+    client: 'C# with a payload', token: 'csharp', leaf: true, keepalive: 0, clean: true, subQos: 1, qos: 1, rid: '2', pollRid: '3',
     username: '{scope}/registrations/{id}/api-version=2019-03-31&ClientVersion=x', register: '{"payload":{"a":1}}', poll: '',
   },
   {
@@ -67,6 +69,14 @@ const mqtt = [
     client: 'a preview api-version', token: 'python', username: '{scope}/registrations/{id}/api-version=2025-07-01-preview',
     clean: true, keepalive: 60, subQos: 1, qos: 1, rid: 'a', pollRid: 'b', register: '{"registrationId":"{id}","unheardOf":{"x":[1]}}', poll: '',
   },
+  {
+    client: 'a client that sends an empty password', only: 'x509', password: '', username: '{scope}/registrations/{id}/api-version=2019-03-31',
+    clean: true, keepalive: 60, subQos: 1, qos: 1, rid: 'a', pollRid: 'b', register: '{"registrationId":"{id}"}', poll: '',
+  },
+  {
+    client: 'embedded C, QoS 0, certificate alone, empty body', only: 'x509', leaf: true, clean: true, keepalive: 30, subQos: 1, qos: 0,
+    username: '{scope}/registrations/{id}/api-version=2019-03-31', rid: '1', pollRid: '1', register: '', poll: '',
+  },
 ].map((entry) => ({ filter: RESPONSES, registerTopic: REGISTER, pollTopic: POLL, ...entry }));
 
 const http = [
@@ -76,7 +86,7 @@ const http = [
     register: '{"registrationId":"{id}"}', pollHeaders: ['Content-Length: 0'],
   },
   {
-    client: 'C#', token: 'csharp', path: 'upper-hex', version: '2019-03-31', query: '&forceRegistration=false', okPut: [202],
+    client: 'C#', token: 'csharp', leaf: true, path: 'upper-hex', version: '2019-03-31', query: '&forceRegistration=false', okPut: [202],
     headers: ['User-Agent: Microsoft.Azure.Devices.Provisioning.Client/1.19.0 (.NET 6.0; Linux; X64)', 'Content-Type: application/json; charset=utf-8'],
     register: '{"registrationId":"{id}","payload":null}',
   },
@@ -98,6 +108,10 @@ const http = [
     client: 'curl, as documented', token: 'docs sample', path: 'plain', version: '2021-06-01', okPut: [202],
     headers: ['User-Agent: curl/7.88.1', 'Accept: */*', 'Content-Type: application/json', 'Content-Encoding:  utf-8'],
     register: '{"registrationId": "{id}"}',
+  },
+  {
+    client: 'curl, without a body', only: 'x509', path: 'plain', version: '2021-06-01', okPut: [202],
+    headers: ['User-Agent: curl/7.88.1', 'Accept: */*'], register: '',
   },
   {
     client: 'a client that sends its body in chunks', token: 'python', path: 'plain', version: '2019-03-31', okPut: [202], chunked: true,

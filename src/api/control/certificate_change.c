@@ -120,7 +120,9 @@ struct err certificate_saved(struct call *call, bool *again)
     if (*again)
         return OK;
     if (e.code == ERR_CONFLICT)
-        return why_fail(&call->why, e.code, "it exists: send If-Match with its etag, or *");
+        return why_fail(&call->why, e.code,
+                        "there is one of that name: to replace it send If-Match with its etag, or * "
+                        "(usher certificate update)");
     TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
     certificate_tell(call, work->certificate.record.name);
     return OK;
