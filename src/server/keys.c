@@ -35,7 +35,7 @@ const struct config_key config_keys[] = {
     {"log.level", CONFIG_CHOICE, AT(log_level), 0, 0, "", "debug|info|warn|error", "info",
      "the least that is logged"},
     {"log.anonymousPerSecond", CONFIG_NUMBER, AT(log_anonymous_per_s), 1, 1000000, "lines", "", "10",
-     "how many lines a loop may log in a second about peers that did not prove who they are"},
+     "how many lines a loop may log in a second about peers that are refused"},
     {"threads", CONFIG_NUMBER, AT(threads), 0, 64, "", "", "0", "event loops; 0 is one for each processor"},
     {"limits.connections", CONFIG_NUMBER, AT(max_connections), 16, 1000000, "", "", "20000",
      "connections at once, over all doors"},
