@@ -141,6 +141,8 @@ async function registerOn(gate, seat, number) {
       vain = 0;
       continue;
     }
+    // Only the last two operations of a device are answered: its other connection has registered twice since. It asks anew.
+    if (got.json.errorCode === 404202) continue;
     vain = got.status === 401 ? vain + 1 : 0;
     gate.judge(number, seat.id, asked, got);
     if (gate.judged.get(number) === gate.epoch && !gate.allowed) await gate.next(asked.epoch);
