@@ -51,12 +51,12 @@ function markdown(head, rows, right) {
 }
 
 function figure(value, digits) {
-  return value === undefined ? '' : value.toFixed(digits);
+  return value === undefined || Number.isNaN(value) ? '' : value.toFixed(digits);
 }
 
 function cases(results) {
   const rows = results.map((r) => [r.case, figure(r.cpu_us_per_op, 0), figure(r.per_second, 0), figure(r.p50_ms, 2), figure(r.p99_ms, 2),
-    figure(r.rss_kib / KIB, 1), r.what]);
+    figure(r.rss_kib / KIB, r.rss_kib < KIB ? 3 : 1), r.what]);
   return markdown(['case', 'CPU µs/op', 'op/s', 'p50 ms', 'p99 ms', 'RSS MiB', 'what'], rows, new Set([1, 2, 3, 4, 5]));
 }
 
