@@ -97,6 +97,9 @@ enum err_level { ERR_LEVEL_DEBUG, ERR_LEVEL_INFO, ERR_LEVEL_WARN, ERR_LEVEL_ERRO
       INFO, "Unauthorized")                                                                                  \
     X(ERR_REGISTRATION_TAKEN, "registration_taken", AUTH, 401, 401002, "amqp:unauthorized-access", 5, INFO,  \
       "Unauthorized")                                                                                        \
+    X(ERR_TPM_KEY, "tpm_key", AUTH, 401, 401002, "amqp:unauthorized-access", 5, INFO, "Unauthorized")        \
+    X(ERR_CHALLENGE_UNKNOWN, "challenge_unknown", AUTH, 401, 401002, "amqp:unauthorized-access", 5, INFO,    \
+      "Unauthorized")                                                                                        \
     X(ERR_IDENTITY_MISMATCH, "identity_mismatch", AUTH, 401, 401002, "amqp:unauthorized-access", 5, INFO,    \
       "Unauthorized")                                                                                        \
     X(ERR_ENROLLMENT_DISABLED, "enrollment_disabled", AUTH, 401, 401002, "amqp:unauthorized-access", 5,      \

@@ -7,6 +7,7 @@
 
 #include "crypto/path.h"
 #include "crypto/sas.h"
+#include "crypto/tpm.h"
 #include "domain/ca_certificate.h"
 #include "domain/enrollment.h"
 #include "domain/registration.h"
@@ -14,12 +15,24 @@
 #include "domain/trace.h"
 
 // How the device proves itself.
-enum credential_kind { CREDENTIAL_NONE, CREDENTIAL_SAS, CREDENTIAL_X509 };
+enum credential_kind { CREDENTIAL_NONE, CREDENTIAL_SAS, CREDENTIAL_X509, CREDENTIAL_TPM };
+
+// What a TPM device says that its TPM is. Its proof is a token made with a key that was sent to it so that
+// only this TPM can use it: the challenge.
+struct tpm_identity {
+    struct slice endorsement_key;  // TPM2B_PUBLIC; passed tpm_public_check
+    struct slice storage_root_key; // the same
+};
 
 struct credential {
     enum credential_kind kind;
-    struct sas_token sas;
-    struct chain *chain; // X509: what the device showed; held by whoever holds the credential
+    struct sas_token sas; // SAS; TPM: only when `answered`
+    // X509: what the device showed in the handshake. TPM: the certificate of its endorsement key and those
+    // above it, or NULL. Held by whoever holds the credential.
+    struct chain *chain;
+    struct tpm_identity tpm;
+    bool answered; // TPM: `sas` is there and `challenge` is the key that was planted
+    struct secret challenge;
 };
 
 // Everything known about a device at the moment of deciding.
@@ -53,7 +66,12 @@ enum plan_step {
 };
 
 struct decision {
-    const struct enrollment *enrollment;    // that admitted the device
+    const struct enrollment *enrollment; // that admitted the device
+    // A TPM that is known but has not proved itself: let in no further than to be sent a challenge.
+    bool challenge;
+    // The hub is to get a key that nobody had before, and the device gets it wrapped for its TPM (service-api
+    // H.3): primary_key is empty, whoever carries the plan out makes it and keeps it in registration.hub_key.
+    bool fresh_key;
     enum hub_authentication authentication; // what the hub will accept from the device: keys, or thumbprints
     struct secret primary_key;
     struct secret secondary_key;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/secret.h"
 #include "domain/names.h"
 #include "json/write.h"
 
@@ -24,6 +25,9 @@ struct registration {
     // digits
     struct slice primary_thumbprint;
     struct slice secondary_thumbprint;
+    // of a TPM device: the key that its identity in the hub has or is being given; sealed at rest, never
+    // shown
+    struct secret hub_key;
     struct slice payload; // JSON object for the device, or empty
     int64_t error_code;   // 0: none
     struct slice error_message;

@@ -46,6 +46,9 @@ struct service {
     struct slice host_name; // what operators and devices may call it; compared without case and port
     struct slice id_scope;  // immutable
     enum allocation_policy allocation;
+    // A TPM device of an individual enrollment too must show its endorsement key's certificate, and one of
+    // the service's CA certificates must vouch for it (threats C1). In a group that is always so.
+    bool tpm_certificate_required;
     struct policy *policies;
     size_t policy_count;
     struct linked_hub *hubs;

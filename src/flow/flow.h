@@ -31,6 +31,10 @@ struct flow_outcome {
     enum attestation_type attestation;
     struct slice group_id;  // as the operator wrote it; empty for an individual enrollment
     uint32_t retry_after_s; // 0: final
+    // A TPM device that has not proved itself yet: the activation blob to send it, and registration is NULL.
+    struct slice challenge;
+    // Assigned, by its TPM: the activation blob that holds its key for the hub.
+    struct slice authentication_key;
 };
 
 enum { FLOW_ARENA_CAP = 1 << 20, FLOW_UNDER_WAY_MAX = 20000 };
@@ -49,7 +53,13 @@ struct flow_request {
     struct slice peer;
     uint64_t connection;
     char tracking_id[GUID_TEXT];
-    struct credential credential; // slices in the arena; its chain, if any, is held by the request
+    // Slices in the arena; its chain, if any, is held by the request. A TPM device that answers a challenge
+    // has kind CREDENTIAL_SAS (it may not say again what TPM it is): the flow looks the challenge up and
+    // completes it.
+    struct credential credential;
+    // What a challenge is bound to: 0 for HTTP, where it may be answered on another connection, else
+    // `connection`.
+    uint64_t challenge_channel;
     struct arena arena;
     // Called once, on the loop, never from within flow_submit. The request and all it holds are freed when it
     // returns. The operation may go on afterwards: the outcome then says `assigning`.
@@ -79,7 +89,8 @@ struct flow_ports {
     struct random *random;
     const struct log *log;
     struct directory *directory;
-    struct issuers *issuers; // of this loop
+    struct issuers *issuers;              // of this loop
+    struct challenges_client *challenges; // of this loop
     struct poller *poller;
     // Asked before a line that devices can cause without end, which every refusal is: false when there were
     // enough this second (threats A10). NULL: all are written.

@@ -1,0 +1,67 @@
+// What TPM devices have been asked to prove: the key that was planted, and for which TPM
+// (device-protocol 6.6, threats C2). One table for the process, on one loop, because an HTTP device may
+// answer on another connection; all others ask it by mail. Lost at the end of the process: a device that
+// meanwhile answers is asked anew.
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "base/secret.h"
+#include "base/slice.h"
+#include "ports/clock.h"
+
+enum {
+    CHALLENGE_ANSWER_MS = 60000,    // a challenge must be answered within
+    CHALLENGE_POLL_MS = 15 * 60000, // and then proves the device to its operation's polls as long
+    CHALLENGES_MAX = 50000,
+    CHALLENGE_CERTIFICATES_MAX = 4
+};
+
+// A new one replaces the one before of the same device and channel.
+struct challenge {
+    struct secret key; // planted in the TPM
+    struct slice endorsement_key;
+    struct slice storage_root_key;
+    struct slice
+        certificates[CHALLENGE_CERTIFICATES_MAX]; // DER, that of the endorsement key first; may be none
+    size_t certificate_count;
+};
+
+enum challenge_verb {
+    CHALLENGE_KEEP,   // `challenge` is copied. ERR_OVERLOADED when there are CHALLENGES_MAX
+    CHALLENGE_RECALL, // what is kept; ERR_ABSENT: none, it was not answered in time, or it was replaced
+    CHALLENGE_CLAIM,  // the same for a register call: one at a time, ERR_CONFLICT for a second one, and none
+                     // after CHALLENGE_SPEND
+    CHALLENGE_GIVE_BACK, // the register call led to no operation: it may be claimed again
+    CHALLENGE_SPEND,     // it did: from now on it proves the device to polls only
+};
+
+struct challenge_request {
+    struct mail mail; // the table's
+    enum challenge_verb verb;
+    // Which one: (ID scope, canonical registration ID, channel). Everything above and what it points to
+    // belongs to the table until `done`.
+    struct slice id_scope;
+    struct slice registration_id;
+    uint64_t channel; // flow_request.challenge_channel
+    uint64_t serial;  // GIVE_BACK, SPEND: of the one that was claimed; one that replaced it is left alone
+    struct challenge challenge; // KEEP: in. RECALL, CLAIM: out, made in `arena`
+    struct arena *arena;        // RECALL, CLAIM
+    struct err result;
+    void (*done)(struct challenge_request *request); // on the caller's loop, never from within submit
+    void *context;
+    void *client; // the table's
+};
+
+struct challenges;
+struct challenges_client;
+
+// `owner`: the mailbox of the loop that holds the table.
+struct err challenges_new(struct mailbox *owner, const struct clock *clock, struct challenges **out);
+void challenges_free(struct challenges *challenges); // the owner's loop has ended, and no client is left
+// One per loop; replies go to its mailbox.
+struct err challenges_client_new(struct challenges *challenges, struct mailbox *replies,
+                                 struct challenges_client **out);
+void challenges_client_free(struct challenges_client *client); // no request of it is under way
+void challenges_submit(struct challenges_client *client, struct challenge_request *request);

@@ -1,0 +1,129 @@
+// The service's side of one AMQP 1.0 connection without I/O, over qpid-proton's connection driver: bytes in;
+// events, and bytes out. Protocol headers, SASL or none, open, one session with a few links, messages and
+// their outcomes (device-protocol 4). Knows nothing of devices: who they are and what messages mean is the
+// front's.
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+enum {
+    AMQP_SASL_BYTES_MAX = 8 * 1024, // that a peer may send before SASL is over
+    AMQP_OPEN_BYTES_MAX = 8 * 1024, // and then before its first link is accepted
+    AMQP_FRAME_MAX = 64 * 1024,     // bytes of a frame, told to the peer
+    AMQP_MESSAGE_MAX = 100 * 1024,  // bytes of a message: 96 KB of payload, and what is around it
+    AMQP_SESSIONS_MAX = 4,          // at once; channel-max says so
+    AMQP_LINKS_MAX = 8,             // at once, over all sessions; handle-max says so
+    AMQP_CREDIT = 10,               // messages that a peer may send ahead
+    AMQP_UNSENT_MAX = 16,           // messages to the peer that wait for its credit
+    AMQP_PROPERTIES_MAX = 16,       // application properties of a message that are looked at
+    AMQP_CORRELATION_MAX = 256,     // bytes of a correlation ID
+};
+
+struct amqp_peer; // the connection
+struct amqp_link; // one of its links; valid from ATTACHED until DETACHED has been taken, or the peer is freed
+struct amqp_delivery; // a message that came and has no outcome yet; valid until it gets one or its link is
+                      // detached
+
+enum amqp_event_kind {
+    AMQP_SASL_INIT, // mechanism, and bytes: the initial response. Answer with amqp_sasl_challenge or _end,
+                    // any time
+    AMQP_SASL_RESPONSE, // bytes; the same
+    AMQP_OPENED,        // the peer's open, after SASL or with none: amqp_open or amqp_close, any time
+    AMQP_ATTACHED,      // link, with its fields: amqp_link_accept or _refuse
+    AMQP_DETACHED,      // link: gone, also when its session ended; answered already
+    AMQP_DELIVERED,     // link, delivery, message: answer with amqp_accept or amqp_reject, any time
+    AMQP_CLOSED,        // the peer ended the connection in order; the answer is in the output
+    AMQP_BROKEN, // it did not keep to the protocol or to a cap: amqp_why says how, in words for the log; a
+                 // close with the error may be in the output. Nothing follows
+};
+
+// A message's correlation ID, of whatever type, for echoing it in an answer.
+struct amqp_correlation {
+    uint8_t kind; // 0: none; else the wire type's code
+    uint16_t len;
+    uint8_t bytes[AMQP_CORRELATION_MAX];
+};
+
+enum amqp_body { AMQP_BODY_NONE, AMQP_BODY_DATA, AMQP_BODY_VALUE };
+
+// Views of the event: gone with the next call.
+struct amqp_message {
+    struct amqp_correlation correlation;
+    struct {
+        struct slice name;
+        struct slice value; // text of a string or symbol; "true" and "false"; a number in decimal; else empty
+    } properties[AMQP_PROPERTIES_MAX];
+    size_t property_count;
+    enum amqp_body body_kind;
+    struct slice
+        body; // DATA: the sections, one after the other. VALUE: its text, if it is a string. Else empty
+};
+
+struct amqp_event {
+    enum amqp_event_kind kind;
+    bool sasl;              // OPENED: SASL ended well before; false: the peer sent no SASL layer at all
+    struct slice mechanism; // SASL_INIT
+    struct slice bytes;     // SASL_INIT, SASL_RESPONSE
+    struct slice hostname;  // SASL_INIT, OPENED: as the peer sent it; may be empty
+    struct slice container; // OPENED
+    struct amqp_link *link;
+    struct slice link_name;      // ATTACHED
+    bool to_peer;                // ATTACHED: the peer receives on it, from address; else it sends, to address
+    struct slice address;        // ATTACHED
+    struct slice api_version;    // ATTACHED: property com.microsoft:api-version; empty when absent
+    struct slice client_version; // ATTACHED: com.microsoft:client-version
+    struct amqp_delivery *delivery;
+    const struct amqp_message *message;
+};
+
+struct amqp_settings {
+    const char *mechanisms; // offered, in this order, blanks between; static text
+    const char *container;  // what we call ourselves; static text
+    int64_t idle_ms;        // told to the peer: it is to send something at least as often; 0: it need not
+};
+
+// ERR_NO_MEMORY.
+struct err amqp_peer_new(const struct amqp_settings *settings, struct amqp_peer **out);
+void amqp_peer_free(struct amqp_peer *peer); // NULL is fine
+
+// Takes bytes off *in, as many as there is room for until the events that they made are taken.
+void amqp_feed(struct amqp_peer *peer, struct slice *in);
+// The next event; false: there is none before more is fed. Its slices live until the next call of anything
+// here but amqp_output.
+bool amqp_next(struct amqp_peer *peer, struct amqp_event *event);
+// Appends what is to be sent. After each call of the others.
+void amqp_output(struct amqp_peer *peer, struct buf *out);
+// Nothing more will be sent or taken: close the transport once the output is written.
+bool amqp_is_over(const struct amqp_peer *peer);
+// Keeps the peer's and our idle time; heartbeats go to the output. now_ms: monotonic. Returns when to call
+// again, in the same time, 0: not for time's sake.
+int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms);
+const struct why *amqp_why(const struct amqp_peer *peer);
+
+void amqp_sasl_challenge(struct amqp_peer *peer, struct slice bytes); // at most 512 bytes; copied
+void amqp_sasl_end(struct amqp_peer *peer, bool admitted); // outcome 0, or 1 (auth) and then the end
+void amqp_open(struct amqp_peer *peer);
+// Ends the connection with this error; condition empty: none. Both are copied.
+void amqp_close(struct amqp_peer *peer, struct slice condition, struct slice description);
+
+// Source and target are those of the peer's attach. A link on which the peer sends gets AMQP_CREDIT, and it
+// again as messages get their outcome.
+void amqp_link_accept(struct amqp_link *link);
+void amqp_link_refuse(struct amqp_link *link, struct slice condition, struct slice description);
+
+// Outcomes, settled.
+void amqp_accept(struct amqp_delivery *delivery);
+// retry_after_s > 0: in the error's info, as "Retry-After" and "retry-after" (device-protocol 4.7).
+void amqp_reject(struct amqp_delivery *delivery, struct slice condition, struct slice description,
+                 uint32_t retry_after_s);
+
+struct amqp_property {
+    struct slice name;
+    struct slice text; // sent as a string
+};
+// A message with one data section on a link to the peer; all is copied. Waits for the peer's credit.
+// ERR_CAPPED when AMQP_UNSENT_MAX wait already, or ERR_NO_MEMORY.
+struct err amqp_send(struct amqp_link *link, const struct amqp_correlation *correlation,
+                     const struct amqp_property *properties, size_t property_count, struct slice body);
