@@ -11,7 +11,6 @@ enum {
     MESSAGE_MAX = 100 * 1024, // 96 KB of payload, and the topic
     REPLY_MAX = 256 * 1024,
     UNDER_WAY_MAX = 4,  // requests of one device at once
-    DELAYED_MAX = 4096, // replies of one loop that wait for their time
     REFUSED_MAX = 8,    // answers in a row after which the connection is closed
     PROOF_MS = 30000,   // a device whose certificate was not let in has so long to register after all
 };
@@ -81,39 +80,22 @@ static bool claims(void *context, const struct mqtt_connect *connect)
 static struct err request_fill(struct session *s, enum flow_verb verb, struct flow_request *request)
 {
     struct arena *arena = &request->arena;
-    struct slice token = {0};
     request->verb = verb;
     request->protocol = SLICE("mqtt");
     request->connection = mqtt_link_connection(s->link);
-    struct link_ticket ticket = mqtt_link_ticket(s->link);
-    request->context_word = (uint64_t)ticket.slot << 32 | ticket.generation;
+    request->context_word = link_ticket_word(mqtt_link_ticket(s->link));
     request->context = s->api;
     TRY(arena_copy(arena, mqtt_link_peer(s->link), &request->peer));
     TRY(arena_copy(arena, s->id_scope, &request->id_scope));
     TRY(arena_copy(arena, s->registration_id, &request->registration_id));
     TRY(arena_copy(arena, s->client, &request->client));
-    // the request may outlive the session, and the link
-    if (s->credential.kind == CREDENTIAL_X509) {
-        request->credential.kind = CREDENTIAL_X509;
-        request->credential.chain = chain_hold(s->credential.chain);
-        return OK;
-    }
-    request->credential = s->credential;
-    const struct sas_token *sas = &s->credential.sas;
-    TRY(arena_copy(arena, sas->resource, &token));
-    request->credential.sas.resource = token;
-    TRY(arena_copy(arena, sas->expiry_text, &token));
-    request->credential.sas.expiry_text = token;
-    TRY(arena_copy(arena, sas->policy, &token));
-    request->credential.sas.policy = token;
-    return OK;
+    return credential_keep(request, &s->credential);
 }
 
 static struct session *session_of(const struct flow_request *request)
 {
     struct device_api *api = request->context;
-    struct link_ticket ticket = {(uint32_t)(request->context_word >> 32), (uint32_t)request->context_word};
-    struct mqtt_link *link = mqtt_link_of(api->front, ticket);
+    struct mqtt_link *link = mqtt_link_of(api->mqtt, link_ticket_of(request->context_word));
     return link != NULL ? mqtt_link_session(link) : NULL;
 }
 
@@ -237,55 +219,50 @@ static void *connected(void *context, struct mqtt_link *link, const struct mqtt_
 // ---- replies
 // -------------------------------------------------------------------------------------------------------------------
 
-// A reply that must not be too fast for its client (quirks.c).
-struct delayed {
-    struct list links;
-    struct device_api *api;
+struct late_publish {
+    struct delayed delayed;
     struct link_ticket ticket;
-    struct poll_timer timer;
     struct buf topic;
     struct buf body;
 };
 
-static void delayed_free(struct delayed *d)
+static void late_publish_free(struct delayed *delayed)
 {
-    list_remove(&d->links);
-    d->api->delayed_count--;
-    poller_timer_release(d->api->poller, &d->timer);
-    buf_release(&d->topic);
-    buf_release(&d->body);
-    free(d);
+    struct late_publish *late = CONTAINER_OF(delayed, struct late_publish, delayed);
+    buf_release(&late->topic);
+    buf_release(&late->body);
+    free(late);
 }
 
-static void send_delayed(struct poll_timer *timer)
+static void late_publish_send(struct delayed *delayed)
 {
-    struct delayed *d = timer->context;
-    struct mqtt_link *link = mqtt_link_of(d->api->front, d->ticket);
-    if (link != NULL) {
-        struct session *s = mqtt_link_session(link);
-        (void)mqtt_link_publish(link, buf_slice(&d->topic), buf_slice(&d->body), s->qos);
-    }
-    delayed_free(d);
+    struct late_publish *late = CONTAINER_OF(delayed, struct late_publish, delayed);
+    struct mqtt_link *link = mqtt_link_of(delayed->api->mqtt, late->ticket);
+    if (link == NULL)
+        return;
+    struct session *s = mqtt_link_session(link);
+    (void)mqtt_link_publish(link, buf_slice(&late->topic), buf_slice(&late->body), s->qos);
 }
 
 // Takes over both buffers.
 static void send_later(struct session *s, struct buf *topic, struct buf *body)
 {
-    struct device_api *api = s->api;
-    struct delayed *d = api->delayed_count < DELAYED_MAX ? calloc(1, sizeof *d) : NULL;
-    if (d == NULL) {
-        mqtt_link_close(s->link, FAIL(ERR_OVERLOADED), NULL);
+    struct late_publish *late = calloc(1, sizeof *late);
+    if (late == NULL) {
+        mqtt_link_close(s->link, FAIL(ERR_NO_MEMORY), NULL);
         return;
     }
-    *d = (struct delayed){.api = api, .ticket = mqtt_link_ticket(s->link), .topic = *topic, .body = *body};
+    *late = (struct late_publish){
+        .delayed = {.api = s->api, .send = late_publish_send, .free = late_publish_free},
+        .ticket = mqtt_link_ticket(s->link),
+        .topic = *topic,
+        .body = *body,
+    };
     *topic = buf_capped(0);
     *body = buf_capped(0);
-    list_append(&api->delayed, &d->links);
-    api->delayed_count++;
-    d->timer.fire = send_delayed;
-    d->timer.context = d;
-    if (failed(poller_timer_start(api->poller, &d->timer, s->quirk->reply_delay_ms)))
-        send_delayed(&d->timer);
+    struct err e = delayed_start(&late->delayed, s->quirk->reply_delay_ms);
+    if (failed(e))
+        mqtt_link_close(s->link, e, NULL);
 }
 
 // $dps/registrations/res/{status}/?$rid={rid}[&retry-after={s}], exactly (device-protocol 2.4).
@@ -315,12 +292,9 @@ static void reply(struct session *s, unsigned status, struct slice rid, uint32_t
 static void reply_error(struct session *s, struct err e, const struct why *why, struct slice rid,
                         struct slice tracking_id)
 {
-    enum { RETRY_BUSY_S = 5 };
-    const struct err_info *info = err_info(e);
     struct buf body = buf_capped(REPLY_MAX);
-    bool retryable = info->class == ERR_CLASS_BUSY || info->class == ERR_CLASS_FAULT;
     error_body_write(&body, e, why, tracking_id, clock_wall_us(s->api->clock));
-    reply(s, info->http, rid, retryable && info->http >= 429 ? RETRY_BUSY_S : 0, &body);
+    reply(s, err_info(e)->http, rid, error_retry_s(e), &body);
     buf_release(&body);
 }
 
@@ -332,9 +306,8 @@ static void registered(struct flow_request *request, const struct flow_outcome *
     s->under_way--;
     struct slice rid = request->correlation;
     struct slice tracking_id = slice_of(request->tracking_id, GUID_TEXT);
-    bool disabled = outcome->registration != NULL && outcome->registration->status == STATUS_DISABLED;
-    if (failed(outcome->result) || disabled) {
-        struct err e = disabled ? FAIL(ERR_ENROLLMENT_DISABLED) : outcome->result;
+    struct err e = outcome_error(outcome);
+    if (failed(e)) {
         reply_error(s, e, &outcome->why, rid, tracking_id);
         // asking costs little, judging certificates much more: who goes on pays for another handshake (A8)
         if (err_info(e)->class == ERR_CLASS_AUTH && ++s->refused >= REFUSED_MAX)
@@ -446,25 +419,4 @@ struct mqtt_door device_mqtt_door(struct device_api *api)
         .answers_publishes = true,
         .context = api,
     };
-}
-
-struct err device_api_new(struct flow *flow, struct mqtt_front *front, struct poller *poller,
-                          const struct clock *clock, const struct log *log, struct device_api **out)
-{
-    struct device_api *api = calloc(1, sizeof *api);
-    *out = api;
-    if (api == NULL)
-        return FAIL(ERR_NO_MEMORY);
-    *api = (struct device_api){.flow = flow, .front = front, .poller = poller, .clock = clock, .log = log};
-    list_init(&api->delayed);
-    return OK;
-}
-
-void device_api_free(struct device_api *api)
-{
-    if (api == NULL)
-        return;
-    LIST_EACH (at, &api->delayed)
-        delayed_free(CONTAINER_OF(at, struct delayed, links));
-    free(api);
 }
