@@ -31,8 +31,8 @@ void *amqp_connection_session(const struct amqp_connection *connection); // what
 void amqp_connection_decide(struct amqp_connection *connection);
 void amqp_connection_go_on(struct amqp_connection *connection);
 
-// SASL: a challenge, at most 512 bytes. A peer that gets one has half a minute, in all, to be done with SASL:
-// it may have to ask a TPM.
+// SASL: a challenge, at most AMQP_CHALLENGE_MAX bytes. A peer that gets one has half a minute, in all, to be
+// done with SASL: it may have to ask a TPM.
 void amqp_connection_challenge(struct amqp_connection *connection, struct slice bytes);
 // SASL ends well.
 void amqp_connection_admit(struct amqp_connection *connection);

@@ -9,7 +9,7 @@
 #include "wire/tls/tls.h"
 
 enum {
-    GREETING_MS = 5000,   // until SASL is over, or an open without it has come (threats A2)
+    GREETING_MS = 5000,    // until SASL is over, or an open without it has come (threats A2)
     CHALLENGED_MS = 30000, // the same for a peer that was sent a challenge
     DECIDE_MS = 30000,
     LINKS_MS = 10000, // then, until there is a link
@@ -19,7 +19,8 @@ enum {
 };
 
 static const struct amqp_settings engine = {
-    .mechanisms = "PLAIN TPM EXTERNAL ANONYMOUS", // a client takes the first one it knows (device-protocol 4.1)
+    .mechanisms =
+        "PLAIN TPM EXTERNAL ANONYMOUS", // a client takes the first one it knows (device-protocol 4.1)
     .container = "usher",
     .idle_ms = IDLE_MS,
 };
@@ -361,7 +362,8 @@ static void stopping(void *session)
 {
     struct amqp_connection *c = session;
     if (c->opened && !c->ended)
-        amqp_close(c->peer, SLICE("amqp:connection:forced"), slice_text(err_info(FAIL(ERR_STOPPING))->sentence));
+        amqp_close(c->peer, SLICE("amqp:connection:forced"),
+                   slice_text(err_info(FAIL(ERR_STOPPING))->sentence));
     end(c);
 }
 

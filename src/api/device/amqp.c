@@ -115,9 +115,9 @@ void amqp_sasl_decided(struct amqp_session *s, const struct flow_outcome *outcom
         amqp_connection_refuse_quietly(s->connection, outcome->result);
         return;
     }
-    if (outcome->challenge.len > 0) { // a token made with a key of its own does not do for a TPM
+    if (outcome->challenge.len > 0) { // what was answered, if anything, is not what this TPM was asked
         struct why why;
-        struct err e = why_fail(&why, ERR_CREDENTIAL_MISSING, "a TPM proves itself by the mechanism TPM");
+        struct err e = why_fail(&why, ERR_CHALLENGE_UNKNOWN, "a TPM proves itself by the mechanism TPM");
         amqp_connection_refuse(s->connection, e, &why);
         return;
     }
@@ -164,9 +164,9 @@ static struct err rely_on_certificate(struct amqp_session *s, struct why *why)
 {
     s->credential.kind = CREDENTIAL_X509;
     s->credential.chain = amqp_connection_chain(s->connection);
-    return s->credential.chain != NULL
-               ? OK
-               : why_fail(why, ERR_CREDENTIAL_MISSING, "use SASL PLAIN with a SAS token, or show a certificate");
+    return s->credential.chain != NULL ? OK
+                                       : why_fail(why, ERR_CREDENTIAL_MISSING,
+                                                  "use SASL PLAIN with a SAS token, or show a certificate");
 }
 
 static void sasl_begins(struct amqp_session *s, const struct amqp_event *event)
@@ -253,9 +253,10 @@ static struct err link_check(struct amqp_session *s, const struct amqp_event *ev
         TRY(amqp_session_identify(s, id_scope, registration_id, (struct slice){0}));
     if (!slice_equal_nocase(id_scope, s->id_scope) ||
         !slice_equal_nocase(registration_id, s->registration_id))
-        return why_fail(why, ERR_IDENTITY_MISMATCH,
-                        "the link's address is \"%.*s\", but the connection is that of %.*s/registrations/%.*s",
-                        SLICE_ARG(event->address), SLICE_ARG(s->id_scope), SLICE_ARG(s->registration_id));
+        return why_fail(
+            why, ERR_IDENTITY_MISMATCH,
+            "the link's address is \"%.*s\", but the connection is that of %.*s/registrations/%.*s",
+            SLICE_ARG(event->address), SLICE_ARG(s->id_scope), SLICE_ARG(s->registration_id));
     if (event->to_peer && s->receiver != NULL)
         return why_fail(why, ERR_INVALID, "there is a link to receive answers already");
     return OK;
@@ -320,8 +321,8 @@ struct origin {
 
 struct answer {
     struct origin origin;
-    struct err e;         // then the body is the error's
-    const char *status;   // else
+    struct err e;       // then the body is the error's
+    const char *status; // else
     uint32_t retry_after_s;
 };
 
@@ -465,10 +466,11 @@ static struct err message_fill(struct amqp_session *s, const struct amqp_message
     struct slice type = property(message, SLICE("iotdps-operation-type"));
     bool registers = slice_equal(type, SLICE("iotdps-register"));
     if (!registers && !slice_equal(type, SLICE("iotdps-get-operationstatus")))
-        return why_fail(why, ERR_INVALID,
-                        "the application property iotdps-operation-type is \"%.*s\"; it must be iotdps-register "
-                        "or iotdps-get-operationstatus",
-                        SLICE_ARG(type));
+        return why_fail(
+            why, ERR_INVALID,
+            "the application property iotdps-operation-type is \"%.*s\"; it must be iotdps-register "
+            "or iotdps-get-operationstatus",
+            SLICE_ARG(type));
     if (s->receiver == NULL)
         return why_fail(why, ERR_INVALID, "attach a link to receive the answer first");
     TRY(amqp_request_fill(s, registers ? FLOW_REGISTER : FLOW_OPERATION, request));
@@ -501,8 +503,7 @@ static void reject_at_once(struct amqp_session *s, struct amqp_delivery *deliver
 static void delivered(struct amqp_session *s, const struct amqp_event *event)
 {
     struct origin origin = {.call = free_call(s), .correlation = event->message->correlation};
-    struct flow_request *request =
-        origin.call < AMQP_UNDER_WAY_MAX ? flow_request_new(s->api->flow) : NULL;
+    struct flow_request *request = origin.call < AMQP_UNDER_WAY_MAX ? flow_request_new(s->api->flow) : NULL;
     if (request == NULL) {
         reject_at_once(s, event->delivery,
                        FAIL(origin.call < AMQP_UNDER_WAY_MAX ? ERR_OVERLOADED : ERR_THROTTLED));

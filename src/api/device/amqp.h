@@ -23,8 +23,8 @@ struct amqp_session {
     struct credential credential; // the chain is the connection's
     struct sasl_tpm *tpm;         // until SASL is over
     const struct quirk *quirk;
-    bool judged; // by SASL, or the certificate; links are accepted without asking from then on
-    bool proven; // it was let in, then or later
+    bool judged;                // by SASL, or the certificate; links are accepted without asking from then on
+    bool proven;                // it was let in, then or later
     struct amqp_link *receiver; // where answers go; NULL: none
     struct amqp_link *first;    // waits for the certificate to be judged
     bool first_to_peer;

@@ -10,9 +10,9 @@
 enum {
     MESSAGE_MAX = 100 * 1024, // 96 KB of payload, and the topic
     REPLY_MAX = 256 * 1024,
-    UNDER_WAY_MAX = 4,  // requests of one device at once
-    REFUSED_MAX = 8,    // answers in a row after which the connection is closed
-    PROOF_MS = 30000,   // a device whose certificate was not let in has so long to register after all
+    UNDER_WAY_MAX = 4, // requests of one device at once
+    REFUSED_MAX = 8,   // answers in a row after which the connection is closed
+    PROOF_MS = 30000,  // a device whose certificate was not let in has so long to register after all
 };
 
 #define REGISTER_TOPIC SLICE("$dps/registrations/PUT/iotdps-register/?")

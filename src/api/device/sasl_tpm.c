@@ -41,10 +41,12 @@ static struct err host_check(const struct amqp_session *s, struct slice hostname
 {
     struct slice id_scope, registration_id;
     if (!amqp_identity_split(hostname, &id_scope, &registration_id) ||
-        (slice_equal_nocase(id_scope, s->id_scope) && slice_equal_nocase(registration_id, s->registration_id)))
+        (slice_equal_nocase(id_scope, s->id_scope) &&
+         slice_equal_nocase(registration_id, s->registration_id)))
         return OK;
-    return why_fail(why, ERR_IDENTITY_MISMATCH, "the host name of SASL is \"%.*s\", but its response says \"%.*s\"",
-                    SLICE_ARG(hostname), SLICE_ARG(s->registration_id));
+    return why_fail(why, ERR_IDENTITY_MISMATCH,
+                    "the host name of SASL is \"%.*s\", but its response says \"%.*s\"", SLICE_ARG(hostname),
+                    SLICE_ARG(s->registration_id));
 }
 
 // 00 scope 00 id 00 EK
@@ -56,8 +58,9 @@ struct err sasl_tpm_begin(struct amqp_session *s, const struct amqp_event *event
     bool whole = slice_cut(&bytes, 0, &nothing) && nothing.len == 0 && slice_cut(&bytes, 0, &id_scope) &&
                  slice_cut(&bytes, 0, &registration_id) && id_scope.len > 0 && registration_id.len > 0;
     if (!whole)
-        return why_fail(why, ERR_CREDENTIAL_MISSING,
-                        "the response of TPM is not an ID scope, a registration ID and a key, a NUL before each");
+        return why_fail(
+            why, ERR_CREDENTIAL_MISSING,
+            "the response of TPM is not an ID scope, a registration ID and a key, a NUL before each");
     TRY(amqp_session_identify(s, id_scope, registration_id, (struct slice){0}));
     TRY(host_check(s, event->hostname, why));
     s->tpm = calloc(1, sizeof *s->tpm);
