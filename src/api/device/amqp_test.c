@@ -327,7 +327,7 @@ static void until_settled(struct world *w, const struct amqp_delivery *delivery)
 {
     for (int i = 0; i < 2000 && delivery->outcome_at == 0; i++) {
         deliver(w, 2);
-        pass(w, 0);
+        pass(w, i % 4 == 3 ? 1 : 0);
     }
     assert_true(delivery->outcome_at != 0);
 }
@@ -709,7 +709,8 @@ static void java_is_not_answered_faster_than_it_can_wait(void **state)
             attach_as(c, false, SCOPE "/registrations/dev1", table[i].name, table[i].client);
         struct amqp_message good = registration(""), bad = registration("{");
         struct amqp_delivery *ok = send_message(sender, &good), *refused = send_message(sender, &bad);
-        until_idle(w);
+        for (int j = 0; j < 2000 && flow_under_way(w->flow) > 0; j++)
+            deliver(w, 2); // time stands still
         bool early = ok->outcome_at != 0 || refused->outcome_at != 0 || c->messages > 0;
         if (early == table[i].waits)
             fail_msg("%s %s", table[i].name, table[i].client);
