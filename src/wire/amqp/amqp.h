@@ -34,10 +34,11 @@ enum amqp_event_kind {
     AMQP_SASL_RESPONSE, // bytes; the same
     AMQP_OPENED,        // the peer's open, after SASL or with none: amqp_open or amqp_close, any time
     AMQP_ATTACHED,      // link, with its fields: amqp_link_accept or _refuse
-    AMQP_DETACHED,      // link: gone, also when its session ended; answered already
+    AMQP_DETACHED,      // link: gone, also when it was refused or its session ended; answered already
     AMQP_DELIVERED,     // link, delivery, message: answer with amqp_accept or amqp_reject, any time
     AMQP_CLOSED,        // the peer ended the connection in order, or answered amqp_close; what has to be
-                        // answered is in the output. Its links are gone without DETACHED. Nothing follows
+                 // answered is in the output, and the error that it gave, if any, in amqp_why. Its links are
+                 // gone without DETACHED. Nothing follows
     AMQP_BROKEN, // it did not keep to the protocol or to a cap: amqp_why says how, in words for the log; a
                  // close with the error may be in the output. Nothing follows
 };
