@@ -110,7 +110,8 @@ bool amqp_is_over(const struct amqp_peer *peer);
 // Returns when to call again, in the same time, 0: not for time's sake. Call it after OPENED for the first
 // time.
 int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms);
-// Bytes of the largest message that is taken from now on; AMQP_MESSAGE_MAX until this was called.
+// Bytes of messages that are taken at once from now on; AMQP_MESSAGE_MAX, which is the most, until this was
+// called.
 void amqp_limit(struct amqp_peer *peer, size_t max_message);
 const struct why *amqp_why(const struct amqp_peer *peer); // never NULL; empty when nothing went wrong
 
