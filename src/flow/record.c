@@ -159,7 +159,8 @@ static void hub_request_fill(struct run *run)
                 .device_id = decision->device_id,
                 .authentication = decision->authentication,
                 .primary_key = decision->primary_key,
-                .secondary_key = decision->secondary_key,
+                // the device has one key; a hub that wants two of them gets it twice
+                .secondary_key = decision->fresh_key ? decision->primary_key : decision->secondary_key,
                 .primary_thumbprint = decision->primary_thumbprint,
                 .secondary_thumbprint = decision->secondary_thumbprint,
                 .iot_edge = decision->enrollment->iot_edge,

@@ -117,7 +117,7 @@ void run_ask_anew(struct run *run);
 // The register call's challenge, if it has one: used up (the call is answered with its operation), or to be
 // had again.
 void run_claim_end(struct run *run, bool spent);
-// Makes the keys of a decision with fresh_key, once.
+// Makes the key of a decision with fresh_key, once.
 void run_make_hub_key(struct run *run);
 // The hub's key of a registration `assigned`, for the TPM that asks; empty for anything else.
 struct err run_wrap_hub_key(struct run *run, const struct registration *registration, struct slice *out);

@@ -72,18 +72,6 @@ static struct err complete(struct run *run, const struct challenge *kept)
     return OK;
 }
 
-// What vouches for an endorsement key's certificate was not looked up as long as nobody knew of it.
-static void go_on_completed(struct run *run)
-{
-    if (run->request.credential.chain != NULL) {
-        run_rewind(run);
-        run_advance(run);
-        return;
-    }
-    run->admission.credential = run->request.credential;
-    run_continue(run);
-}
-
 static void nothing_to_answer(struct run *run)
 {
     if (run_may_ask_anew(run)) {
@@ -112,8 +100,9 @@ static void recalled(struct challenge_request *request)
     if (!failed(e))
         e = complete(run, &request->challenge);
     secret_wipe(&request->challenge.key);
-    if (!failed(e)) {
-        go_on_completed(run);
+    if (!failed(e)) { // what is known of this TPM was not looked up as long as nobody knew which it is
+        run_rewind(run);
+        run_advance(run);
     } else if (e.code == ERR_ABSENT) {
         nothing_to_answer(run);
     } else {
@@ -275,10 +264,8 @@ enum step_result step_claim(struct run *run)
 void run_make_hub_key(struct run *run)
 {
     struct decision *decision = &run->decision;
-    if (!decision->fresh_key || decision->primary_key.len > 0)
-        return;
-    fresh_key(run, &decision->primary_key);
-    decision->secondary_key = decision->primary_key;
+    if (decision->fresh_key && decision->primary_key.len == 0)
+        fresh_key(run, &decision->primary_key);
 }
 
 struct err run_wrap_hub_key(struct run *run, const struct registration *registration, struct slice *out)
