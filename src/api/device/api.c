@@ -8,25 +8,26 @@ enum {
     RETRY_BUSY_S = 5,
 };
 
+struct err token_keep(struct arena *arena, const struct sas_token *token, struct sas_token *kept)
+{
+    struct sas_token copy = *token;
+    TRY(arena_copy(arena, token->resource, &copy.resource));
+    TRY(arena_copy(arena, token->expiry_text, &copy.expiry_text));
+    TRY(arena_copy(arena, token->policy, &copy.policy));
+    *kept = copy;
+    return OK;
+}
+
 struct err credential_keep(struct flow_request *request, const struct credential *credential)
 {
     struct arena *arena = &request->arena;
     struct credential *kept = &request->credential;
-    if (credential->kind == CREDENTIAL_X509) {
-        kept->kind = CREDENTIAL_X509;
+    if (credential->chain != NULL)
         kept->chain = chain_hold(credential->chain);
-        return OK;
-    }
-    const struct sas_token *sas = &credential->sas;
-    struct sas_token copy = *sas;
-    TRY(arena_copy(arena, sas->resource, &copy.resource));
-    TRY(arena_copy(arena, sas->expiry_text, &copy.expiry_text));
-    TRY(arena_copy(arena, sas->policy, &copy.policy));
     TRY(arena_copy(arena, credential->tpm.endorsement_key, &kept->tpm.endorsement_key));
     TRY(arena_copy(arena, credential->tpm.storage_root_key, &kept->tpm.storage_root_key));
     kept->kind = credential->kind;
-    kept->sas = copy;
-    return OK;
+    return token_keep(arena, &credential->sas, &kept->sas);
 }
 
 struct err outcome_error(const struct flow_outcome *outcome)

@@ -27,6 +27,8 @@ struct delayed {
 // api, send and free are set; takes it over. ERR_OVERLOADED: too many wait, this one was freed.
 struct err delayed_start(struct delayed *delayed, uint32_t ms);
 
+// What outlives the text that the token was read from.
+struct err token_keep(struct arena *arena, const struct sas_token *token, struct sas_token *kept);
 // Copies what proves a device to the request, which may outlive the session and the connection.
 struct err credential_keep(struct flow_request *request, const struct credential *credential);
 // The error to tell a device for this outcome; OK: it has a registration to show.
