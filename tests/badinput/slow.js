@@ -7,6 +7,7 @@ const amqp = require('../lib/amqp');
 const device = require('../lib/device');
 const mqtt = require('../lib/mqtt');
 const sas = require('../lib/sas');
+const websocket = require('../lib/websocket');
 const { openTcp } = require('../lib/peer');
 const { pause, until } = require('../lib/wait');
 
@@ -35,6 +36,7 @@ function peers(server, { id, key }) {
   const overMqtt = () => device.openMqtt(server);
   const overAmqp = () => amqp.openAmqp({ port: server.amqpPort, ca: server.ca });
   const letIn = Buffer.concat([amqp.SASL_HEADER, amqp.saslPlain(`${server.scope}/registrations/${id}`, sas.deviceToken({ scope: server.scope, id, key })), amqp.HEADER]);
+  const overWebSocket = () => websocket.connect(server);
   const body = { limit: 30000, least: 0 };
   return [
     { name: 'silent before TLS, HTTPS port', open: tcp(server.httpsPort), limit: 10000 },
@@ -52,6 +54,11 @@ function peers(server, { id, key }) {
     { name: 'let in by SASL, then silent', open: overAmqp, limit: 10000, fast: letIn },
     { name: 'an AMQP open byte by byte', open: overAmqp, limit: 10000, fast: letIn, slow: amqp.open('c'.repeat(100)) },
     { name: 'an AMQP open, and no link', open: overAmqp, limit: 10000, fast: Buffer.concat([letIn, amqp.open(), amqp.begin()]) },
+    { name: 'silent after the change to WebSocket', open: overWebSocket, limit: 5000 },
+    { name: 'CONNECT byte by byte in WebSocket', open: overWebSocket, limit: 5000, slow: websocket.binary(connect) },
+    { name: 'pings in WebSocket instead of CONNECT', open: overWebSocket, limit: 5000, slow: Buffer.concat(Array(40).fill(websocket.ping(''))) },
+    { name: 'half a head of a frame', open: overWebSocket, limit: 5000, fast: Buffer.from([0x82]) },
+    { name: 'the opening handshake of WebSocket byte by byte', open: overHttps, limit: 10000, slow: websocket.handshake() },
     { name: 'silent instead of a request', open: overHttps, limit: 10000 },
     { name: 'a request line byte by byte', open: overHttps, limit: 10000, slow: Buffer.from(head) },
     { name: 'headers, one more every now and then', open: overHttps, limit: 10000, fast: Buffer.from(head), slow: Buffer.from('X: y\r\n'.repeat(40)) },

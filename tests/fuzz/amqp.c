@@ -1,6 +1,6 @@
-// Fuzzes the AMQP engine: the first byte says in what pieces the rest arrives and how a small front answers it.
-// Beyond not crashing: the same is noticed whole and in pieces, what is kept stays within the caps, and nothing
-// is noticed after the end.
+// Fuzzes the AMQP engine: the first byte says in what pieces the rest arrives and how a small front answers
+// it. Beyond not crashing: the same is noticed whole and in pieces, what is kept stays within the caps, and
+// nothing is noticed after the end.
 #include "wire/amqp/testing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -8,10 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { DENY = 1, REJECT = 2, HOLD = 4, WITHOUT_HEADERS = 8 };
 
 // Up to two links, so that the fuzzer need not find all of that by itself.
-static const uint8_t preamble[] =
-    "AMQP\0\1\0\0"
-    "\0\0\0\x11\2\0\0\0\0\x53\x10\xc0\4\1\xa1\1c"
-    "\0\0\0\x16\2\0\0\0\0\x53\x11\xc0\x09\4\x40\x43\x52\x64\x52\x64\x40";
+static const uint8_t preamble[] = "AMQP\0\1\0\0"
+                                  "\0\0\0\x11\2\0\0\0\0\x53\x10\xc0\4\1\xa1\1c"
+                                  "\0\0\0\x16\2\0\0\0\0\x53\x11\xc0\x09\4\x40\x43\x52\x64\x52\x64\x40";
 
 static void finish(struct amqp_stage *stage)
 {

@@ -2,6 +2,7 @@
 // so that how they were split on the way makes no difference, and nothing larger than the caps is ever kept.
 #include <string.h>
 
+#include "base/secret.h"
 #include "wire/amqp/internal.h"
 
 enum { SASL_FRAME = 1, DATA_OFFSET_MIN = 2 };
@@ -32,14 +33,14 @@ static void give(struct amqp_peer *peer, struct slice bytes)
         pn_connection_driver_read_done(&peer->driver, len);
         bytes = slice_from(bytes, len);
         if (secret && pn_connection_driver_read_buffer(&peer->driver).start == room.start)
-            explicit_bzero(room.start, len);
+            bytes_wipe(room.start, len);
     }
 }
 
 static void drop_frame(struct amqp_peer *peer)
 {
     if (peer->frame > 0 && (in_sasl(peer) || peer->phase == AMQP_AT_PLAIN_HEADER))
-        explicit_bzero(peer->held.at, peer->frame);
+        bytes_wipe(peer->held.at, peer->frame);
     buf_consume(&peer->held, peer->frame);
     buf_shrink(&peer->held);
     peer->frame = 0;

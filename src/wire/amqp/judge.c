@@ -378,6 +378,7 @@ static enum amqp_verdict judge_in_turn(struct amqp_peer *peer, struct frame *f)
     };
     if (peer->phase == AMQP_AT_FRAMES)
         return judge_performative(peer, f);
+    INVARIANT(expected[peer->phase].judge != NULL); // there are no frames where headers are due
     if (f->what == expected[peer->phase].what)
         return expected[peer->phase].judge(peer, f);
     amqp_break(peer, "amqp:not-allowed", "performative 0x%llx instead of %s", (unsigned long long)f->what,

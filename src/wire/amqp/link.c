@@ -42,8 +42,6 @@ void amqp_link_detached(pn_link_t *proton, bool closed)
     struct amqp_link *link = pn_link_get_context(proton);
     if (link == NULL)
         return;
-    if (link->state == AMQP_LINK_ASKED) // a detach is answered by one, and that needs an attach before it
-        pn_link_open(proton);
     if (closed)
         pn_link_close(proton);
     else

@@ -8,6 +8,7 @@
 #include <proton/logger.h>
 #include <proton/transport.h>
 
+#include "base/secret.h"
 #include "wire/amqp/internal.h"
 
 static void configure(struct amqp_peer *peer)
@@ -51,7 +52,7 @@ void amqp_peer_free(struct amqp_peer *peer)
     amqp_sasl_release(peer);
     amqp_inbox_free(peer->inbox);
     if (peer->held.len > 0 && peer->phase <= AMQP_AT_PLAIN_HEADER)
-        explicit_bzero(peer->held.at, peer->held.len);
+        bytes_wipe(peer->held.at, peer->held.len);
     buf_release(&peer->held);
     buf_release(&peer->out);
     free(peer->why);
