@@ -38,8 +38,8 @@ struct err tpm_activation_blob(struct slice endorsement_key, struct slice storag
                                struct buf *out, struct why *why);
 
 // What a TPM device is called unless it says otherwise: base32 (RFC 4648, small letters, no padding) of the
-// SHA-256 of its endorsement key's TPM2B_PUBLIC (device-protocol 6.1).
-void tpm_registration_id(struct slice endorsement_key, char out[TPM_REGISTRATION_ID]);
+// SHA-256 of its endorsement key's TPM2B_PUBLIC (device-protocol 6.1). ERR_NO_MEMORY.
+struct err tpm_registration_id(struct slice endorsement_key, char out[TPM_REGISTRATION_ID]);
 // Whether a registration ID could be one of those, without regard to case.
 bool tpm_is_registration_id(struct slice id);
 
