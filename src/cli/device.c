@@ -118,7 +118,7 @@ static struct err read_above(struct cli *cli, const struct cli_args *args, struc
 static struct err own_name(struct cli *cli, const struct device_tpm *tpm, struct slice *id)
 {
     char text[TPM_REGISTRATION_ID];
-    tpm_registration_id(device_tpm_endorsement_key(tpm), text);
+    TRY(tpm_registration_id(device_tpm_endorsement_key(tpm), text));
     return arena_copy(&cli->arena, slice_of(text, sizeof text), id);
 }
 
