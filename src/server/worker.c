@@ -227,6 +227,11 @@ static struct err make_fronts(struct worker *w)
     struct mqtt_door doors[] = {device_mqtt_door(w->device), embedded_door(w->embedded)};
     for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
         mqtt_front_add(w->mqtt, &doors[i]);
+    // what is spoken in WebSocket on the HTTPS port, by subprotocol (device-protocol 1.3)
+    const struct websocket_door websockets[] = {
+        {"mqtt", &mqtt_protocol, w->mqtt},
+        {"MQTT", &mqtt_protocol, w->mqtt},
+    };
     struct http_front_settings http = {
         .loop = w->loop,
         .clock = &d->clock,
@@ -236,8 +241,11 @@ static struct err make_fronts(struct worker *w)
                   embedded_area(w->embedded)},
         .area_count = 4,
     };
+    http.websocket_count = sizeof websockets / sizeof websockets[0];
+    memcpy(http.websockets, websockets, sizeof websockets);
     TRY(http_front_new(&http, &w->https));
     http.local = true;
+    http.websocket_count = 0;
     return http_front_new(&http, &w->local);
 }
 

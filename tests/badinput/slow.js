@@ -6,6 +6,7 @@ const assert = require('assert');
 const device = require('../lib/device');
 const mqtt = require('../lib/mqtt');
 const sas = require('../lib/sas');
+const websocket = require('../lib/websocket');
 const { openTcp } = require('../lib/peer');
 const { pause, until } = require('../lib/wait');
 
@@ -32,6 +33,7 @@ function peers(server, { id, key }) {
   const tcp = (port) => () => openTcp({ port });
   const overHttps = () => device.openHttp(server);
   const overMqtt = () => device.openMqtt(server);
+  const overWebSocket = () => websocket.connect(server);
   const body = { limit: 30000, least: 0 };
   return [
     { name: 'silent before TLS, HTTPS port', open: tcp(server.httpsPort), limit: 10000 },
@@ -41,6 +43,11 @@ function peers(server, { id, key }) {
     { name: 'silent instead of CONNECT', open: overMqtt, limit: 5000 },
     { name: 'CONNECT byte by byte', open: overMqtt, limit: 5000, slow: connect },
     { name: 'half a CONNECT, then silent', open: overMqtt, limit: 5000, fast: connect.subarray(0, 40) },
+    { name: 'silent after the change to WebSocket', open: overWebSocket, limit: 5000 },
+    { name: 'CONNECT byte by byte in WebSocket', open: overWebSocket, limit: 5000, slow: websocket.binary(connect) },
+    { name: 'pings in WebSocket instead of CONNECT', open: overWebSocket, limit: 5000, slow: Buffer.concat(Array(40).fill(websocket.ping(''))) },
+    { name: 'half a head of a frame', open: overWebSocket, limit: 5000, fast: Buffer.from([0x82]) },
+    { name: 'the opening handshake of WebSocket byte by byte', open: overHttps, limit: 10000, slow: websocket.handshake() },
     { name: 'silent instead of a request', open: overHttps, limit: 10000 },
     { name: 'a request line byte by byte', open: overHttps, limit: 10000, slow: Buffer.from(head) },
     { name: 'headers, one more every now and then', open: overHttps, limit: 10000, fast: Buffer.from(head), slow: Buffer.from('X: y\r\n'.repeat(40)) },
