@@ -3,7 +3,7 @@
 'use strict';
 
 const assert = require('assert');
-const { AmqpPeer, HEADER, encoder, frame, describe, openAmqp, sections } = require('./amqp');
+const { HEADER, encoder, frame, describe, openAmqp, sections } = require('./amqp');
 
 const OFFERED = ['PLAIN', 'TPM', 'EXTERNAL', 'ANONYMOUS'];
 const SASL_FRAME_MAX = 512; // MIN-MAX-FRAME-SIZE: no SASL frame may be larger (part 5, 5.3.3)
@@ -21,7 +21,7 @@ const STEPS = ['header', 'open', 'begin', 'first link', 'second link'];
 
 class AmqpDevice {
   constructor(peer, form, who) {
-    Object.assign(this, { peer, form: { ...PLAIN_FORM, ...form }, who, handles: {}, credit: 0, next: 0 });
+    Object.assign(this, { peer, form: { ...PLAIN_FORM, ...form }, who, handles: {}, credit: 0, next: 0, taken: 0 });
     this.e = encoder({ wide: form.wide });
   }
 
@@ -88,9 +88,10 @@ class AmqpDevice {
     ]);
   }
 
+  /** Credit for answers; who grants one at a time does so again after each. */
   flow() {
     const { e } = this;
-    return this.amqp('flow', [e.uint(0), e.uint(WINDOW), e.uint(0), e.uint(WINDOW), e.uint(HANDLE.receiver), e.uint(0), e.uint(this.form.credit)]);
+    return this.amqp('flow', [e.uint(0), e.uint(WINDOW), e.uint(0), e.uint(WINDOW), e.uint(HANDLE.receiver), e.uint(this.taken), e.uint(this.form.credit)]);
   }
 
   /** Everything between SASL and the first message; the frames that answer are checked. */
@@ -176,7 +177,9 @@ class AmqpDevice {
       parts.push(payload);
       more = fields[5] === true;
     }
-    await this.peer.write(this.amqp('disposition', [e.bool(true), e.uint(delivery), undefined, e.bool(true), e.composite('accepted', [])]));
+    const settled = this.amqp('disposition', [e.bool(true), e.uint(delivery), undefined, e.bool(true), e.composite('accepted', [])]);
+    this.taken += 1;
+    await this.peer.write(settled, this.form.credit === 1 ? this.flow() : Buffer.alloc(0));
     return understand(sections(Buffer.concat(parts)));
   }
 
@@ -190,7 +193,7 @@ class AmqpDevice {
       const error = fields[{ detach: 2, end: 0, close: 0 }[name]];
       assert.ok(error === undefined || error === null, `${name} with an error: ${JSON.stringify(error)}`);
     }
-    await this.peer.carrier.closedBy(5000, 'after close');
+    await this.peer.closedBy(5000, 'after close');
   }
 }
 
@@ -208,10 +211,14 @@ function understand({ properties: [properties = []] = [], applicationProperties:
   return { text, json: JSON.parse(text), correlation: properties[5] === null ? undefined : properties[5], properties: own };
 }
 
-/** A TLS connection to the AMQP door of a server, or any other carrier of bytes, for a device {scope, id}. */
-async function openDevice(server, form, { id, tls, carrier, scope = server.scope }) {
-  const peer = carrier ? new AmqpPeer(carrier) : await openAmqp({ port: server.amqpPort, ca: server.ca, name: form.client || id, options: tls });
+/** A device {scope, id} on a connection to the AMQP door of a server, or on any other: `open(server, {name, options, path})`. */
+async function openDevice(server, form, { id, tls, open = openByTls, scope = server.scope }) {
+  const peer = await open(server, { name: form.client || id, options: tls, path: form.path });
   return new AmqpDevice(peer, form, { scope, id, host: 'localhost' });
+}
+
+function openByTls(server, { name, options }) {
+  return openAmqp({ port: server.amqpPort, ca: server.ca, name, options });
 }
 
 /** The initial response of PLAIN (RFC 4616). */

@@ -1,8 +1,8 @@
 // AMQP 1.0 as bytes: an encoder in which a test says every type and frame itself, a decoder that insists on what a service
-// must send, and a peer on top of any other. No links, no sessions: those are in amqp-device.js.
+// must send, and a peer. No links, no sessions: those are in amqp-device.js.
 'use strict';
 
-const { openTls } = require('./peer');
+const { Peer, openTls } = require('./peer');
 
 const HEADER = { sasl: Buffer.from('AMQP\x03\x01\x00\x00', 'latin1'), amqp: Buffer.from('AMQP\x00\x01\x00\x00', 'latin1') };
 const CODE = {
@@ -181,28 +181,23 @@ function sections(payload) {
   return made;
 }
 
-/** AMQP on top of a peer that carries bytes: TLS, or WebSocket on it. */
-class AmqpPeer {
-  constructor(carrier) {
-    this.carrier = carrier;
-    this.largest = 0; // bytes of a frame that came
-  }
-
+/** On TLS, or on the Tunnel of websocket.js. */
+class AmqpPeer extends Peer {
   write(...pieces) {
-    return this.carrier.write(Buffer.concat(pieces));
+    return super.write(Buffer.concat(pieces));
   }
 
   /** The protocol header, which must be this one. */
   async header(kind, ms = 5000) {
-    const got = await this.carrier.take(ms, `the ${kind} header`, (buffer) => (buffer.length < 8 ? null : { value: Buffer.from(buffer.subarray(0, 8)), used: 8 }));
-    if (!got.equals(HEADER[kind])) throw new Error(`${this.carrier.name}: expected the ${kind} header, got ${got.toString('hex')}`);
+    const got = await this.take(ms, `the ${kind} header`, (buffer) => (buffer.length < 8 ? null : { value: Buffer.from(buffer.subarray(0, 8)), used: 8 }));
+    if (!got.equals(HEADER[kind])) throw new Error(`${this.name}: expected the ${kind} header, got ${got.toString('hex')}`);
   }
 
-  /** The next frame that says something. */
+  /** The next frame that says something; `largest`: bytes of the largest so far. */
   async next(what = 'a frame', ms = 5000) {
     for (;;) {
-      const got = await this.carrier.take(ms, what, decode);
-      this.largest = Math.max(this.largest, got.size);
+      const got = await this.take(ms, what, decode);
+      this.largest = Math.max(this.largest || 0, got.size);
       if (got.name) return got;
     }
   }
@@ -210,12 +205,8 @@ class AmqpPeer {
   /** The fields of the next frame, which must be of this name. */
   async expect(name, ms = 5000) {
     const got = await this.next(name, ms);
-    if (got.name !== name) throw new Error(`${this.carrier.name}: expected ${name}, got ${describe(got)}`);
-    return Object.assign(got.fields, { payload: got.payload, channel: got.channel });
-  }
-
-  destroy() {
-    this.carrier.destroy();
+    if (got.name !== name) throw new Error(`${this.name}: expected ${name}, got ${describe(got)}`);
+    return got.fields;
   }
 }
 
@@ -223,9 +214,27 @@ function describe({ name, fields }) {
   return `${name} ${JSON.stringify(fields, (_, value) => (value && value.type === 'Buffer' ? Buffer.from(value.data).toString('latin1') : value))}`;
 }
 
-/** AMQP over TLS, to port `port` of this machine. */
-async function openAmqp(options) {
-  return new AmqpPeer(await openTls({ name: 'amqp', ...options }));
+function openAmqp(options) {
+  return openTls({ name: 'amqp', ...options, Class: AmqpPeer });
 }
 
-module.exports = { HEADER, CODE, encoder, frame, decode, sections, describe, AmqpPeer, openAmqp };
+// ---- frames for tests that only want a client to have come so far
+
+const plainly = encoder();
+const amqpFrame = (name, fields) => frame(plainly.composite(name, fields));
+
+function saslPlain(user, password) {
+  return frame(plainly.composite('init', [plainly.symbol('PLAIN'), plainly.binary(`\0${user}\0${password}`)]), { type: 1 });
+}
+
+const open = (container = 'test') => amqpFrame('open', [plainly.string(container), plainly.string('localhost')]);
+const begin = () => amqpFrame('begin', [undefined, plainly.uint(0), plainly.uint(2048), plainly.uint(2048)]);
+
+/** A link on which the client `receives` from the address, or sends to it. */
+function attach(name, handle, address, receives) {
+  const at = (which, used) => plainly.composite(which, used ? [plainly.string(address)] : []);
+  return amqpFrame('attach', [plainly.string(name), plainly.uint(handle), plainly.bool(receives), undefined, undefined,
+    at('source', receives), at('target', !receives), undefined, undefined, plainly.uint(0)]);
+}
+
+module.exports = { HEADER, CODE, encoder, frame, decode, sections, describe, AmqpPeer, openAmqp, saslPlain, open, begin, attach };

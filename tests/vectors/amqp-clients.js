@@ -1,7 +1,7 @@
 // What the clients send over AMQP, as data: device-protocol.md 4.1 to 4.5. With a certificate they send no SASL layer, and
 // the rest as it is. `token` is a form of tokens.js; `body` is filled in like those of clients.js; `retry`: the name under
 // which the client looks for the seconds to wait, with its capitals. `together`: steps that go out with the one before,
-// without waiting for an answer. `slow`: not sooner than Java can take it (9.6).
+// without waiting for an answer. `path`: of WebSocket, if not the usual one (1.3). `slow`: not sooner than Java can take it (9.6).
 'use strict';
 
 const REGISTER = '{"registrationId":"{id}"}';
@@ -17,16 +17,16 @@ const C = {
   register: { body: { data: REGISTER } }, poll: { body: { data: REGISTER } },
 };
 const CSHARP = {
-  token: 'csharp', leaf: true, container: GUID, host: '{host}', names: { receiver: `${GUID.slice(1)}a`, sender: `${GUID.slice(1)}b` },
+  token: 'csharp', leaf: true, path: '/', container: GUID, host: '{host}', names: { receiver: `${GUID.slice(1)}a`, sender: `${GUID.slice(1)}b` },
   clientVersion: 'Microsoft.Azure.Devices.Provisioning.Client/1.19.0 (.NET 6.0; Linux; X64)', maxFrame: 65536, idle: 240000,
   credit: 50, retry: 'Retry-After', saslHost: '{host}',
   register: { body: { data: '' }, correlation: { type: 'string', value: UUID }, force: false },
   poll: { body: { value: 'iotdps-get-operationstatus' }, correlation: { type: 'string', value: UUID } },
 };
 const JAVA = {
-  token: 'java', container: 'java-device', host: '{host}:5671', address: '/{scope}/registrations/{id}', slow: true,
+  token: 'java', path: '/$iothub/websocket?iothub-no-client-cert=true', container: 'java-device', host: '{host}:5671', address: '/{scope}/registrations/{id}', slow: true,
   names: { receiver: 'provision_receiver_link', sender: 'provision_sender_link' }, order: ['sender', 'receiver'], together: ['begin', 'second link'],
-  clientVersion: 'com.microsoft.azure.sdk.iot.dps.dps-device-client/2.1.4', maxFrame: 65536, retry: 'retry-after', credit: 1,
+  clientVersion: 'com.microsoft.azure.sdk.iot.dps.dps-device-client/2.1.4', maxFrame: 65536, retry: 'retry-after', credit: 1024,
   register: { body: { data: REGISTER } }, poll: {},
 };
 const NODE = {
@@ -51,6 +51,7 @@ const clients = [
   { ...NODE, client: 'a client that writes every value at its longest', wide: true },
   { ...NODE, client: 'a client that does not wait for any answer', together: ['open', 'begin', 'first link', 'second link'] },
   { ...NODE, client: 'a client that says all up to its links at once, SASL too', only: 'key', eager: true, together: ['open', 'begin', 'first link', 'second link'] },
+  { ...NODE, client: 'a client that has room for one answer at a time', credit: 1 },
   { ...NODE, client: 'a client with a UUID to correlate', register: { ...NODE.register, correlation: { type: 'uuid', value: UUID } } },
   { ...NODE, client: 'a client with a number to correlate', register: { ...NODE.register, correlation: { type: 'ulong', value: 77 } } },
   { ...NODE, client: 'a client with bytes to correlate', register: { ...NODE.register, correlation: { type: 'binary', value: 'b\u0000b' } } },

@@ -211,7 +211,7 @@ async function overAmqp(report, server, { tokenIn }) {
   const attempt = async ({ tpm, id }, give) => {
     const opened = await openDevice(server, node, { id });
     const outcome = await opened.authenticate('TPM', initial(server, { tpm, id }), answers(tpm, give));
-    if (outcome.code !== 0) await opened.peer.carrier.closedBy(5000, 'after the outcome');
+    if (outcome.code !== 0) await opened.peer.closedBy(5000, 'after the outcome');
     opened.peer.destroy();
     return outcome.code;
   };
