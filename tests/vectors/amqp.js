@@ -13,6 +13,7 @@ const { pause } = require('../lib/wait');
 
 const JAVA_MS = 10;
 const AT_ONCE = 8;
+const POLLING_AT_ONCE = 24;
 const REGISTER = 'iotdps-register';
 const POLL = 'iotdps-get-operationstatus';
 const RETRIES = ['retry-after', 'Retry-After'];
@@ -97,7 +98,7 @@ async function playAll(report, server, { strict = false, tokenIn, open, door = '
       cases.push({ entry, what: 'certificate, group', id: `x-${member}`, tls: showing(`x-${member}`), by: 'x509', group: `vectors-x-${mode}` });
     }
   }
-  await inParallel(AT_ONCE, cases, ({ entry, what, ...one }) => report.check(`${door}: ${entry.client}, ${what}${strict ? ', polling' : ''}`,
+  await inParallel(strict ? POLLING_AT_ONCE : AT_ONCE, cases, ({ entry, what, ...one }) => report.check(`${door}: ${entry.client}, ${what}${strict ? ', polling' : ''}`,
     () => play(server, entry, { ...one, strict, open, tokenIn })));
 }
 
