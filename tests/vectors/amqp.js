@@ -135,6 +135,17 @@ async function errors(report, server, { tokenIn }) {
       opened.peer.destroy();
     });
   }
+  const payload = (size) => ({ ...requestOf(node, 'register', id), body: { data: JSON.stringify({ payload: { text: 'x'.repeat(size) } }) } });
+  await report.check('AMQP: a payload of 64 KB, in several frames, is taken', async () => {
+    const opened = await openAs(server, node, { id, key, tokenIn });
+    device.checkAssigned((await opened.ask(payload(64 * 1024))).json, { id, hub: server.hub });
+    await opened.leave();
+  });
+  await report.check('AMQP: a payload of 200 KB: closed with amqp:link:message-size-exceeded', async () => {
+    const opened = await openAs(server, node, { id, key, tokenIn });
+    await assert.rejects(opened.ask(payload(200 * 1024)), /got (close|detach) .*"amqp:link:message-size-exceeded"/);
+    opened.peer.destroy();
+  });
   const bad = { 'a wrong key': { id, key: Buffer.alloc(32).toString('base64') }, 'an unknown ID': { id: 'amqp-nobody', key }, nonsense: { id, token: 'nonsense' } };
   for (const [what, who] of Object.entries(bad)) {
     await report.check(`AMQP: ${what} in SASL PLAIN: outcome 1, and closed`,
