@@ -216,8 +216,7 @@ struct err https_ask(struct https *https, const struct http_outgoing *request, i
         if (result == HTTP_REQUEST)
             return OK;
         if (result == HTTP_BAD)
-            return why_fail(why, ERR_PROTOCOL,
-                            "what answers does not speak HTTP: is this the right port? (%s)", what.text);
+            return why_fail(why, ERR_PROTOCOL, "the answer cannot be read: %s", what.text);
         buf_clear(&https->plain); // the decoder holds what it needs of it
         TRY(receive(https, deadline_us, why));
     }
