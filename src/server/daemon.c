@@ -488,6 +488,7 @@ bool daemon_stop(struct daemon *d, const char *reason)
     for (unsigned i = 0; i < d->worker_count; i++)
         clean = worker_release(&d->workers[i]) && clean;
     if (clean) {
+        challenges_free(d->challenges);
         store_free(d->store);
         free(d->workers);
         free(d->peers);

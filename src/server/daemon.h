@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "crypto/seal.h"
 #include "embedded/embedded.h"
+#include "flow/challenges.h"
 #include "ports/clock.h"
 #include "ports/random.h"
 #include "ports/store.h"
@@ -18,6 +19,7 @@ struct daemon {
     struct clock clock;
     struct random random;
     struct sealer sealer;
+    struct challenges *challenges; // what TPM devices have been asked; the first worker's loop holds them
     struct secret continuation_key;
     struct store *store;
     struct worker *workers;

@@ -106,6 +106,9 @@ static struct err make_flow(struct worker *w)
         .expired_anchors = c->expired_anchors,
     };
     TRY(issuers_new(ISSUERS_MAX, ISSUERS_CRL_BYTES, &w->issuers));
+    if (w->index == 0) // the first one to be made, and its loop ends when no flow has anything under way
+        TRY(challenges_new(loop_mailbox(w->loop), &d->clock, random_etag(&d->random), &d->challenges));
+    TRY(challenges_client_new(d->challenges, loop_mailbox(w->loop), &w->challenges));
     struct flow_ports ports = {
         .store = w->store,
         .hubs = {w->hubs[0], w->hubs[1]},
@@ -114,6 +117,7 @@ static struct err make_flow(struct worker *w)
         .log = &d->log,
         .directory = w->directory,
         .issuers = w->issuers,
+        .challenges = w->challenges,
         .poller = loop_poller(w->loop),
         .may_log = may_log,
         .may_log_context = w,
@@ -423,6 +427,7 @@ bool worker_release(struct worker *w)
         return false;
     device_api_free(w->device);
     flow_free(w->flow);
+    challenges_client_free(w->challenges);
     issuers_free(w->issuers);
     embedded_free(w->embedded);
     service_api_free(w->service);

@@ -10,6 +10,7 @@
 #include "api/mqtt_front.h"
 #include "api/service/service.h"
 #include "embedded/embedded.h"
+#include "flow/challenges.h"
 #include "flow/expiry.h"
 #include "flow/flow.h"
 #include "net/listener.h"
@@ -30,6 +31,7 @@ struct worker {
     struct hub_connector *hubs[2]; // by enum hub_kind
     struct embedded *embedded;
     struct issuers *issuers; // certificates that vouch for devices, decoded
+    struct challenges_client *challenges;
     struct flow *flow;
     struct device_api *device;
     struct service_api *service;
