@@ -27,6 +27,7 @@ struct daemon {
     struct embedded_peer *peers;
     uint16_t https_port;
     uint16_t mqtt_port;
+    uint16_t amqp_port;
     int64_t started_us; // monotonic
     // While it stops: each loop adds what it has under way, and the last one to do so logs it.
     const char *stop_reason;

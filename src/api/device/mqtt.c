@@ -64,8 +64,7 @@ static struct err request_fill(struct session *s, enum flow_verb verb, struct fl
     request->protocol = SLICE("mqtt");
     request->connection = mqtt_link_connection(s->link);
     request->challenge_channel = request->connection;
-    struct link_ticket ticket = mqtt_link_ticket(s->link);
-    request->context_word = (uint64_t)ticket.slot << 32 | ticket.generation;
+    request->context_word = link_ticket_word(mqtt_link_ticket(s->link));
     request->context = s->api;
     TRY(arena_copy(arena, mqtt_link_peer(s->link), &request->peer));
     TRY(arena_copy(arena, s->id_scope, &request->id_scope));
@@ -73,21 +72,13 @@ static struct err request_fill(struct session *s, enum flow_verb verb, struct fl
     TRY(arena_copy(arena, s->client, &request->client));
     if (s->tpm)
         return mqtt_tpm_credential(s, request);
-    // the request may outlive the session, and the link
-    if (s->credential.kind == CREDENTIAL_X509) {
-        request->credential.kind = CREDENTIAL_X509;
-        request->credential.chain = chain_hold(s->credential.chain);
-        return OK;
-    }
-    request->credential = s->credential;
-    return mqtt_token_copy(arena, &s->credential.sas, &request->credential.sas);
+    return credential_keep(request, &s->credential);
 }
 
 static struct session *session_of(const struct flow_request *request)
 {
     struct device_api *api = request->context;
-    struct link_ticket ticket = {(uint32_t)(request->context_word >> 32), (uint32_t)request->context_word};
-    struct mqtt_link *link = mqtt_link_of(api->front, ticket);
+    struct mqtt_link *link = mqtt_link_of(api->mqtt, link_ticket_of(request->context_word));
     return link != NULL ? mqtt_link_session(link) : NULL;
 }
 
@@ -238,9 +229,8 @@ static void registered(struct flow_request *request, const struct flow_outcome *
     }
     struct slice rid = request->correlation;
     struct slice tracking_id = slice_of(request->tracking_id, GUID_TEXT);
-    bool disabled = outcome->registration != NULL && outcome->registration->status == STATUS_DISABLED;
-    if (failed(outcome->result) || disabled) {
-        struct err e = disabled ? FAIL(ERR_ENROLLMENT_DISABLED) : outcome->result;
+    struct err e = outcome_error(outcome);
+    if (failed(e)) {
         mqtt_reply_error(s, e, &outcome->why, rid, tracking_id);
         // asking costs little, judging certificates much more: who goes on pays for another handshake (A8)
         if (err_info(e)->class == ERR_CLASS_AUTH && ++s->refused >= REFUSED_MAX)
@@ -352,24 +342,4 @@ struct mqtt_door device_mqtt_door(struct device_api *api)
         .answers_publishes = true,
         .context = api,
     };
-}
-
-struct err device_api_new(struct flow *flow, struct mqtt_front *front, struct poller *poller,
-                          const struct clock *clock, const struct log *log, struct device_api **out)
-{
-    struct device_api *api = calloc(1, sizeof *api);
-    *out = api;
-    if (api == NULL)
-        return FAIL(ERR_NO_MEMORY);
-    *api = (struct device_api){.flow = flow, .front = front, .poller = poller, .clock = clock, .log = log};
-    list_init(&api->delayed);
-    return OK;
-}
-
-void device_api_free(struct device_api *api)
-{
-    if (api == NULL)
-        return;
-    mqtt_replies_drop(api);
-    free(api);
 }

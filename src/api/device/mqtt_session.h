@@ -43,8 +43,6 @@ void mqtt_reply(struct session *s, unsigned status, struct slice rid, uint32_t r
                 struct buf *body);
 void mqtt_reply_error(struct session *s, struct err e, const struct why *why, struct slice rid,
                       struct slice tracking_id);
-// Forgets the replies that wait for their time.
-void mqtt_replies_drop(struct device_api *api);
 
 // ---- mqtt_tpm.c
 
@@ -62,5 +60,3 @@ void mqtt_tpm_challenge(struct session *s, const struct flow_outcome *outcome, s
 // The register call was let in: its token is that of the polls.
 void mqtt_tpm_admitted(struct session *s, const struct flow_request *request);
 void mqtt_tpm_closed(struct session *s);
-// What a request needs of a token that it outlives.
-struct err mqtt_token_copy(struct arena *arena, const struct sas_token *from, struct sas_token *to);

@@ -36,22 +36,12 @@ void mqtt_tpm_connect(struct session *s)
     mqtt_link_accept(s->link, UNPROVEN_MAX);
 }
 
-struct err mqtt_token_copy(struct arena *arena, const struct sas_token *from, struct sas_token *to)
-{
-    struct sas_token copy = *from;
-    TRY(arena_copy(arena, from->resource, &copy.resource));
-    TRY(arena_copy(arena, from->expiry_text, &copy.expiry_text));
-    TRY(arena_copy(arena, from->policy, &copy.policy));
-    *to = copy;
-    return OK;
-}
-
 struct err mqtt_tpm_credential(const struct session *s, struct flow_request *request)
 {
     if (s->proof == NULL)
         return OK; // none
     request->credential.kind = CREDENTIAL_SAS;
-    return mqtt_token_copy(&request->arena, &s->proof->token, &request->credential.sas);
+    return token_keep(&request->arena, &s->proof->token, &request->credential.sas);
 }
 
 struct err mqtt_tpm_register(const struct session *s, struct slice body, struct flow_request *request,
@@ -93,7 +83,7 @@ void mqtt_tpm_admitted(struct session *s, const struct flow_request *request)
     struct err e = proof != NULL ? OK : FAIL(ERR_NO_MEMORY);
     if (!failed(e)) {
         proof->arena = arena_capped(PROOF_CAP);
-        e = mqtt_token_copy(&proof->arena, &request->credential.sas, &proof->token);
+        e = token_keep(&proof->arena, &request->credential.sas, &proof->token);
     }
     mqtt_tpm_closed(s);
     s->proof = proof;
