@@ -244,6 +244,12 @@ static struct err make_fronts(struct worker *w)
         mqtt_front_add(w->mqtt, &doors[i]);
     struct amqp_door amqp = device_amqp_door(w->device);
     amqp_front_serve(w->amqp, &amqp);
+    // what is spoken in WebSocket on the HTTPS port, by subprotocol (device-protocol 1.3)
+    const struct websocket_door websockets[] = {
+        {"mqtt", &mqtt_protocol, w->mqtt},
+        {"MQTT", &mqtt_protocol, w->mqtt},
+        {"AMQPWSB10", &amqp_protocol, w->amqp},
+    };
     struct http_front_settings http = {
         .loop = w->loop,
         .clock = &d->clock,
@@ -253,8 +259,11 @@ static struct err make_fronts(struct worker *w)
                   embedded_area(w->embedded)},
         .area_count = 4,
     };
+    http.websocket_count = sizeof websockets / sizeof websockets[0];
+    memcpy(http.websockets, websockets, sizeof websockets);
     TRY(http_front_new(&http, &w->https));
     http.local = true;
+    http.websocket_count = 0;
     return http_front_new(&http, &w->local);
 }
 

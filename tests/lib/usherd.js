@@ -9,6 +9,8 @@ const children = require('./children');
 const { Control } = require('./control');
 const { within, until } = require('./wait');
 
+/** Where SDKs look when nobody tells them otherwise: to be had in a network namespace only. */
+const USUAL_PORTS = { httpsPort: 443, mqttPort: 8883, amqpPort: 5671 };
 const ROOT = path.resolve(__dirname, '..', '..');
 
 /** The path of a program of the build: in the folder that script/test names, else in build/. */
@@ -193,4 +195,4 @@ function tail(server) {
   return server.log.lines.slice(-5).map((line) => line.text).join(' | ');
 }
 
-module.exports = { ROOT, program, scratch, start, checkStop, Usherd };
+module.exports = { ROOT, USUAL_PORTS, program, scratch, start, checkStop, Usherd };
