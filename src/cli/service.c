@@ -114,6 +114,8 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
 
 static struct err change(struct cli *cli, const struct cli_args *args, struct why *why)
 {
+    if (!args_has(args, "host") && !args_has(args, "allocation") && !args_has(args, "tpm-certificates"))
+        return why_fail(why, ERR_INVALID, "service update: nothing to change is given");
     return put_service(cli, args, false, why);
 }
 
