@@ -56,8 +56,8 @@ static void shut(uv_shutdown_t *request, int status)
 }
 
 // All is written. Closing now would make the kernel send RST if the peer had sent anything we did not read,
-// and that could destroy our last words on their way (RFC 9112 9.6): so FIN first. Not when the peer said that
-// it sends no more.
+// and that could destroy our last words on their way (RFC 9112 9.6): so FIN first. Not when the peer said
+// that it sends no more.
 static void half_close(struct conn *conn)
 {
     conn->state = CONN_LINGERING;

@@ -34,7 +34,7 @@ struct session {
     struct poll_timer silent;
     bool proven; // it was let in, at CONNECT or later
     bool judging;
-    bool large;  // a message waits that only a proven device may send
+    bool large; // a message waits that only a proven device may send
     bool subscribed;
     uint8_t qos; // granted for replies
     unsigned under_way;
@@ -151,7 +151,8 @@ static void refuse_large(struct session *s)
 {
     struct why why;
     mqtt_link_close(s->link,
-                    why_fail(&why, ERR_CAPPED, "a packet of more than %d bytes from a device that is not let in",
+                    why_fail(&why, ERR_CAPPED,
+                             "a packet of more than %d bytes from a device that is not let in",
                              MQTT_LIMIT_BEFORE_CONNECT),
                     &why);
 }
