@@ -11,14 +11,16 @@
 enum {
     AMQP_SASL_BYTES_MAX = 8 * 1024, // that a peer may send before SASL is over
     AMQP_OPEN_BYTES_MAX = 8 * 1024, // and then before its first link is accepted
-    AMQP_FRAME_MAX = 64 * 1024,     // bytes of a frame, told to the peer
+    AMQP_FRAME_MAX = 16 * 1024,     // bytes of a frame, told to the peer, who cuts messages accordingly
+    AMQP_HELD_MAX = 32 * 1024,      // bytes that a peer may send while an answer is outstanding
     AMQP_MESSAGE_MAX = 100 * 1024,  // bytes of a message: 96 KB of payload, and what is around it
     AMQP_SESSIONS_MAX = 4,          // at once; channel-max says so
-    AMQP_LINKS_MAX = 8,             // at once, over all sessions; handle-max says so
+    AMQP_LINKS_MAX = 8,             // at once, over all sessions; proton has no way to tell handle-max
     AMQP_CREDIT = 10,               // messages that a peer may send ahead
-    AMQP_UNSENT_MAX = 16,           // messages to the peer that wait for its credit
+    AMQP_UNSENT_MAX = 16,           // messages to the peer that wait for its credit, over all links
     AMQP_PROPERTIES_MAX = 16,       // application properties of a message that are looked at
     AMQP_CORRELATION_MAX = 256,     // bytes of a correlation ID
+    AMQP_CHALLENGE_MAX = 480,       // bytes of a SASL challenge, so that its frame stays within 512
 };
 
 struct amqp_peer; // the connection
@@ -32,18 +34,21 @@ enum amqp_event_kind {
     AMQP_SASL_RESPONSE, // bytes; the same
     AMQP_OPENED,        // the peer's open, after SASL or with none: amqp_open or amqp_close, any time
     AMQP_ATTACHED,      // link, with its fields: amqp_link_accept or _refuse
-    AMQP_DETACHED,      // link: gone, also when its session ended; answered already
+    AMQP_DETACHED,      // link: gone, also when it was refused or its session ended; answered already
     AMQP_DELIVERED,     // link, delivery, message: answer with amqp_accept or amqp_reject, any time
-    AMQP_CLOSED,        // the peer ended the connection in order; the answer is in the output
+    AMQP_CLOSED,        // the peer ended the connection in order, or answered amqp_close; what has to be
+                 // answered is in the output, and the error that it gave, if any, in amqp_why. Its links are
+                 // gone without DETACHED. Nothing follows
     AMQP_BROKEN, // it did not keep to the protocol or to a cap: amqp_why says how, in words for the log; a
                  // close with the error may be in the output. Nothing follows
 };
 
-// A message's correlation ID, of whatever type, for echoing it in an answer.
+// A message's correlation ID (string, ulong, uuid or binary), for echoing it in an answer. None if it is
+// longer than AMQP_CORRELATION_MAX or of another type.
 struct amqp_correlation {
     uint8_t kind; // 0: none; else the wire type's code
     uint16_t len;
-    uint8_t bytes[AMQP_CORRELATION_MAX];
+    uint8_t bytes[AMQP_CORRELATION_MAX]; // what follows the code on the wire
 };
 
 enum amqp_body { AMQP_BODY_NONE, AMQP_BODY_DATA, AMQP_BODY_VALUE };
@@ -88,24 +93,34 @@ struct amqp_settings {
 struct err amqp_peer_new(const struct amqp_settings *settings, struct amqp_peer **out);
 void amqp_peer_free(struct amqp_peer *peer); // NULL is fine
 
-// Takes bytes off *in, as many as there is room for until the events that they made are taken.
+// Takes bytes off *in: none while an event waits to be taken, all of them once the connection is over. So:
+// feed and take events in turn until *in is empty.
 void amqp_feed(struct amqp_peer *peer, struct slice *in);
-// The next event; false: there is none before more is fed. Its slices live until the next call of anything
-// here but amqp_output.
+// The next event; false: there is none before more is fed or answered. SASL_INIT, SASL_RESPONSE, OPENED and
+// ATTACHED hold up everything behind them until they are answered, so a peer that does not wait for answers
+// is heard in order: ask for events after each answer too. Event slices live until the next call of
+// amqp_feed or amqp_next.
 bool amqp_next(struct amqp_peer *peer, struct amqp_event *event);
 // Appends what is to be sent. After each call of the others.
 void amqp_output(struct amqp_peer *peer, struct buf *out);
-// Nothing more will be sent or taken: close the transport once the output is written.
+// Nothing more will be taken, and nothing sent but what amqp_output still has: close the transport once that
+// is written. True after CLOSED, BROKEN and amqp_sasl_end(peer, false).
 bool amqp_is_over(const struct amqp_peer *peer);
-// Keeps the peer's and our idle time; heartbeats go to the output. now_ms: monotonic. Returns when to call
-// again, in the same time, 0: not for time's sake.
+// Keeps the peer's and our idle time; heartbeats go to the output, and BROKEN may follow. now_ms: monotonic.
+// Returns when to call again, in the same time, 0: not for time's sake. Call it after OPENED for the first
+// time.
 int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms);
-const struct why *amqp_why(const struct amqp_peer *peer);
+// Bytes of messages that are taken at once from now on; AMQP_MESSAGE_MAX, which is the most, until this was
+// called.
+void amqp_limit(struct amqp_peer *peer, size_t max_message);
+const struct why *amqp_why(const struct amqp_peer *peer); // never NULL; empty when nothing went wrong
 
-void amqp_sasl_challenge(struct amqp_peer *peer, struct slice bytes); // at most 512 bytes; copied
+void amqp_sasl_challenge(struct amqp_peer *peer, struct slice bytes); // at most AMQP_CHALLENGE_MAX; copied
 void amqp_sasl_end(struct amqp_peer *peer, bool admitted); // outcome 0, or 1 (auth) and then the end
 void amqp_open(struct amqp_peer *peer);
-// Ends the connection with this error; condition empty: none. Both are copied.
+// Ends the connection with this error; condition empty: none. Both are copied. Only CLOSED or BROKEN follows,
+// when the peer answers: the caller sets a deadline. Before OPENED there is nobody to tell, and it is over at
+// once.
 void amqp_close(struct amqp_peer *peer, struct slice condition, struct slice description);
 
 // Source and target are those of the peer's attach. A link on which the peer sends gets AMQP_CREDIT, and it
@@ -123,7 +138,7 @@ struct amqp_property {
     struct slice name;
     struct slice text; // sent as a string
 };
-// A message with one data section on a link to the peer; all is copied. Waits for the peer's credit.
-// ERR_CAPPED when AMQP_UNSENT_MAX wait already, or ERR_NO_MEMORY.
+// A message with one data section on an accepted link to the peer; all is copied. Waits for the peer's
+// credit. ERR_ABSENT when the link is gone, ERR_CAPPED when AMQP_UNSENT_MAX wait already, or ERR_NO_MEMORY.
 struct err amqp_send(struct amqp_link *link, const struct amqp_correlation *correlation,
                      const struct amqp_property *properties, size_t property_count, struct slice body);

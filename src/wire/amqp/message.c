@@ -1,0 +1,182 @@
+// Messages (AMQP 1.0, 3.2): their sections, read in place, and ours written.
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/amqp/internal.h"
+
+enum section {
+    HEADER = 0x70,
+    DELIVERY_ANNOTATIONS,
+    MESSAGE_ANNOTATIONS,
+    PROPERTIES,
+    APPLICATION_PROPERTIES,
+    DATA,
+    SEQUENCE,
+    VALUE,
+    FOOTER,
+};
+
+enum { CORRELATION_ID = 5 }; // fields of properties before it
+
+static void read_properties(struct amqp_message *m, const struct amqp_value *section)
+{
+    struct amqp_elements fields = amqp_elements_of(section);
+    amqp_elements_skip(&fields, CORRELATION_ID);
+    struct amqp_value id = amqp_element(&fields);
+    uint64_t number;
+    bool known =
+        amqp_is_string(&id) || amqp_is_binary(&id) || id.code == AMQP_UUID || amqp_to_ulong(&id, &number);
+    if (!known || id.described || id.encoded.len > sizeof m->correlation.bytes)
+        return;
+    m->correlation.kind = id.code;
+    m->correlation.len = (uint16_t)id.encoded.len;
+    if (id.encoded.len > 0)
+        memcpy(m->correlation.bytes, id.encoded.at, id.encoded.len);
+}
+
+static struct slice in_words(const struct amqp_value *v, char *number, size_t room)
+{
+    bool flag, negative;
+    uint64_t magnitude;
+    if (amqp_to_bool(v, &flag))
+        return flag ? SLICE("true") : SLICE("false");
+    if (!amqp_to_number(v, &magnitude, &negative))
+        return amqp_to_text(v);
+    int len = snprintf(number, room, "%s%llu", negative ? "-" : "", (unsigned long long)magnitude);
+    return slice_of(number, (size_t)len);
+}
+
+// False: a key that is no text, or an element that is malformed.
+static bool read_application_properties(struct amqp_inbox *inbox, const struct amqp_value *section)
+{
+    struct amqp_message *m = &inbox->message;
+    struct amqp_elements map = amqp_elements_of(section);
+    if (!amqp_is_map(section))
+        return false;
+    while (map.left > 0) {
+        struct amqp_value key = amqp_element(&map), value = amqp_element(&map);
+        if (map.at.broken || (!amqp_is_string(&key) && !amqp_is_symbol(&key)))
+            return false;
+        if (m->property_count == AMQP_PROPERTIES_MAX)
+            continue;
+        size_t i = m->property_count++;
+        m->properties[i].name = key.body;
+        m->properties[i].value = in_words(&value, inbox->numbers[i], sizeof inbox->numbers[i]);
+    }
+    return cursor_done(&map.at);
+}
+
+// A further data section moves up to the end of those before it.
+static void read_data(struct amqp_inbox *inbox, const struct amqp_value *section)
+{
+    struct amqp_message *m = &inbox->message;
+    m->body_kind = AMQP_BODY_DATA;
+    if (m->body.len == 0) {
+        m->body = section->body;
+        return;
+    }
+    uint8_t *end = inbox->bytes.at + (m->body.at - inbox->bytes.at) + m->body.len;
+    memmove(end, section->body.at, section->body.len);
+    m->body.len += section->body.len;
+}
+
+static bool read_section(struct amqp_inbox *inbox, const struct amqp_value *section)
+{
+    struct amqp_message *m = &inbox->message;
+    switch (section->descriptor) {
+    case HEADER:
+        return amqp_is_list(section);
+    case DELIVERY_ANNOTATIONS:
+    case MESSAGE_ANNOTATIONS:
+    case FOOTER:
+        return amqp_is_map(section);
+    case PROPERTIES:
+        read_properties(m, section);
+        return amqp_is_list(section);
+    case APPLICATION_PROPERTIES:
+        return read_application_properties(inbox, section);
+    case DATA:
+        if (!amqp_is_binary(section))
+            return false;
+        read_data(inbox, section);
+        return true;
+    case SEQUENCE:
+        m->body_kind = AMQP_BODY_VALUE;
+        return amqp_is_list(section);
+    case VALUE:
+        m->body_kind = AMQP_BODY_VALUE;
+        m->body = amqp_to_string(section);
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Sections come in their order, and but for bodies once; there is one kind of body.
+static bool follows(uint64_t last, uint64_t next)
+{
+    if (next == last)
+        return next == DATA || next == SEQUENCE;
+    bool second_body = last >= DATA && last <= VALUE && next <= VALUE;
+    return next > last && !second_body;
+}
+
+bool amqp_message_decode(struct amqp_inbox *inbox)
+{
+    struct cursor c = cursor_over(buf_slice(&inbox->bytes));
+    uint64_t last = 0;
+    while (c.rest.len > 0) {
+        struct amqp_value section;
+        if (!amqp_value_read(&c, &section) || !section.described || !follows(last, section.descriptor))
+            return false;
+        last = section.descriptor;
+        if (!read_section(inbox, &section))
+            return false;
+    }
+    return true;
+}
+
+static void begin_section(struct buf *out, enum section what)
+{
+    buf_u8(out, AMQP_DESCRIBED);
+    buf_u8(out, AMQP_SMALLULONG);
+    buf_u8(out, (uint8_t)what);
+}
+
+static void put_sized(struct buf *out, enum amqp_code code, struct slice bytes)
+{
+    buf_u8(out, (uint8_t)code);
+    buf_u32(out, (uint32_t)bytes.len);
+    buf_bytes(out, bytes);
+}
+
+void amqp_message_encode(struct buf *out, const struct amqp_correlation *correlation,
+                         const struct amqp_property *properties, size_t property_count, struct slice body)
+{
+    enum { SIZE_OF_COUNT = 4, CODE_AND_SIZE = 5 };
+    if (correlation != NULL && correlation->kind != 0) {
+        begin_section(out, PROPERTIES);
+        buf_u8(out, AMQP_LIST32);
+        buf_u32(out, SIZE_OF_COUNT + CORRELATION_ID + 1u + correlation->len);
+        buf_u32(out, CORRELATION_ID + 1);
+        for (int i = 0; i < CORRELATION_ID; i++)
+            buf_u8(out, AMQP_NULL);
+        buf_u8(out, correlation->kind);
+        buf_bytes(out, slice_of(correlation->bytes, correlation->len));
+    }
+    if (property_count > 0) {
+        size_t size = SIZE_OF_COUNT;
+        for (size_t i = 0; i < property_count; i++)
+            size += 2 * CODE_AND_SIZE + properties[i].name.len + properties[i].text.len;
+        begin_section(out, APPLICATION_PROPERTIES);
+        buf_u8(out, AMQP_MAP32);
+        buf_u32(out, (uint32_t)size);
+        buf_u32(out, (uint32_t)(2 * property_count));
+        for (size_t i = 0; i < property_count; i++) {
+            put_sized(out, AMQP_STRING32, properties[i].name);
+            put_sized(out, AMQP_STRING32, properties[i].text);
+        }
+    }
+    begin_section(out, DATA);
+    put_sized(out, AMQP_BINARY32, body);
+}

@@ -1,0 +1,317 @@
+// AMQP 1.0 part 1, section 1.6: a code says what the value is, and its upper half how its size is told.
+#include "wire/amqp/value.h"
+
+enum { DESCRIPTORS_MAX = 4 }; // of a value that is described again and again
+
+static bool is_known(uint8_t code)
+{
+    switch (code) {
+    case AMQP_NULL ... AMQP_LIST0:
+    case AMQP_UBYTE ... AMQP_BOOLEAN:
+    case AMQP_USHORT:
+    case AMQP_SHORT:
+    case 0x70 ... 0x74: // uint, int, float, char, decimal32
+    case 0x80 ... 0x84: // ulong, long, double, timestamp, decimal64
+    case 0x94:          // decimal128
+    case AMQP_UUID:
+    case AMQP_BINARY8:
+    case AMQP_STRING8:
+    case AMQP_SYMBOL8:
+    case AMQP_BINARY32:
+    case AMQP_STRING32:
+    case AMQP_SYMBOL32:
+    case AMQP_LIST8:
+    case AMQP_MAP8:
+    case AMQP_LIST32:
+    case AMQP_MAP32:
+    case AMQP_ARRAY8:
+    case AMQP_ARRAY32:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Bytes of a value whose code alone says so; false for the others.
+static bool fixed_width(uint8_t code, size_t *width)
+{
+    static const uint8_t widths[] = {0, 1, 2, 4, 8, 16};
+    if (code < 0x40 || code > 0x9f)
+        return false;
+    *width = widths[(code >> 4) - 4];
+    return true;
+}
+
+static bool is_array(uint8_t code)
+{
+    return code == AMQP_ARRAY8 || code == AMQP_ARRAY32;
+}
+
+static bool fail(struct cursor *c)
+{
+    c->broken = true;
+    return false;
+}
+
+// Sizes and counts in one byte or in four.
+static uint32_t read_size(struct cursor *c, uint8_t code)
+{
+    return code & 0x10 ? cursor_u32(c) : cursor_u8(c);
+}
+
+// Compounds and arrays: size, which covers the count; count; elements. None is smaller than a byte, but in an
+// array of nulls and the like, of which nobody needs more than a few.
+static bool read_compound(struct cursor *c, struct amqp_value *out)
+{
+    struct cursor all = cursor_over(cursor_bytes(c, read_size(c, out->code)));
+    out->count = read_size(&all, out->code);
+    out->body = all.rest;
+    if (c->broken || all.broken || out->count > out->body.len)
+        return fail(c);
+    if (amqp_is_map(out) && out->count % 2 != 0)
+        return fail(c);
+    return true;
+}
+
+static bool read_body(struct cursor *c, struct amqp_value *out)
+{
+    size_t width;
+    struct slice begin = c->rest;
+    if (!is_known(out->code))
+        return fail(c);
+    if (fixed_width(out->code, &width))
+        out->body = cursor_bytes(c, width);
+    else if (out->code < 0xc0)
+        out->body = cursor_bytes(c, read_size(c, out->code));
+    else if (!read_compound(c, out))
+        return false;
+    out->encoded = slice_to(begin, begin.len - c->rest.len);
+    if (out->code == AMQP_BOOLEAN && !c->broken && out->body.at[0] > 1)
+        return fail(c);
+    return cursor_ok(c);
+}
+
+// A descriptor is a number or a symbol here: others exist on paper only.
+static bool read_descriptor(struct cursor *c, struct amqp_value *out)
+{
+    struct amqp_value descriptor = {.code = cursor_u8(c)};
+    if (c->broken || descriptor.code == AMQP_DESCRIBED || !read_body(c, &descriptor))
+        return fail(c);
+    if (!out->described)
+        out->descriptor = UINT64_MAX;
+    uint64_t number;
+    if (amqp_to_ulong(&descriptor, &number)) {
+        if (!out->described)
+            out->descriptor = number;
+    } else if (!amqp_is_symbol(&descriptor)) {
+        return fail(c);
+    }
+    out->described = true;
+    return true;
+}
+
+static bool read_code(struct cursor *c, struct amqp_value *out)
+{
+    *out = (struct amqp_value){.code = cursor_u8(c)};
+    for (int i = 0; out->code == AMQP_DESCRIBED && !c->broken; i++) {
+        if (i == DESCRIPTORS_MAX || !read_descriptor(c, out))
+            return fail(c);
+        out->code = cursor_u8(c);
+    }
+    return cursor_ok(c);
+}
+
+bool amqp_value_read(struct cursor *c, struct amqp_value *out)
+{
+    bool ok = read_code(c, out) && read_body(c, out);
+    if (!ok)
+        *out = (struct amqp_value){.code = AMQP_NULL};
+    return ok;
+}
+
+static bool check(struct cursor *c, int depth, uint32_t *left);
+static bool check_inside(const struct amqp_value *v, int depth, uint32_t *left);
+
+// Each element is the same as a value but for the code, which they share.
+static bool check_array(const struct amqp_value *array, int depth, uint32_t *left)
+{
+    struct cursor c = cursor_over(array->body);
+    struct amqp_value element;
+    size_t width;
+    if (array->count == 0 && array->body.len == 0)
+        return true;
+    if (!read_code(&c, &element) || !is_known(element.code) || array->count > *left)
+        return false;
+    *left -= array->count;
+    if (fixed_width(element.code, &width))
+        return width * array->count == c.rest.len;
+    for (uint32_t i = 0; i < array->count; i++) {
+        struct amqp_value one = {.code = element.code};
+        if (!read_body(&c, &one) || !check_inside(&one, depth, left))
+            return false;
+    }
+    return cursor_done(&c);
+}
+
+static bool check_inside(const struct amqp_value *v, int depth, uint32_t *left)
+{
+    if (!is_array(v->code) && !amqp_is_list(v) && !amqp_is_map(v))
+        return true;
+    if (depth == 0)
+        return false;
+    if (is_array(v->code))
+        return check_array(v, depth - 1, left);
+    struct cursor inner = cursor_over(v->body);
+    for (uint32_t i = 0; i < v->count; i++)
+        if (!check(&inner, depth - 1, left))
+            return false;
+    return cursor_done(&inner);
+}
+
+static bool check(struct cursor *c, int depth, uint32_t *left)
+{
+    struct amqp_value v;
+    if (*left == 0 || !amqp_value_read(c, &v))
+        return fail(c);
+    --*left;
+    return check_inside(&v, depth, left) || fail(c);
+}
+
+bool amqp_value_check(struct cursor *c)
+{
+    uint32_t left = AMQP_VALUES_MAX;
+    return check(c, AMQP_DEPTH_MAX, &left);
+}
+
+bool amqp_is_list(const struct amqp_value *v)
+{
+    return v->code == AMQP_LIST0 || v->code == AMQP_LIST8 || v->code == AMQP_LIST32;
+}
+
+bool amqp_is_map(const struct amqp_value *v)
+{
+    return v->code == AMQP_MAP8 || v->code == AMQP_MAP32;
+}
+
+struct amqp_elements amqp_elements_of(const struct amqp_value *v)
+{
+    if (!amqp_is_list(v) && !amqp_is_map(v))
+        return (struct amqp_elements){0};
+    return (struct amqp_elements){.at = cursor_over(v->body), .left = v->count};
+}
+
+struct amqp_value amqp_element(struct amqp_elements *e)
+{
+    struct amqp_value v = {.code = AMQP_NULL};
+    if (e->left == 0)
+        return v;
+    e->left--;
+    (void)amqp_value_read(&e->at, &v);
+    return v;
+}
+
+void amqp_elements_skip(struct amqp_elements *e, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)amqp_element(e);
+}
+
+static uint64_t big_endian(struct slice s)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < s.len; i++)
+        n = n << 8 | s.at[i];
+    return n;
+}
+
+bool amqp_to_bool(const struct amqp_value *v, bool *out)
+{
+    *out = v->code == AMQP_TRUE || (v->code == AMQP_BOOLEAN && v->body.at[0] == 1);
+    return *out || v->code == AMQP_FALSE || v->code == AMQP_BOOLEAN;
+}
+
+bool amqp_to_ushort(const struct amqp_value *v, uint16_t *out)
+{
+    *out = 0;
+    if (v->code != AMQP_USHORT)
+        return false;
+    *out = (uint16_t)big_endian(v->body);
+    return true;
+}
+
+bool amqp_to_uint(const struct amqp_value *v, uint32_t *out)
+{
+    *out = 0;
+    if (v->code != AMQP_UINT && v->code != AMQP_SMALLUINT && v->code != AMQP_UINT0)
+        return false;
+    *out = (uint32_t)big_endian(v->body);
+    return true;
+}
+
+bool amqp_to_ulong(const struct amqp_value *v, uint64_t *out)
+{
+    *out = 0;
+    if (v->code != AMQP_ULONG && v->code != AMQP_SMALLULONG && v->code != AMQP_ULONG0)
+        return false;
+    *out = big_endian(v->body);
+    return true;
+}
+
+static bool is_signed(uint8_t code)
+{
+    return code == AMQP_BYTE || code == AMQP_SHORT || code == AMQP_INT || code == AMQP_SMALLINT ||
+           code == AMQP_LONG || code == AMQP_SMALLLONG;
+}
+
+bool amqp_to_number(const struct amqp_value *v, uint64_t *magnitude, bool *negative)
+{
+    uint32_t number;
+    *negative = false;
+    if (amqp_to_ulong(v, magnitude))
+        return true;
+    *magnitude = big_endian(slice_to(v->body, 8));
+    if (amqp_to_uint(v, &number) || v->code == AMQP_USHORT || v->code == AMQP_UBYTE)
+        return true;
+    if (!is_signed(v->code))
+        return false;
+    unsigned bits = (unsigned)v->body.len * 8;
+    *negative = *magnitude >> (bits - 1) & 1;
+    if (*negative) // two's complement of that many bits
+        *magnitude = (~*magnitude + 1) & (UINT64_MAX >> (64 - bits));
+    return true;
+}
+
+bool amqp_is_string(const struct amqp_value *v)
+{
+    return v->code == AMQP_STRING8 || v->code == AMQP_STRING32;
+}
+
+bool amqp_is_symbol(const struct amqp_value *v)
+{
+    return v->code == AMQP_SYMBOL8 || v->code == AMQP_SYMBOL32;
+}
+
+bool amqp_is_binary(const struct amqp_value *v)
+{
+    return v->code == AMQP_BINARY8 || v->code == AMQP_BINARY32;
+}
+
+struct slice amqp_to_string(const struct amqp_value *v)
+{
+    return amqp_is_string(v) ? v->body : (struct slice){0};
+}
+
+struct slice amqp_to_symbol(const struct amqp_value *v)
+{
+    return amqp_is_symbol(v) ? v->body : (struct slice){0};
+}
+
+struct slice amqp_to_text(const struct amqp_value *v)
+{
+    return amqp_is_string(v) || amqp_is_symbol(v) ? v->body : (struct slice){0};
+}
+
+struct slice amqp_to_binary(const struct amqp_value *v)
+{
+    return amqp_is_binary(v) ? v->body : (struct slice){0};
+}
