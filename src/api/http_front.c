@@ -8,7 +8,6 @@
 #include "base/list.h"
 #include "net/conn.h"
 #include "net/loop.h"
-#include "wire/tls/tls.h"
 
 enum {
     HEAD_MS = 10000,    // until the head of a request is whole (threats A2)
@@ -30,9 +29,10 @@ struct http_session {
     struct conn *conn;
     struct http_decoder decoder;
     struct pending *pending; // the request under way, or NULL
-    struct chain *chain;     // what the peer showed, once somebody asked for it
-    unsigned refused;        // answers 401 and 403 in a row
+    unsigned refused;        // answers 401 and 403 in a row, besides those that only ask for a proof
+    unsigned challenged;     // answers in a row that only ask for a proof
     bool ended;              // nothing more is read
+    bool upgraded;           // what follows is for another protocol
 };
 
 // An exchange and what is needed to answer it; outlives the session when the connection dies.
@@ -64,12 +64,7 @@ struct chain *exchange_chain(struct exchange *x)
 {
     struct pending *p = pending_of(x);
     struct conn *conn = conn_by_ticket(p->front->settings.loop, p->ticket);
-    if (conn == NULL || conn_tls(conn) == NULL)
-        return NULL;
-    struct http_session *s = conn_session(conn);
-    if (s->chain == NULL && failed(tls_take_chain(conn_tls(conn), &s->chain)))
-        s->chain = NULL;
-    return s->chain;
+    return conn != NULL ? conn_chain(conn) : NULL;
 }
 
 // ---- answers
@@ -124,13 +119,14 @@ static void pending_free(struct pending *p)
 
 // Asking costs little, judging certificates much more: who goes on in vain pays for another handshake
 // (threats A8).
-static bool asked_in_vain(struct http_session *s, unsigned status)
+static bool asked_in_vain(struct http_session *s, unsigned status, bool challenges)
 {
-    enum { REFUSED_MAX = 8 };
+    enum { REFUSED_MAX = 8, CHALLENGED_MAX = 32 };
     if (status < 400)
-        s->refused = 0;
-    s->refused += status == 401 || status == 403;
-    return s->refused >= REFUSED_MAX;
+        s->refused = s->challenged = 0;
+    s->challenged += challenges;
+    s->refused += !challenges && (status == 401 || status == 403);
+    return s->refused >= REFUSED_MAX || s->challenged >= CHALLENGED_MAX;
 }
 
 void exchange_answer(struct exchange *x, unsigned status)
@@ -148,7 +144,7 @@ void exchange_answer(struct exchange *x, unsigned status)
     }
     if (conn != NULL) {
         struct http_session *s = conn_session(conn);
-        p->close = p->close || (asked_in_vain(s, status) && !x->local);
+        p->close = p->close || (asked_in_vain(s, status, x->challenges) && !x->local);
         conn_make_room(conn, x->body.len + HTTP_MAX_HEAD);
         encode(p, status, conn_output(conn));
         s->pending = NULL;
@@ -208,6 +204,11 @@ static void refuse(struct exchange *x, struct err e, const struct why *why, bool
     }
     if (info->http == 429 || info->http == 503)
         exchange_header(x, "Retry-After", SLICE("5"));
+    if (e.code == ERR_WEBSOCKET_VERSION) {
+        exchange_header(x, "Connection", SLICE("Upgrade")); // RFC 9110 15.5.22, 7.8
+        exchange_header(x, "Upgrade", SLICE("websocket"));
+        exchange_header(x, "Sec-WebSocket-Version", SLICE("13"));
+    }
     if (e.code == ERR_LENGTH_REQUIRED) // what follows may be the body whose length was not told
         pending_of(x)->close = true;
     exchange_answer(x, info->http);
@@ -276,14 +277,43 @@ static size_t body_max(const struct http_front *front, const struct http_area *a
     return more ? area->local_body_max : HTTP_BODY_LIMIT;
 }
 
+static struct err upgrade(struct exchange *x, struct why *why)
+{
+    const struct http_front_settings *settings = &((struct http_front *)x->front)->settings;
+    struct conn *conn = conn_by_ticket(settings->loop, pending_of(x)->ticket);
+    struct websocket_upgrade upgrade;
+    struct websocket *websocket;
+    if (settings->websocket_count == 0)
+        return why_fail(why, ERR_ROUTE, "WebSocket is not served here");
+    TRY(websocket_upgrade_judge(&x->request, settings->websockets, settings->websocket_count, &upgrade, why));
+    TRY(websocket_new(&websocket));
+    websocket_upgrade_answer(&upgrade, conn_output(conn));
+    conn_become(conn, upgrade.door->protocol, upgrade.door->context, websocket);
+    struct http_session *s = conn_session(conn);
+    s->upgraded = true;
+    s->pending = NULL;
+    return OK;
+}
+
+// Within the receive that took the request, as conn_become wants it.
+static void dispatch_websocket(struct exchange *x)
+{
+    struct why why = {0};
+    struct err e = ((struct http_front *)x->front)->stopping ? FAIL(ERR_STOPPING) : upgrade(x, &why);
+    if (!failed(e)) {
+        pending_free(pending_of(x));
+        return;
+    }
+    pending_of(x)->close = true; // what follows may be frames already
+    exchange_refuse(x, e, &why);
+}
+
 static void dispatch(struct http_front *front, struct exchange *x)
 {
     struct why why = {0};
     struct err e = split_path(x);
     if (e.code == ERR_MALFORMED)
         e = why_fail(&why, e.code, "the path has a broken escape, or a dot segment");
-    if (!failed(e) && x->request.websocket)
-        e = why_fail(&why, ERR_ROUTE, "WebSocket is not served here");
     if (!failed(e) && front->stopping)
         e = FAIL(ERR_STOPPING);
     if (failed(e)) {
@@ -351,7 +381,10 @@ static void request_arrived(struct http_session *s, const struct http_request *r
     s->pending = p;
     conn_deadline(s->conn, ANSWER_MS, "the answer");
     conn_pause(s->conn);
-    dispatch(s->front, &p->x);
+    if (request->websocket)
+        dispatch_websocket(&p->x);
+    else
+        dispatch(s->front, &p->x);
 }
 
 static void deadline_of_phase(struct http_session *s, enum http_phase before)
@@ -368,7 +401,7 @@ static void deadline_of_phase(struct http_session *s, enum http_phase before)
 static void receive(void *session, struct slice *bytes)
 {
     struct http_session *s = session;
-    while (!s->ended && s->pending == NULL && bytes->len > 0) {
+    while (!s->ended && !s->upgraded && s->pending == NULL && bytes->len > 0) {
         struct http_request request = {0};
         struct why why = {0};
         enum http_phase before = s->decoder.phase;
@@ -413,7 +446,6 @@ static void closed(void *session)
 {
     struct http_session *s = session;
     http_decoder_release(&s->decoder);
-    chain_release(s->chain);
     free(s); // a request under way goes on without it
 }
 

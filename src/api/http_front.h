@@ -1,9 +1,10 @@
 // Speaks HTTP/1.1 on a listener: takes requests off connections, makes exchanges of them, and hands each to
 // the first area that claims it. One request of a connection is under way at a time; those that follow wait
-// in the connection.
+// in the connection. A request for WebSocket takes its connection to another protocol.
 #pragma once
 
 #include "api/exchange.h"
+#include "api/websocket_upgrade.h"
 #include "net/protocol.h"
 #include "ports/clock.h"
 #include "ports/random.h"
@@ -20,6 +21,8 @@ struct http_front_settings {
     bool local; // behind the control socket
     struct http_area areas[HTTP_FRONT_AREAS_MAX];
     size_t area_count;
+    struct websocket_door websockets[WEBSOCKET_DOORS_MAX];
+    size_t websocket_count; // 0: WebSocket is not served
 };
 
 // One per loop and kind of listener.

@@ -5,7 +5,6 @@
 
 #include "net/conn.h"
 #include "net/loop.h"
-#include "wire/tls/tls.h"
 
 enum {
     CONNECT_MS = 5000, // until the CONNECT is whole (threats A2)
@@ -33,7 +32,6 @@ struct mqtt_link {
     int64_t keep_alive_ms;
     int64_t expires_us;  // monotonic; 0: never
     const char *awaited; // by then
-    struct chain *chain; // what the peer showed, once somebody asked for it
     uint16_t next_packet_id;
     uint16_t owed[OWED_MAX]; // packet IDs whose PUBACK travels with the door's answer
     size_t owed_count;
@@ -170,10 +168,7 @@ void mqtt_link_limit(struct mqtt_link *link, uint32_t max_packet)
 
 struct chain *mqtt_link_chain(struct mqtt_link *link)
 {
-    struct tls_session *tls = conn_tls(link->conn);
-    if (link->chain == NULL && tls != NULL && failed(tls_take_chain(tls, &link->chain)))
-        link->chain = NULL;
-    return link->chain;
+    return conn_chain(link->conn);
 }
 
 void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaited)
@@ -373,7 +368,6 @@ static void closed(void *session)
     if (link->session != NULL)
         link->door->closed(link->session);
     mqtt_decoder_release(&link->decoder);
-    chain_release(link->chain);
     free(link);
 }
 

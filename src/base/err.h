@@ -61,6 +61,8 @@ enum err_level { ERR_LEVEL_DEBUG, ERR_LEVEL_INFO, ERR_LEVEL_WARN, ERR_LEVEL_ERRO
       "Content-Length is required.")                                                                         \
     X(ERR_MEDIA_TYPE, "media_type", INPUT, 415, 415001, "amqp:not-implemented", 2, INFO,                     \
       "Only application/json without content coding is taken.")                                              \
+    X(ERR_WEBSOCKET_VERSION, "websocket_version", INPUT, 426, 426001, "amqp:not-implemented", 2, INFO,       \
+      "Only version 13 of WebSocket is spoken.")                                                             \
     X(ERR_METHOD, "method_not_allowed", INPUT, 405, 405001, "amqp:not-allowed", 2, INFO,                     \
       "The method is not allowed on this path.")                                                             \
     X(ERR_ROUTE, "no_such_path", ABSENT, 404, 404001, "amqp:not-found", 2, INFO,                             \

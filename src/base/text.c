@@ -185,3 +185,33 @@ void guid_format(const uint8_t random[16], char out[GUID_TEXT])
         out[at++] = digits[b[i] & 15];
     }
 }
+
+size_t utf8_character(struct slice s)
+{
+    uint8_t a = s.at[0];
+    if (a < 0x80)
+        return 1;
+    size_t len = a >= 0xc2 && a < 0xe0 ? 2 : a >= 0xe0 && a < 0xf0 ? 3 : a >= 0xf0 && a < 0xf5 ? 4 : 0;
+    if (len == 0 || len > s.len)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((s.at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    uint8_t b = s.at[1];
+    bool overlong = (a == 0xe0 && b < 0xa0) || (a == 0xf0 && b < 0x90);
+    bool surrogate = a == 0xed && b >= 0xa0;
+    bool beyond = a == 0xf4 && b >= 0x90;
+    return overlong || surrogate || beyond ? 0 : len;
+}
+
+bool utf8_valid(struct slice s)
+{
+    while (s.len > 0) {
+        size_t len = utf8_character(s);
+        if (len == 0)
+            return false;
+        s = slice_from(s, len);
+    }
+    return true;
+}

@@ -1,4 +1,4 @@
-// Text forms of bytes: base64, hex, percent-encoding, GUIDs.
+// Text forms of bytes: base64, hex, percent-encoding, GUIDs; UTF-8.
 #pragma once
 
 #include "base/arena.h"
@@ -24,3 +24,7 @@ struct err percent_decode(struct arena *a, struct slice in, struct slice *out);
 enum { GUID_TEXT = 36 };
 // 16 random bytes as a version 4 GUID in lower case, without NUL.
 void guid_format(const uint8_t random[16], char out[GUID_TEXT]);
+
+// Bytes of the well-formed UTF-8 character that s begins with (1 to 4), or 0 (RFC 3629 4). s is not empty.
+size_t utf8_character(struct slice s);
+bool utf8_valid(struct slice s);

@@ -100,6 +100,40 @@ static void a_guid_is_random_and_says_that_it_is(void **state)
     assert_slice(slice_of(text, GUID_TEXT), "00000000-0000-4000-8000-000000000000");
 }
 
+static void utf8_is_what_rfc_3629_says(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\x7f",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xef\xbf\xbf",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       "a\xc3\xa4z"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2\x7f",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xe2\x82",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "a\xc3"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(utf8_valid(slice_text(good[i])));
+    assert_true(utf8_valid(slice_of("\0", 1)));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(utf8_valid(slice_text(bad[i])));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +142,7 @@ int main(void)
         cmocka_unit_test(hex_is_read_in_both_cases_and_written_as_asked),
         cmocka_unit_test(percent_encoding_leaves_only_unreserved_characters),
         cmocka_unit_test(a_guid_is_random_and_says_that_it_is),
+        cmocka_unit_test(utf8_is_what_rfc_3629_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

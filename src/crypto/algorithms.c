@@ -13,6 +13,8 @@ static void look_up(void)
         .sha1 = EVP_MD_fetch(NULL, "SHA1", NULL),
         .sha256 = EVP_MD_fetch(NULL, "SHA256", NULL),
         .aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
+        .aes_128_cfb = EVP_CIPHER_fetch(NULL, "AES-128-CFB", NULL),
+        .aes_256_cfb = EVP_CIPHER_fetch(NULL, "AES-256-CFB", NULL),
     };
 }
 
@@ -21,5 +23,6 @@ const struct algorithms *algorithms(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     INVARIANT(pthread_once(&once, look_up) == 0);
     INVARIANT(found.sha1 != NULL && found.sha256 != NULL && found.aes_256_gcm != NULL);
+    INVARIANT(found.aes_128_cfb != NULL && found.aes_256_cfb != NULL);
     return &found;
 }

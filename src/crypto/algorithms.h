@@ -8,6 +8,8 @@ struct algorithms {
     EVP_MD *sha1;
     EVP_MD *sha256;
     EVP_CIPHER *aes_256_gcm;
+    EVP_CIPHER *aes_128_cfb;
+    EVP_CIPHER *aes_256_cfb;
 };
 
 // Never NULL; ends the process when OpenSSL lacks one of them, which only a broken installation does.

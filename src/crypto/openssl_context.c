@@ -29,6 +29,7 @@ static const struct offer {
     {OSSL_OP_RAND, NULL, {"CTR-DRBG", "SEED-SRC"}},
     {OSSL_OP_KEYMGMT, NULL, {KEYS, "X25519"}},
     {OSSL_OP_KEYEXCH, NULL, {"X25519", "ECDH"}},
+    {OSSL_OP_ASYM_CIPHER, NULL, {"RSA"}}, // OAEP to the keys of TPMs; no suite that TLS offers uses it
     {OSSL_OP_SIGNATURE, NULL, {"ECDSA", "RSA", "ED25519", "ED448", "DSA"}},
     {OSSL_OP_DECODER, "input=der,structure=SubjectPublicKeyInfo", {KEYS}}, // a certificate's key
 };

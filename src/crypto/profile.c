@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 #include <stdint.h>
 
+#include "crypto/modulus.h"
 #include "crypto/openssl_context.h"
 
 enum { RSA_MIN_BITS = 2048, RSA_MAX_BITS = 8192, RSA_E_MIN = 65537, RSA_E_MAX_BITS = 64, SERIAL_MAX = 20 };
@@ -247,34 +248,16 @@ static bool rsa_exponent(X509 *x509)
     return fits;
 }
 
-// ROCA (CVE-2017-15361): some chips make primes of the form k*M + 65537^a mod M, so that the modulus lies in
-// the subgroup that 65537 generates, modulo each small prime; that lets it be factored. For these primes the
-// subgroup is small; of other keys, one in about 2^27 looks like that by chance.
-static bool in_subgroup(BN_ULONG residue, BN_ULONG prime)
-{
-    BN_ULONG power = 1;
-    do {
-        if (power == residue)
-            return true;
-        power = power * 65537 % prime;
-    } while (power != 1);
-    return false;
-}
-
 static bool rsa_no_roca(X509 *x509)
 {
-    static const uint8_t primes[] = {11, 13, 17,  19,  37,  53,  61,  71, 73,
-                                     79, 97, 103, 107, 109, 127, 151, 157};
+    uint8_t bytes[RSA_MAX_BITS / 8]; // no more: a rule before this one
     BIGNUM *n = NULL;
     if (!is_rsa(x509))
         return true;
-    if (EVP_PKEY_get_bn_param(X509_get0_pubkey(x509), OSSL_PKEY_PARAM_RSA_N, &n) != 1)
-        return false; // there is no memory for it
-    bool weak = true;
-    for (size_t i = 0; weak && i < sizeof primes / sizeof primes[0]; i++)
-        weak = in_subgroup(BN_mod_word(n, primes[i]), primes[i]);
-    BN_free(n);
-    return !weak;
+    bool sound = EVP_PKEY_get_bn_param(X509_get0_pubkey(x509), OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
+                 !modulus_judge(slice_of(bytes, (size_t)BN_bn2bin(n, bytes))).roca;
+    BN_free(n); // NULL: there was no memory for it
+    return sound;
 }
 
 // RFC 5280 4.1.1.2

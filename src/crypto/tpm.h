@@ -38,10 +38,19 @@ struct err tpm_activation_blob(struct slice endorsement_key, struct slice storag
                                struct buf *out, struct why *why);
 
 // What a TPM device is called unless it says otherwise: base32 (RFC 4648, small letters, no padding) of the
-// SHA-256 of its endorsement key's TPM2B_PUBLIC (device-protocol 6.1).
-void tpm_registration_id(struct slice endorsement_key, char out[TPM_REGISTRATION_ID]);
+// SHA-256 of its endorsement key's TPM2B_PUBLIC (device-protocol 6.1). ERR_NO_MEMORY.
+struct err tpm_registration_id(struct slice endorsement_key, char out[TPM_REGISTRATION_ID]);
 // Whether a registration ID could be one of those, without regard to case.
 bool tpm_is_registration_id(struct slice id);
+
+// What makes a key that passed tpm_public_check this one: a view of its modulus. All else of a TPM2B_PUBLIC
+// (attributes, policy, how the exponent is written) can be written otherwise, and the same TPM goes on
+// answering for it, because activation asks none of it (TPM 2.0 Part 1, 24).
+struct slice tpm_modulus(struct slice tpm2b_public);
+// The one name of a TPM, however its endorsement key is written: tpm_registration_id of the common way to
+// write that modulus (device-protocol 6.1; TCG EK Credential Profile, template L-1). The same as that of
+// nearly every device. Of a key that passed tpm_public_check. ERR_NO_MEMORY.
+struct err tpm_own_registration_id(struct slice endorsement_key, char out[TPM_REGISTRATION_ID]);
 
 // Is the certificate (DER) that of this endorsement key: the same RSA modulus and exponent?
 // ERR_CERTIFICATE_REFUSED. Whether the certificate is worth anything is path.h's.

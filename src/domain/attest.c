@@ -55,6 +55,23 @@ static struct err attest_certificate(const struct admission *admission, struct w
                     SLICE_ARG(slice_to(name, 64)), SLICE_ARG(slice_to(admission->registration_id, 64)));
 }
 
+// That the challenge reached this TPM alone is what its wrapping is for (device-protocol 6); so whoever made
+// a token with its key is this TPM, or somebody that it works for. Until then the TPM has only been named.
+static struct err attest_tpm(const struct admission *admission, struct arena *arena, struct why *why)
+{
+    const struct credential *credential = &admission->credential;
+    if (!credential->answered)
+        return OK;
+    TRY(attest_token(admission, arena, why));
+    struct err e = sas_verify(&credential->sas, &credential->challenge, NULL);
+    return e.code != ERR_SAS_SIGNATURE
+               ? e
+               : why_fail(
+                     why, ERR_SAS_SIGNATURE,
+                     "the key of the latest challenge did not make the signature: another TPM made it, or "
+                     "it answers an earlier challenge; ask for a new one and sign with its key");
+}
+
 struct err attest_credential(const struct admission *admission, struct arena *arena, struct why *why)
 {
     const struct credential *credential = &admission->credential;
@@ -62,6 +79,8 @@ struct err attest_credential(const struct admission *admission, struct arena *ar
         return attest_token(admission, arena, why);
     if (credential->kind == CREDENTIAL_X509 && credential->chain != NULL)
         return attest_certificate(admission, why);
+    if (credential->kind == CREDENTIAL_TPM)
+        return attest_tpm(admission, arena, why);
     return why_fail(why, ERR_CREDENTIAL_MISSING,
                     "the device sent no shared access signature and showed no certificate");
 }
@@ -82,8 +101,13 @@ void attest_tell(const struct admission *admission, struct trace *trace, struct 
         trace_add(trace, arena, "attest", "the certificate holds, and the device has its key");
         return;
     }
+    if (credential->kind == CREDENTIAL_TPM && !credential->answered) {
+        trace_add(trace, arena, "attest", "nothing is proved yet: the TPM gets a challenge");
+        return;
+    }
     // threats B5: warned of, not refused, because there are clients that sign for years
     bool long_lived = credential->sas.expiry_s - admission->now_us / 1000000 > LONG_LIVED_S;
-    trace_add(trace, arena, "attest", "the shared access signature holds%s",
+    trace_add(trace, arena, "attest", "the shared access signature%s holds%s",
+              credential->kind == CREDENTIAL_TPM ? ", which answers the challenge," : "",
               long_lived ? ", for more than a year: whoever reads the token can use it as long" : "");
 }

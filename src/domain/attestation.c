@@ -1,9 +1,7 @@
 // How a device of an enrollment proves itself: reading and writing the JSON of service-api A.5. One row per
-// type; x509 has its own file.
+// type; x509 and tpm have files of their own.
 #include "domain/attestation.h"
 #include "domain/want.h"
-
-enum { TPM_KEY_MAX = 1024 };
 
 // Keys that the operator leaves out on an update stay as they are.
 static struct err read_symmetric_key(struct arena *arena, const struct json_in *in, enum enrollment_kind kind,
@@ -32,28 +30,6 @@ static struct err write_symmetric_key(struct json_writer *w, const struct attest
     return OK;
 }
 
-static struct err read_tpm(struct arena *arena, const struct json_in *in, enum enrollment_kind kind,
-                           const struct attestation *stored, struct attestation *out, struct why *why)
-{
-    struct json_in tpm;
-    (void)stored;
-    if (kind == ENROLLMENT_GROUP)
-        return json_refuse(in, "type", why, "must not be tpm: an enrollment group has x509 or symmetricKey");
-    TRY(json_want_object(in, "tpm", JSON_REQUIRED, &tpm, why));
-    TRY(want_bytes(&tpm, "endorsementKey", JSON_REQUIRED, TPM_KEY_MAX, arena, &out->endorsement_key, why));
-    return want_bytes(&tpm, "storageRootKey", JSON_OPTIONAL, TPM_KEY_MAX, arena, &out->storage_root_key, why);
-}
-
-static struct err write_tpm(struct json_writer *w, const struct attestation *a)
-{
-    json_key(w, "tpm");
-    json_object_open(w);
-    field_base64_if(w, "endorsementKey", a->endorsement_key);
-    field_base64_if(w, "storageRootKey", a->storage_root_key);
-    json_object_close(w);
-    return OK;
-}
-
 static const struct {
     struct err (*read)(struct arena *arena, const struct json_in *in, enum enrollment_kind kind,
                        const struct attestation *stored, struct attestation *out, struct why *why);
@@ -63,7 +39,7 @@ static const struct {
     [ATTESTATION_NONE] = {NULL, NULL, false},
     [ATTESTATION_SYMMETRIC_KEY] = {read_symmetric_key, write_symmetric_key, true},
     [ATTESTATION_X509] = {attestation_read_x509, attestation_write_x509, false},
-    [ATTESTATION_TPM] = {read_tpm, write_tpm, false},
+    [ATTESTATION_TPM] = {attestation_read_tpm, attestation_write_tpm, false},
 };
 
 struct err attestation_read(struct arena *arena, const struct json_in *in, enum enrollment_kind kind,

@@ -91,8 +91,8 @@ static struct err read_pair(struct arena *arena, const struct json_in *pair, con
     return OK;
 }
 
-static struct err read_references(struct arena *arena, const struct json_in *pair, struct attestation *out,
-                                  struct why *why)
+struct err attestation_read_references(struct arena *arena, const struct json_in *pair,
+                                       struct attestation *out, struct why *why)
 {
     TRY(want_copy(pair, "primary", JSON_OPTIONAL, CA_NAME_MAX, arena, &out->primary_ca, why));
     TRY(want_copy(pair, "secondary", JSON_OPTIONAL, CA_NAME_MAX, arena, &out->secondary_ca, why));
@@ -122,7 +122,7 @@ struct err attestation_read_x509(struct arena *arena, const struct json_in *in, 
         return json_refuse(&x509, name_of_form(given), why, "is for %s", given->meant_for);
     out->certificate_role = given->role;
     TRY(json_want_object(&x509, name_of_form(given), JSON_REQUIRED, &pair, why));
-    return given->role == CERTIFICATE_CA_REFERENCE ? read_references(arena, &pair, out, why)
+    return given->role == CERTIFICATE_CA_REFERENCE ? attestation_read_references(arena, &pair, out, why)
                                                    : read_pair(arena, &pair, stored, out, why);
 }
 

@@ -13,17 +13,30 @@ static struct err refuse_disabled(const struct enrollment *e, struct why *why)
                     SLICE_ARG(e->id));
 }
 
+static struct err match(const struct admission *admission, struct arena *arena, struct decision *out,
+                        struct trace *trace, struct why *why)
+{
+    switch (admission->credential.kind) {
+    case CREDENTIAL_X509:
+        return match_certificate(admission, out, trace, arena, why);
+    case CREDENTIAL_TPM:
+        return match_tpm(admission, out, trace, arena, why);
+    default:
+        return match_key(admission, out, trace, arena, why);
+    }
+}
+
 static struct err admit(const struct admission *admission, struct arena *arena, struct decision *out,
                         struct trace *trace, struct why *why)
 {
     // is there a proof, and is it for this device?
     TRY(attest_credential(admission, arena, why));
     // which enrollment speaks for the device, and does its proof hold there?
-    if (admission->credential.kind == CREDENTIAL_X509)
-        TRY(match_certificate(admission, out, trace, arena, why));
-    else
-        TRY(match_key(admission, out, trace, arena, why));
+    TRY(match(admission, arena, out, trace, why));
     attest_tell(admission, trace, arena);
+    // who has proved nothing yet learns nothing of what follows
+    if (out->challenge)
+        return OK;
     // is the name another device's?
     TRY(takeover_check(admission, out, trace, arena, why));
     return enrollment_disabled(out->enrollment) ? refuse_disabled(out->enrollment, why) : OK;

@@ -44,13 +44,14 @@ struct admission {
     size_t group_count;
     const struct registration *prior; // or NULL
     const struct enrollment *former;  // the group that admitted the device before, if it is still there
-    // For a device that shows certificates: what was found by the words of its lookup. groups then holds the
-    // groups that have or refer to one of the certificates, and may be there beside an individual enrollment.
+    // For a device that shows certificates or has a TPM: what was found by the words of its lookup. groups
+    // then holds the groups that have or refer to one of the certificates, and may be there beside an
+    // individual enrollment.
     const struct ca_certificate *const *certificates;
     size_t certificate_count;
     const struct ca_crl *const *crls;
     size_t crl_count;
-    const struct enrollment *const *holders; // disabled individual enrollments with its certificate
+    const struct enrollment *const *holders; // disabled individual enrollments with its certificate or TPM
     size_t holder_count;
     bool cut; // there may be more groups or certificates than these, or more should have been looked for
     struct issuers *issuers; // decoded certificates that are kept from one decision to the next
@@ -71,6 +72,7 @@ struct decision {
     bool challenge;
     // The hub is to get a key that nobody had before, and the device gets it wrapped for its TPM (service-api
     // H.3): primary_key is empty, whoever carries the plan out makes it and keeps it in registration.hub_key.
+    // Of an operation that is resumed, primary_key is the one that is kept there.
     bool fresh_key;
     enum hub_authentication authentication; // what the hub will accept from the device: keys, or thumbprints
     struct secret primary_key;
@@ -85,8 +87,8 @@ struct decision {
     enum registration_substatus substatus;
 };
 
-// What to look up for a device: nothing but its ID when it proves itself by a key; with certificates, the
-// words of all that may be above the leaf.
+// What to look up for a device: nothing but its ID when it proves itself by a key; with certificates or a
+// TPM, the words of all that may be above the leaf, and of enrollments that block it.
 enum { LOOKUP_WORDS_MAX = 12, LOOKUP_CRLS_MAX = 4 };
 struct lookup {
     struct slice words[LOOKUP_WORDS_MAX];
@@ -103,8 +105,9 @@ struct err decide_lookup(const struct admission *admission, struct arena *arena,
                          bool *more);
 
 // match and attest: who is this, and is it let in? Fills enrollment and the keys. All failures are of class
-// AUTH; ERR_ENROLLMENT_DISABLED only for a device that proved itself. A device unknown to the service costs
-// as much time as a known one (threats B6).
+// AUTH; ERR_ENROLLMENT_DISABLED only for a device that proved itself. OK with out->challenge says of a TPM
+// that it may be asked for a proof, and nothing else: decide_plan is not for it. A device unknown to the
+// service costs as much time as a known one (threats B6).
 struct err decide_admission(const struct admission *admission, struct arena *arena, struct decision *out,
                             struct trace *trace, struct why *why);
 // allocate, reprovision and plan, for a device that decide_admission let in. ERR_NO_HUB when there is no

@@ -1,5 +1,5 @@
-// What to ask the store for when a device shows certificates: the names of what may be above its leaf, one
-// step up after each look, because a device may send its leaf alone.
+// What to ask the store for when a device shows certificates, or has a TPM: the names of what may be above
+// its leaf, one step up after each look, because a device may send its leaf alone.
 #include "domain/decide.h"
 
 #include "domain/words.h"
@@ -33,17 +33,31 @@ static struct err ask_name(struct lookup *lookup, struct arena *arena, uint32_t 
     return OK;
 }
 
-static struct err ask_what_was_shown(const struct chain *chain, struct arena *arena, struct lookup *lookup,
-                                     bool *more)
+static struct err ask_issuers(const struct chain *chain, struct arena *arena, struct lookup *lookup,
+                              bool *more)
 {
     uint32_t issuers[LOOKUP_WORDS_MAX];
-    struct slice word;
-    TRY(word_of_certificate(arena, chain_leaf(chain), &word));
-    ask_word(lookup, word, more);
     size_t count = chain_issuers(chain, issuers, LOOKUP_WORDS_MAX);
     for (size_t i = 0; i < count; i++)
         TRY(ask_name(lookup, arena, issuers[i], more));
     return OK;
+}
+
+// A chain that is no good, or none: a TPM may do without, and a device with certificates is refused whatever
+// is known of it.
+static struct err ask_what_was_shown(const struct credential *credential, struct arena *arena,
+                                     struct lookup *lookup, bool *more)
+{
+    const struct chain *chain = credential->chain;
+    struct slice word;
+    bool tpm = credential->kind == CREDENTIAL_TPM;
+    bool good = chain != NULL && chain_problem(chain) == NULL;
+    if (!tpm && !good)
+        return OK;
+    TRY(tpm ? word_of_endorsement_key(arena, credential->tpm.endorsement_key, &word)
+            : word_of_certificate(arena, chain_leaf(chain), &word));
+    ask_word(lookup, word, more);
+    return good ? ask_issuers(chain, arena, lookup, more) : OK;
 }
 
 // Who issued what was found. What is no certificate vouches for nobody, and nothing is above it.
@@ -87,12 +101,12 @@ static struct err ask_crl(const struct admission *admission, const struct ca_cer
 struct err decide_lookup(const struct admission *admission, struct arena *arena, struct lookup *lookup,
                          bool *more)
 {
-    const struct chain *chain = admission->credential.chain;
+    enum credential_kind kind = admission->credential.kind;
     *more = false;
-    if (admission->credential.kind != CREDENTIAL_X509 || chain == NULL || chain_problem(chain) != NULL)
+    if (kind != CREDENTIAL_X509 && kind != CREDENTIAL_TPM)
         return OK;
     if (lookup->word_count == 0)
-        return ask_what_was_shown(chain, arena, lookup, more);
+        return ask_what_was_shown(&admission->credential, arena, lookup, more);
     for (size_t i = 0; i < admission->certificate_count; i++) {
         TRY(ask_above(admission, admission->certificates[i]->certificate, arena, lookup, more));
         TRY(ask_crl(admission, admission->certificates[i], arena, lookup, more));

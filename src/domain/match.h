@@ -31,15 +31,44 @@ struct err match_group_made_it(const struct admission *admission, const struct e
 // Finds the enrollment that speaks for the certificate and fills enrollment and thumbprints of *out.
 struct err match_certificate(const struct admission *admission, struct decision *out, struct trace *trace,
                              struct arena *arena, struct why *why);
-// Whether one of the group's certificates is above the device's. ERR_CERTIFICATE_UNTRUSTED: none is.
-struct err match_group_vouches(const struct admission *admission, const struct enrollment *group,
-                               struct arena *arena);
-
 // What a hub is told to know a certificate by: its SHA-256, in capital hex digits. Made in the arena.
 struct err match_thumbprint(struct slice der, struct arena *arena, struct slice *out);
 
-// Takes keys and thumbprints out of a decision that lets nobody in.
+// Takes keys, thumbprints and promises out of a decision that lets nobody in.
 void match_forget(struct decision *out);
+
+// ---- match_tpm.c: devices with a TPM
+
+// Finds the enrollment that knows the endorsement key, or a certificate above that key's. Fills enrollment,
+// and challenge or fresh_key of *out: the proof, if there is one, was judged by attest_credential.
+struct err match_tpm(const struct admission *admission, struct decision *out, struct trace *trace,
+                     struct arena *arena, struct why *why);
+// Whether the group refers to a certificate above that of the endorsement key. ERR_CERTIFICATE_…: it does
+// not, or the device showed no such certificate.
+struct err match_group_endorses(const struct admission *admission, const struct enrollment *group,
+                                struct arena *arena);
+
+// ---- match_ways.c: what the last two have in common
+
+// How the one individual enrollment of the device's name, and how groups, are tried. Both fill *out as their
+// match_… does.
+struct match_rules {
+    struct err (*individual)(const struct admission *admission, struct decision *out, struct trace *trace,
+                             struct arena *arena, struct why *why);
+    struct err (*group)(const struct admission *admission, struct decision *out, struct trace *trace,
+                        struct arena *arena, struct why *why);
+};
+struct err match_by_rules(const struct match_rules *rules, const struct admission *admission,
+                          struct decision *out, struct trace *trace, struct arena *arena, struct why *why);
+// The group that has, or refers to, the nearest certificate above what the device showed.
+// ERR_REGISTRATION_UNKNOWN: none does; else what ways_find fails with, or ERR_CERTIFICATE_REFUSED when it
+// cannot be told.
+struct err match_nearest_group(const struct admission *admission, const struct enrollment **out,
+                               struct trace *trace, struct arena *arena, struct why *why);
+// Whether one of the group's certificates is above what the device showed. ERR_CERTIFICATE_UNTRUSTED: none
+// is.
+struct err match_group_vouches(const struct admission *admission, const struct enrollment *group,
+                               struct arena *arena);
 
 // ---- takeover.c
 

@@ -56,26 +56,48 @@ static struct err take_pinned(const struct admission *admission, const struct en
     return OK;
 }
 
-// What the hub is to be told of the device, as it was when it proved itself: keys are the enrollment's, a
-// certificate only the device has, so its thumbprint was written down with the intention.
-static struct err take_identity(const struct admission *admission, const struct enrollment *e,
-                                struct arena *arena, struct decision *out, struct why *why)
+// What the record says of it: a thumbprint or a key that only this device has was written down with the
+// intention.
+static enum attestation_type proved_with(const struct registration *prior)
+{
+    if (prior->primary_thumbprint.len > 0)
+        return ATTESTATION_X509;
+    return prior->hub_key.len > 0 ? ATTESTATION_TPM : ATTESTATION_SYMMETRIC_KEY;
+}
+
+static struct err take_thumbprints(const struct admission *admission, const struct enrollment *e,
+                                   struct arena *arena, struct decision *out, struct why *why)
 {
     const struct registration *prior = admission->prior;
-    bool showed_certificate = prior->primary_thumbprint.len > 0;
-    enum attestation_type meant = showed_certificate ? ATTESTATION_X509 : ATTESTATION_SYMMETRIC_KEY;
-    if (e->attestation.type != meant)
-        return why_fail(why, ERR_ENROLLMENT_NOT_FOUND,
-                        "enrollment %.*s no longer has %s, with which the device proved itself",
-                        SLICE_ARG(e->id), showed_certificate ? "certificates" : "symmetric keys");
-    if (!showed_certificate)
-        return take_keys(admission, e, out);
     out->authentication = HUB_AUTH_SELF_SIGNED;
     out->primary_thumbprint = prior->primary_thumbprint;
     out->secondary_thumbprint =
         prior->secondary_thumbprint.len > 0 ? prior->secondary_thumbprint : prior->primary_thumbprint;
     return e->attestation.certificate_role == CERTIFICATE_CLIENT ? take_pinned(admission, e, arena, out, why)
                                                                  : OK;
+}
+
+// What the hub is to be told of the device, as it was when it proved itself.
+static struct err take_identity(const struct admission *admission, const struct enrollment *e,
+                                struct arena *arena, struct decision *out, struct why *why)
+{
+    static const char *const words[] = {[ATTESTATION_SYMMETRIC_KEY] = "symmetric keys",
+                                        [ATTESTATION_X509] = "certificates",
+                                        [ATTESTATION_TPM] = "a TPM"};
+    enum attestation_type meant = proved_with(admission->prior);
+    if (e->attestation.type != meant)
+        return why_fail(why, ERR_ENROLLMENT_NOT_FOUND,
+                        "enrollment %.*s no longer has %s, with which the device proved itself",
+                        SLICE_ARG(e->id), words[meant]);
+    if (meant == ATTESTATION_SYMMETRIC_KEY)
+        return take_keys(admission, e, out);
+    if (meant == ATTESTATION_X509)
+        return take_thumbprints(admission, e, arena, out, why);
+    // nobody but its TPM is ever given this key, whatever endorsement key is enrolled by now
+    out->authentication = HUB_AUTH_SAS;
+    out->fresh_key = true;
+    out->primary_key = admission->prior->hub_key;
+    return OK;
 }
 
 static struct err readmit(const struct admission *admission, struct arena *arena, struct decision *out,

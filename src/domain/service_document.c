@@ -44,6 +44,8 @@ struct err service_document_write(const struct service *service, struct buf *out
     json_field_text_if(&w, "hostName", service->host_name);
     json_field_text(&w, "idScope", service->id_scope);
     field_word_if(&w, "allocationPolicy", &allocation_policy_names, service->allocation);
+    if (service->tpm_certificate_required)
+        json_field_bool(&w, "tpmCertificateRequired", true);
     json_key(&w, "policies");
     json_array_open(&w);
     for (size_t i = 0; i < service->policy_count; i++)
@@ -148,6 +150,7 @@ static struct err read_service(const struct json *root, struct arena *arena, str
     TRY(want_copy(&in, "idScope", JSON_REQUIRED, ID_SCOPE_MAX, arena, &out->id_scope, why));
     TRY(want_word(&in, "allocationPolicy", JSON_OPTIONAL, &allocation_policy_names, &allocation, why));
     out->allocation = (enum allocation_policy)allocation;
+    TRY(json_want_bool(&in, "tpmCertificateRequired", JSON_OPTIONAL, &out->tpm_certificate_required, why));
     TRY(read_policies(&in, arena, out, why));
     return read_hubs(&in, arena, out, why);
 }

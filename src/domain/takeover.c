@@ -16,8 +16,14 @@ static bool is_of_this_device(const struct admission *admission, const struct en
 static struct err vouches(const struct admission *admission, const struct enrollment *group,
                           struct arena *arena)
 {
-    return admission->credential.kind == CREDENTIAL_X509 ? match_group_vouches(admission, group, arena)
-                                                         : match_group_made_it(admission, group, arena);
+    switch (admission->credential.kind) {
+    case CREDENTIAL_X509:
+        return match_group_vouches(admission, group, arena);
+    case CREDENTIAL_TPM:
+        return match_group_endorses(admission, group, arena);
+    default:
+        return match_group_made_it(admission, group, arena);
+    }
 }
 
 struct err takeover_check(const struct admission *admission, const struct decision *out, struct trace *trace,

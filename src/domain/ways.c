@@ -25,7 +25,8 @@ static bool refers_to(const struct admission *admission, struct slice name, stru
 bool ways_enrolled(const struct admission *admission, const struct enrollment *e, struct slice der)
 {
     const struct attestation *a = &e->attestation;
-    if (a->type != ATTESTATION_X509)
+    bool tpm = admission->credential.kind == CREDENTIAL_TPM; // who vouches for devices vouches for no TPM
+    if (a->type != (tpm ? ATTESTATION_TPM : ATTESTATION_X509))
         return false;
     if (a->certificate_role == CERTIFICATE_SIGNING)
         return certificate_same(a->primary_certificate, der) ||
@@ -149,7 +150,8 @@ static void tell_ways(const struct admission *admission, const struct ways *ways
     for (size_t i = 0; trace != NULL && i < ways->count && i < TOLD; i++) {
         const struct path *way = &ways->way[i];
         struct buf text = buf_capped(1024);
-        buf_bytes(&text, slice_to(chain_common_name(admission->credential.chain), 64));
+        struct slice name = chain_common_name(admission->credential.chain);
+        buf_bytes(&text, name.len > 0 ? slice_to(name, 64) : SLICE("the device's")); // that of a TPM has none
         for (size_t level = 0; level < way->count; level++) {
             struct about a = about(admission, way->above[level]);
             buf_text(&text, " < ");
@@ -187,6 +189,7 @@ struct err ways_find(const struct admission *admission, struct ways *out, struct
         .known_count = all->count,
         .now_us = admission->now_us,
         .expired_anchors = admission->expired_anchors,
+        .endorsement = admission->credential.kind == CREDENTIAL_TPM,
     };
     struct err e = path_find(admission->issuers, &question, out->way, WAYS_MAX, &out->count, why);
     out->cut = all->cut || out->count == WAYS_MAX;

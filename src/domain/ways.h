@@ -22,5 +22,6 @@ void ways_warn_expiry(int64_t now_us, struct slice name, int64_t not_after_us, s
 // What a certificate is called in a trace: its common name, or what else it has. Made in the arena.
 struct slice ways_name(const struct admission *admission, struct slice der, struct arena *arena);
 
-// Does the enrollment (x509) hold or refer to this certificate as one that vouches?
+// Does the enrollment hold or refer to this certificate as one that vouches for such devices: x509 for those
+// with a certificate, tpm for those with a TPM?
 bool ways_enrolled(const struct admission *admission, const struct enrollment *e, struct slice der);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "crypto/certificate.h"
 #include "crypto/hmac.h"
+#include "crypto/tpm.h"
 
 // The words of one record so far: a pair of certificates has at most two.
 struct words {
@@ -54,15 +55,25 @@ struct err word_of_reference(struct arena *arena, struct slice ca_name, struct s
     return e;
 }
 
-struct err word_of_certificate(struct arena *arena, struct slice der, struct slice *out)
+static struct err word_of_digest(struct arena *arena, char kind, struct slice of, struct slice *out)
 {
     uint8_t digest[SHA256_SIZE];
     uint8_t room[2 * SHA256_SIZE];
     struct slice word;
-    TRY(sha256(certificate_signed_part(der), digest));
+    TRY(sha256(of, digest));
     struct slice text = digest_text(digest, SHA256_SIZE, room);
-    TRY(arena_printf(arena, &word, "f:%.*s", SLICE_ARG(text)));
+    TRY(arena_printf(arena, &word, "%c:%.*s", kind, SLICE_ARG(text)));
     return arena_lower(arena, word, out);
+}
+
+struct err word_of_certificate(struct arena *arena, struct slice der, struct slice *out)
+{
+    return word_of_digest(arena, 'f', certificate_signed_part(der), out);
+}
+
+struct err word_of_endorsement_key(struct arena *arena, struct slice tpm2b_public, struct slice *out)
+{
+    return word_of_digest(arena, 'e', tpm_modulus(tpm2b_public), out);
 }
 
 static struct err add_subject(struct words *words, struct slice der)
@@ -112,6 +123,8 @@ struct err enrollment_words(struct arena *arena, const struct enrollment *e, str
     } else if (!group && a->certificate_role == CERTIFICATE_CLIENT && enrollment_disabled(e)) {
         TRY(add_exactly(&words, a->primary_certificate));
         TRY(add_exactly(&words, a->secondary_certificate));
+    } else if (!group && a->type == ATTESTATION_TPM && enrollment_disabled(e)) {
+        TRY(word_of_endorsement_key(arena, a->endorsement_key, &words.word[words.count++]));
     }
     return join_words(&words, out);
 }

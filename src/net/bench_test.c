@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire/websocket/websocket.h"
+
 struct session {
     struct bench *bench;
     struct conn *conn;
@@ -44,13 +46,27 @@ static void line_stopping(void *session)
     count(s->bench, &s->bench->told_to_stop);
 }
 
-static void hold(struct session *s)
+static void remember_ticket(struct session *s)
 {
-    conn_pause(s->conn);
     pthread_mutex_lock(&s->bench->lock);
     s->bench->ticket = conn_ticket(s->conn);
     pthread_mutex_unlock(&s->bench->lock);
+}
+
+static void hold(struct session *s)
+{
+    conn_pause(s->conn);
+    remember_ticket(s);
     count(s->bench, &s->bench->held);
+}
+
+static void become(struct session *s)
+{
+    struct websocket *websocket;
+    assert_false(failed(websocket_new(&websocket)));
+    remember_ticket(s);
+    buf_text(conn_output(s->conn), "becoming\n");
+    conn_become(s->conn, &line_protocol, s->bench, websocket);
 }
 
 static void flood(struct session *s, size_t len)
@@ -81,6 +97,9 @@ static bool obey(struct session *s, struct slice verb, struct slice argument)
         return true;
     } else if (slice_equal(verb, SLICE("hold"))) {
         hold(s);
+        return true;
+    } else if (slice_equal(verb, SLICE("become"))) {
+        become(s);
         return true;
     } else if (slice_equal(verb, SLICE("deadline"))) {
         conn_deadline(s->conn, (int64_t)number, "the next line");

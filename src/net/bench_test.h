@@ -21,6 +21,7 @@ enum { PATIENCE_MS = 10000 }; // nothing in these tests takes that long
 //   echo TEXT     answers TEXT          bye           answers "bye" and closes
 //   flood BYTES   writes that many      die           aborts
 //   hold          pauses; bench_answer answers later, by ticket, and resumes
+//   become        answers "becoming" and goes on with lines in the frames of WebSocket
 //   deadline MS   sets a deadline "the next line"     who   answers the user at the other end
 struct bench {
     struct loop *loop;

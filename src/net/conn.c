@@ -24,12 +24,18 @@ bool slots_take(struct loop *loop, struct conn *conn)
     return true;
 }
 
+void slots_forget_tickets(struct loop *loop, struct conn *conn)
+{
+    struct slot *slot = &loop->slots[conn->slot];
+    if (++slot->generation == 0)
+        slot->generation = 1;
+}
+
 void slots_give(struct loop *loop, struct conn *conn)
 {
     struct slot *slot = &loop->slots[conn->slot];
+    slots_forget_tickets(loop, conn);
     slot->conn = NULL;
-    if (++slot->generation == 0)
-        slot->generation = 1;
     slot->next_free = loop->free_slot;
     loop->free_slot = conn->slot;
 }
@@ -112,6 +118,9 @@ void conn_free_when_done(struct conn *conn)
         return;
     crowd_leave(conn);
     tls_session_free(conn->tls);
+    chain_release(conn->chain);
+    websocket_free(conn->websocket);
+    websocket_free(conn->becoming.websocket);
     buf_release(&conn->output);
     buf_release(&conn->rest);
     conn->loop->unix_connections -= conn->over_unix;
@@ -199,6 +208,13 @@ void conn_resume(struct conn *conn)
     settle_soon(conn);
 }
 
+void conn_become(struct conn *conn, const struct protocol *protocol, void *context,
+                 struct websocket *websocket)
+{
+    INVARIANT(conn->inside && conn->websocket == NULL && conn->becoming.protocol == NULL);
+    conn->becoming = (struct becoming){protocol, context, websocket};
+}
+
 struct ticket conn_ticket(const struct conn *conn)
 {
     if (conn->state == CONN_DEAD) // its slot may be somebody else's by now
@@ -232,6 +248,13 @@ struct slice conn_peer(const struct conn *conn)
 struct tls_session *conn_tls(const struct conn *conn)
 {
     return conn->tls;
+}
+
+struct chain *conn_chain(struct conn *conn)
+{
+    if (conn->chain == NULL && conn->tls != NULL && failed(tls_take_chain(conn->tls, &conn->chain)))
+        conn->chain = NULL;
+    return conn->chain;
 }
 
 bool conn_peer_uid(const struct conn *conn, uint32_t *uid)

@@ -5,9 +5,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+struct chain;
 struct conn;
 struct loop;
+struct protocol;
 struct tls_session;
+struct websocket;
 
 enum {
     CONN_OUTPUT_MAX =
@@ -38,6 +41,14 @@ void conn_abort(struct conn *conn);
 void conn_pause(struct conn *conn);
 // Ends a pause, and has receive called again soon if bytes were left.
 void conn_resume(struct conn *conn);
+// From now on, which is when the current call of receive returns, the connection speaks another protocol in
+// the frames of `websocket`, which it takes over. What is in the output goes out first, as it is; the session
+// is closed, the other protocol's opened, without a deadline or a pause of before; and what came behind the
+// bytes that receive took is the first that goes through the frames. Once, and within receive only. The
+// connection then ends with a Close frame (1000, or 1001 when the loop stops); a Close of the peer's is its
+// FIN.
+void conn_become(struct conn *conn, const struct protocol *protocol, void *context,
+                 struct websocket *websocket);
 
 // Names a connection for answers that come later: never a pointer. Meant for this loop only.
 struct ticket {
@@ -53,6 +64,10 @@ uint64_t conn_id(const struct conn *conn);   // for logs; unique in the process
 struct slice
 conn_peer(const struct conn *conn); // for logs: "192.0.2.7:40312", "[2001:db8::7]:40312", "uid 1000"
 struct tls_session *conn_tls(const struct conn *conn); // NULL without TLS
+// The certificates that the peer showed in the TLS handshake, or NULL; the connection's (chain_hold to keep
+// them). Decoded once, when first asked for, whatever protocols follow one another; NULL too when memory is
+// out.
+struct chain *conn_chain(struct conn *conn);
 // True, with the user at the other end, on a Unix socket.
 bool conn_peer_uid(const struct conn *conn, uint32_t *uid);
 struct loop *conn_loop(const struct conn *conn);

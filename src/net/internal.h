@@ -10,6 +10,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "wire/tls/tls.h"
+#include "wire/websocket/websocket.h"
 
 enum {
     READ_MAX = 64 * 1024,                     // bytes taken off a socket at once
@@ -57,7 +58,8 @@ struct loop {
     size_t connections;      // that exist, whatever their state
     size_t unix_connections; // of those
     struct list listeners;
-    struct buf plain;
+    struct buf plain;   // what TLS decrypted
+    struct buf payload; // and what of that was in frames
     char *read_room;
     _Atomic int64_t stop_ms; // asked for by loop_stop, -1: not
     bool stopping;
@@ -100,6 +102,13 @@ struct departure {
     struct buf bytes;
 };
 
+// What conn_become asked for, until the protocol's call returns.
+struct becoming {
+    const struct protocol *protocol; // NULL: nothing
+    void *context;
+    struct websocket *websocket;
+};
+
 struct conn {
     union stream io;
     uv_timer_t timer;
@@ -109,6 +118,9 @@ struct conn {
     void *context;
     void *session;
     struct tls_session *tls;
+    struct chain *chain;         // what the peer showed, once somebody asked for it
+    struct websocket *websocket; // between TLS and the protocol; NULL: nothing is
+    struct becoming becoming;
     struct corner *corner; // it is counted in; or NULL
     struct buf output;     // plaintext to send
     struct buf rest;       // received, not taken by the protocol
@@ -141,6 +153,7 @@ void conn_kill(struct conn *conn);
 void conn_drop_mail(struct loop *loop);
 bool slots_take(struct loop *loop, struct conn *conn);
 void slots_give(struct loop *loop, struct conn *conn);
+void slots_forget_tickets(struct loop *loop, struct conn *conn);
 void conn_log_noise(struct conn *conn, const char *event, struct err e, const struct why *why);
 // pump.c
 void pump_start(struct conn *conn);

@@ -140,6 +140,7 @@ struct err loop_new(const struct loop_settings *settings, struct loop **out, str
     loop->poller.methods = &loop_poller_methods;
     loop->free_slot = NO_SLOT;
     loop->plain = buf_capped(PLAIN_MAX);
+    loop->payload = buf_capped(CONN_REST_MAX + PLAIN_MAX);
     loop->read_room = read_room;
     atomic_init(&loop->stop_ms, -1);
     list_init(&loop->listeners);
@@ -185,6 +186,7 @@ void loop_free(struct loop *loop)
     INVARIANT(uv_loop_close(&loop->uv) == 0); // else a timer or watch of the poller was not released
     mailbox_release(&loop->mailbox);
     buf_release(&loop->plain);
+    buf_release(&loop->payload);
     free(loop->read_room);
     free(loop->slots);
     free(loop);

@@ -1,4 +1,5 @@
-// The one pump for all protocols: socket, TLS, protocol, and back; and the orderly end of a connection.
+// The one pump for all protocols: socket, TLS, perhaps WebSocket, protocol, and back; and the orderly end of
+// a connection.
 #include <stdlib.h>
 
 #include "net/internal.h"
@@ -88,20 +89,42 @@ static void written(uv_write_t *request, int status)
     pump_settle(conn);
 }
 
-// The bytes for the socket: of TLS, or the plain output itself.
-static struct buf *to_wire(struct conn *conn)
+static void emptied(struct buf *bytes, size_t cap)
 {
-    if (conn->tls == NULL)
-        return &conn->output;
-    if (conn->output.len > 0 && tls_session_state(conn->tls) == TLS_OPEN)
-        (void)tls_write(conn->tls,
-                        buf_slice(&conn->output)); // fails only for want of memory; then it has failed
-    buf_clear(&conn->output);
-    buf_shrink(&conn->output);
-    conn->output.cap = CONN_OUTPUT_MAX;
+    buf_clear(bytes);
+    buf_shrink(bytes);
+    bytes->cap = cap;
+}
+
+static struct buf *through_websocket(struct conn *conn)
+{
+    websocket_write(conn->websocket, buf_slice(&conn->output));
+    emptied(&conn->output, CONN_OUTPUT_MAX);
+    if (conn->state == CONN_FLUSHING)
+        websocket_close(conn->websocket, conn->loop->stopping ? WEBSOCKET_GOING_AWAY : WEBSOCKET_NORMAL);
+    return websocket_output(conn->websocket);
+}
+
+static struct buf *through_tls(struct conn *conn, struct buf *plain, size_t cap)
+{
+    if (plain->len > 0 && tls_session_state(conn->tls) == TLS_OPEN)
+        (void)tls_write(conn->tls, buf_slice(plain)); // fails only for want of memory; then it has failed
+    emptied(plain, cap);
     if (conn->state == CONN_FLUSHING)
         tls_close(conn->tls);
     return tls_output(conn->tls);
+}
+
+// The bytes for the socket: of the outermost layer, or the plain output itself. NULL when memory is out.
+static struct buf *to_wire(struct conn *conn)
+{
+    struct buf *wire = &conn->output;
+    if (conn->websocket != NULL)
+        wire = through_websocket(conn);
+    if (wire->broken != 0)
+        return NULL;
+    size_t cap = conn->websocket != NULL ? (size_t)WEBSOCKET_OUTPUT_MAX : (size_t)CONN_OUTPUT_MAX;
+    return conn->tls != NULL ? through_tls(conn, wire, cap) : wire;
 }
 
 static void send_wire(struct conn *conn, struct buf *wire)
@@ -124,7 +147,7 @@ static void send_wire(struct conn *conn, struct buf *wire)
         return;
     }
     d->bytes = *wire;
-    *wire = buf_capped(conn->tls == NULL ? CONN_OUTPUT_MAX : d->bytes.cap);
+    *wire = buf_capped(wire == &conn->output ? CONN_OUTPUT_MAX : d->bytes.cap);
     all = uv_buf_init((char *)d->bytes.at, (unsigned)d->bytes.len);
     conn->writing = uv_write(&d->request.write, &conn->io.stream, &all, 1, written) == 0;
     if (!conn->writing) {
@@ -147,6 +170,10 @@ static void flush(struct conn *conn)
     if (conn->writing || conn->state == CONN_LINGERING)
         return;
     struct buf *wire = to_wire(conn);
+    if (wire == NULL) {
+        conn_kill(conn);
+        return;
+    }
     if (wire->len > 0)
         send_wire(conn, wire);
     if (conn->state == CONN_FLUSHING && !conn->writing)
@@ -176,6 +203,8 @@ static void give_to_protocol(struct conn *conn, struct slice bytes)
     buf_shrink(&conn->rest);
 }
 
+static void become(struct conn *conn);
+
 static void deliver(struct conn *conn, struct slice bytes)
 {
     if (conn->state != CONN_OPEN || conn->closing || conn->aborted)
@@ -183,6 +212,8 @@ static void deliver(struct conn *conn, struct slice bytes)
     give_to_protocol(conn, bytes);
     if (conn->rest.broken != 0)
         conn->aborted = true; // out of memory: what came in between would be missing
+    if (conn->becoming.protocol != NULL && !conn->aborted && !conn->closing && conn->output.broken == 0)
+        become(conn);
 }
 
 static void open_session(struct conn *conn)
@@ -194,6 +225,51 @@ static void open_session(struct conn *conn)
     conn->inside = false;
     if (conn->session == NULL)
         conn->aborted = true;
+}
+
+static void websocket_failed(struct conn *conn, struct err e)
+{
+    if (conn->state == CONN_OPEN && !conn->closing && !conn->aborted)
+        conn_log_noise(conn, "websocket.failed", e, websocket_why(conn->websocket));
+    begin_close(conn); // a Close frame is in the output
+}
+
+static void take(struct conn *conn, struct slice bytes)
+{
+    if (conn->websocket == NULL) {
+        deliver(conn, bytes);
+        return;
+    }
+    struct buf *payload = &conn->loop->payload;
+    buf_clear(payload);
+    struct err e = websocket_feed(conn->websocket, &bytes, loop_now_us(conn->loop) / 1000, payload);
+    if (payload->len > 0)
+        deliver(conn, buf_slice(payload));
+    if (websocket_state(conn->websocket) == WEBSOCKET_CLOSED)
+        conn->peer_ended = true;
+    if (failed(e))
+        websocket_failed(conn, e);
+}
+
+// Changes the protocol. What the one before wrote goes in front of the first frame; what it left is in
+// `rest`.
+static void become(struct conn *conn)
+{
+    struct buf left = conn->rest;
+    conn->rest = buf_capped(left.cap);
+    slots_forget_tickets(conn->loop, conn);
+    conn->protocol->closed(conn->session);
+    conn->session = NULL;
+    conn->protocol = conn->becoming.protocol;
+    conn->context = conn->becoming.context;
+    conn->websocket = conn->becoming.websocket;
+    conn->becoming = (struct becoming){0};
+    conn->paused = conn->again = false;
+    buf_bytes(websocket_output(conn->websocket), buf_slice(&conn->output));
+    emptied(&conn->output, CONN_OUTPUT_MAX);
+    open_session(conn);
+    take(conn, buf_slice(&left));
+    buf_release(&left);
 }
 
 static void tls_ended(struct conn *conn)
@@ -218,7 +294,7 @@ static void decrypt(struct conn *conn, struct slice bytes)
     if (conn->state == CONN_HANDSHAKE && !failed(result) && state != TLS_HANDSHAKING)
         open_session(conn);
     if (plain->len > 0)
-        deliver(conn, buf_slice(plain));
+        take(conn, buf_slice(plain));
     if (state == TLS_FAILED || state == TLS_CLOSED)
         tls_ended(conn);
 }
@@ -253,7 +329,7 @@ static void arrived(uv_stream_t *stream, ssize_t len, const uv_buf_t *room)
     } else if (conn->tls != NULL) {
         decrypt(conn, slice_of(room->base, (size_t)len));
     } else {
-        deliver(conn, slice_of(room->base, (size_t)len));
+        take(conn, slice_of(room->base, (size_t)len));
     }
     pump_settle(conn);
 }

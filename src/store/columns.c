@@ -89,6 +89,7 @@ static const struct column registration_columns[] = {
     {"plan_steps", COLUMN_INTEGER, AT(registration, plan_steps)},
     {"primary_thumbprint", COLUMN_TEXT, AT(registration, primary_thumbprint)},
     {"secondary_thumbprint", COLUMN_TEXT, AT(registration, secondary_thumbprint)},
+    {"hub_key", COLUMN_SECRET, AT(registration, hub_key)},
     {"payload", COLUMN_JSON, AT(registration, payload), .path = "payload"},
     {"error_code", COLUMN_INTEGER, AT(registration, error_code), .path = "errorCode", .zero_is_absent = true},
     {"error_message", COLUMN_TEXT, AT(registration, error_message), .path = "errorMessage"},

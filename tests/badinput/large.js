@@ -6,6 +6,7 @@ const assert = require('assert');
 const device = require('../lib/device');
 const http1 = require('../lib/http1');
 const mqtt = require('../lib/mqtt');
+const websocket = require('../lib/websocket');
 const { openTcp } = require('../lib/peer');
 const { noGrowth, oneLogLine } = require('./judge');
 
@@ -23,6 +24,8 @@ async function reservesNothing(server, work) {
 function mqttRows(server, good) {
   const fresh = () => device.openMqtt(server);
   const known = () => device.connectMqtt(server, good);
+  const framed = () => websocket.connect(server);
+  const within = async () => (await device.connectMqtt(device.overWebSocket(server), good)).socket.peer; // the one of frames
   const topic = mqtt.text('$dps/registrations/PUT/iotdps-register/?$rid=1');
   return [
     ['a CONNECT that says it has 256 MB', fresh, Buffer.concat([Buffer.from([0x10]), mqtt.remaining(HUGEST_MQTT)])],
@@ -32,6 +35,9 @@ function mqttRows(server, good) {
     ['a PUBLISH that says it has 256 MB', known, Buffer.concat([Buffer.from([0x30]), mqtt.remaining(HUGEST_MQTT)])],
     ['a PUBLISH that says it has 256 MB, and begins', known, Buffer.concat([Buffer.from([0x30]), mqtt.remaining(HUGEST_MQTT), topic, Buffer.alloc(8192, 0x20)])],
     ['a PUBLISH of 200 KB', known, mqtt.publish({ topic: '$dps/registrations/PUT/iotdps-register/?$rid=1', payload: Buffer.alloc(200 * 1024, 0x20), qos: 1, id: 5 })],
+    ['a frame of WebSocket that says it has 2^63 - 1 bytes, from nobody', framed, websocket.binary('', { declared: 2n ** 63n - 1n, form: 64 })],
+    ['a frame of WebSocket that says it has a MiB, and begins, from nobody', framed, websocket.binary(Buffer.alloc(8192), { declared: 1024 * 1024, form: 64 })],
+    ['a frame of WebSocket that says it has 2^40 bytes, and begins', within, websocket.binary(Buffer.alloc(10000), { declared: 2n ** 40n, form: 64 })],
     ['a SUBSCRIBE that says it has 256 MB', known, Buffer.concat([Buffer.from([0x82]), mqtt.remaining(HUGEST_MQTT)])],
   ];
 }

@@ -41,7 +41,10 @@ static void check_rules(const struct enrollment *e)
         INVARIANT(a->primary_key.len == 0 || (a->primary_key.len >= 16 && a->primary_key.len <= 64));
         INVARIANT(a->secondary_key.len == 0 || (a->secondary_key.len >= 16 && a->secondary_key.len <= 64));
     }
-    INVARIANT(e->kind == ENROLLMENT_INDIVIDUAL || a->type != ATTESTATION_TPM);
+    if (a->type == ATTESTATION_TPM) {
+        INVARIANT((a->endorsement_key.len > 0) == (e->kind == ENROLLMENT_INDIVIDUAL));
+        INVARIANT((a->certificate_role == CERTIFICATE_CA_REFERENCE) == (e->kind == ENROLLMENT_GROUP));
+    }
 }
 
 static void read_as(struct arena *arena, const struct json *body, enum enrollment_kind kind)

@@ -5,6 +5,7 @@ const assert = require('assert');
 const http1 = require('./http1');
 const mqtt = require('./mqtt');
 const sas = require('./sas');
+const websocket = require('./websocket');
 
 const RESPONSES = '$dps/registrations/res/#';
 const VERSION = '2019-03-31';
@@ -14,8 +15,14 @@ function username(scope, id, version = VERSION, clientVersion = undefined) {
   return `${scope}/registrations/${id}/api-version=${version}${tail}`;
 }
 
+/** The same server for whom all MQTT goes over WebSocket; `how`: {path, subprotocol, headers, cut} of lib/websocket.js. */
+function overWebSocket(server, how = {}) {
+  return Object.assign(Object.create(server), { websocket: how });
+}
+
 /** An MQTT connection to the device door of a server (anything with mqttPort and ca), before CONNECT. */
 function openMqtt(server, options = {}) {
+  if (server.websocket) return websocket.openMqtt(server, { ...server.websocket, ...options });
   return mqtt.openMqtt({ port: server.mqttPort, ca: server.ca, ...options });
 }
 
@@ -156,6 +163,6 @@ function checkError(json, status) {
 }
 
 module.exports = {
-  RESPONSES, VERSION, OPERATION, TIME, username, openMqtt, openHttp, authorization, connectMqtt, parseResponse, askMqtt, registerMqtt,
+  RESPONSES, VERSION, OPERATION, TIME, username, overWebSocket, openMqtt, openHttp, authorization, connectMqtt, parseResponse, askMqtt, registerMqtt,
   provisionMqtt, registerHttp, noNulls, checkAssigned, checkError,
 };

@@ -19,6 +19,9 @@ static struct slice allocation_word(enum allocation_policy policy)
     }
 }
 
+// Whether a TPM of an individual enrollment must show its endorsement key's certificate.
+static const char *const tpm_certificate_words[] = {[false] = "optional", [true] = "required"};
+
 static void field_instant(struct json_writer *w, const char *key, int64_t us)
 {
     char text[40];
@@ -38,6 +41,8 @@ static void write_service(struct json_writer *w, const struct service *service)
     json_field_text(w, "idScope", service->id_scope);
     json_field_text(w, "serviceOperationsHostName", service->host_name);
     json_field_text(w, "allocationPolicy", allocation_word(service->allocation));
+    json_field_text(w, "tpmEndorsementCertificates",
+                    slice_text(tpm_certificate_words[service->tpm_certificate_required]));
     json_key(w, "iotHubs");
     json_array_open(w);
     for (size_t i = 0; i < service->hub_count; i++)
@@ -154,6 +159,20 @@ static struct err read_allocation(struct call *call, const struct json_in *in, s
     return OK;
 }
 
+static struct err read_tpm_certificates(struct call *call, const struct json_in *in, struct service *service)
+{
+    static const struct names words = {tpm_certificate_words, 2};
+    unsigned value = 0;
+    struct slice word = {0};
+    TRY(json_want_string(in, "tpmEndorsementCertificates", JSON_OPTIONAL, 64, &word, &call->why));
+    if (word.len == 0)
+        return OK;
+    if (!name_read(&words, word, &value))
+        return json_refuse(in, "tpmEndorsementCertificates", &call->why, "must be required or optional");
+    service->tpm_certificate_required = value != 0;
+    return OK;
+}
+
 static struct err read_host(struct call *call, const struct json_in *in, struct service *service)
 {
     struct slice host = {0};
@@ -192,6 +211,7 @@ struct err service_put(struct call *call)
     if (json_root(&call->body) != NULL)
         TRY(json_in_root(json_root(&call->body), "the body", &in, &call->why));
     TRY(read_allocation(call, &in, work->service));
+    TRY(read_tpm_certificates(call, &in, work->service));
     TRY(read_host(call, &in, work->service));
     TRY(check_host_unique(call, work->service));
     return settings_save(call, exists ? "service.updated" : "service.created", LOG_idScope,

@@ -82,7 +82,8 @@ static int setup(void **state)
     if (world_setup(state) != 0)
         return -1;
     struct world *w = *state;
-    return failed(device_api_new(w->flow, NULL, &w->poller, &w->clock, NULL, &api)) ? -1 : 0;
+    struct device_api_settings settings = {.flow = w->flow, .poller = &w->poller, .clock = &w->clock};
+    return failed(device_api_new(&settings, &api)) ? -1 : 0;
 }
 
 static int teardown(void **state)

@@ -191,7 +191,8 @@ static int setup(void **state)
         return -1;
     struct world *w = *state;
     link_count = 0;
-    return failed(device_api_new(w->flow, NULL, &w->poller, &w->clock, NULL, &api)) ? -1 : 0;
+    struct device_api_settings settings = {.flow = w->flow, .poller = &w->poller, .clock = &w->clock};
+    return failed(device_api_new(&settings, &api)) ? -1 : 0;
 }
 
 static int teardown(void **state)

@@ -87,8 +87,8 @@ static struct err write_words(struct connection *c, enum store_table table, cons
     return OK;
 }
 
-// Walks the enrollments with certificates. The walk begins anew behind each one that was changed: SQLite does
-// not promise what a walk sees of changes made meanwhile.
+// Walks the enrollments of one attestation type. The walk begins anew behind each one that was changed:
+// SQLite does not promise what a walk sees of changes made meanwhile.
 static struct err walk(struct connection *c, enum store_table table, sqlite3_stmt *rows, size_t *renewed,
                        struct why *why)
 {
@@ -121,10 +121,11 @@ static struct err walk(struct connection *c, enum store_table table, sqlite3_stm
     return e;
 }
 
-static struct err add_words(struct connection *c, enum store_table table, size_t *renewed, struct why *why)
+static struct err add_words(struct connection *c, enum store_table table, const char *attestation,
+                            size_t *renewed, struct why *why)
 {
     struct schema_hints hints = {
-        .columns = {columns_named(table, "attestation_type")}, .words = {"x509"}, .count = 1};
+        .columns = {columns_named(table, "attestation_type")}, .words = {attestation}, .count = 1};
     struct buf sql = buf_capped(SCHEMA_SQL_MAX);
     sqlite3_stmt *rows = NULL;
     schema_scan(&sql, table, true, &hints);
@@ -139,8 +140,19 @@ static struct err add_words(struct connection *c, enum store_table table, size_t
     return e;
 }
 
-// Version 2 came with certificates: words, and tables and columns that add_columns knows.
-static struct err upgrade(struct connection *c, size_t *renewed, struct why *why)
+// Which version gave words to which enrollments.
+static const struct {
+    int version;
+    enum store_table table;
+    const char *attestation;
+} worded[] = {
+    {2, STORE_ENROLLMENT, "x509"},
+    {2, STORE_GROUP, "x509"},
+    {3, STORE_ENROLLMENT, "tpm"},
+};
+
+// Tables and columns that are missing, then the words that came after version `from`.
+static struct err upgrade(struct connection *c, int from, size_t *renewed, struct why *why)
 {
     struct buf sql = buf_capped(SCHEMA_SQL_MAX);
     schema_create(&sql); // what is missing
@@ -152,8 +164,10 @@ static struct err upgrade(struct connection *c, size_t *renewed, struct why *why
     for (unsigned table = 0; table < STORE_TABLES && !failed(e); table++)
         e = add_columns(c, (enum store_table)table, why);
     TRY(e);
-    TRY(add_words(c, STORE_ENROLLMENT, renewed, why));
-    TRY(add_words(c, STORE_GROUP, renewed, why));
+    for (size_t i = 0; i < sizeof worded / sizeof worded[0]; i++) {
+        if (from < worded[i].version)
+            TRY(add_words(c, worded[i].table, worded[i].attestation, renewed, why));
+    }
     char pragma[64];
     (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version=%d", SCHEMA_VERSION);
     return connection_script(c, pragma, why);
@@ -164,7 +178,7 @@ struct err version_upgrade(struct connection *c, const char *path, int from, con
 {
     size_t renewed = 0;
     TRY(connection_script(c, "BEGIN IMMEDIATE", why));
-    struct err e = upgrade(c, &renewed, why);
+    struct err e = upgrade(c, from, &renewed, why);
     if (!failed(e))
         e = connection_script(c, "COMMIT", why);
     if (failed(e)) {

@@ -1,4 +1,5 @@
 // Strings, topic names and topic filters of MQTT, and the framing that all writers share.
+#include "base/text.h"
 #include "wire/mqtt/packet.h"
 
 enum { REMAINING_MAX = 268435455, STRING_MAX = 65535 }; // MQTT 2.2.3, 1.5.3
@@ -8,33 +9,11 @@ struct slice mqtt_take_bytes(struct cursor *c)
     return cursor_bytes(c, cursor_u16(c));
 }
 
-// Bytes of the well-formed UTF-8 character at s (2 to 4), or 0 (RFC 3629 4).
-static size_t wide_character(struct slice s)
-{
-    uint8_t a = s.at[0];
-    size_t len = a >= 0xc2 && a < 0xe0 ? 2 : a >= 0xe0 && a < 0xf0 ? 3 : a >= 0xf0 && a < 0xf5 ? 4 : 0;
-    if (len == 0 || len > s.len)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((s.at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    uint8_t b = s.at[1];
-    bool overlong = (a == 0xe0 && b < 0xa0) || (a == 0xf0 && b < 0x90);
-    bool surrogate = a == 0xed && b >= 0xa0;
-    bool beyond = a == 0xf4 && b >= 0x90;
-    return overlong || surrogate || beyond ? 0 : len;
-}
-
 bool mqtt_text_valid(struct slice s)
 {
     size_t i = 0;
     while (i < s.len) {
-        if (s.at[i] - 1u < 0x7f) {
-            i++;
-            continue;
-        }
-        size_t len = s.at[i] == 0 ? 0 : wide_character(slice_from(s, i));
+        size_t len = s.at[i] == 0 ? 0 : utf8_character(slice_from(s, i)); // MQTT-1.5.3-2
         if (len == 0)
             return false;
         i += len;
