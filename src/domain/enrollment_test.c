@@ -12,7 +12,14 @@
 
 #define KEY_A "AAECAwQFBgcICQoLDA0ODw=="                     // 16 bytes
 #define KEY_B "ERERERERERERERERERERERERERERERERERERERERERE=" // 32 bytes
-#define SYM   "\"attestation\":{\"type\":\"symmetricKey\"}"
+// An endorsement key of 2048 bits (device-protocol 6.1).
+#define EK                                                                                                   \
+    "AToAAQALAAMAsgAgg3GXZ0SEs/gakMyNRqXXJP1S124GUgtk8qHaGzMUaaoABgCAAEMAEAgAAAAAAAEAq5XC6r2JlM"             \
+    "I5z4BUxCHlxGOg20wjX83Fz6XyCLsoucqtyqYMuR4uVwVILktQoDpv6QbORY3Ghk089l9Goq2h6yekmvoS45UDCjpo"             \
+    "hy4r/TdOl36Ff+hH7t5dsa92frW5aehBN7Ev8kEvhOqEznvPZ+nEivP6UDLwRV5hYgmv2pyC+bQ9D+FgbGjMuREQPP"             \
+    "AZT0kaRbeXfKLYQU1Ygiuh4ZW1+edTSxZarDo5GtlcJw62dxHfsnQZs9twI5jOvzKKJDZaM8QbHxVB43Oum//5KWAV"             \
+    "fRl13p/LfyDUMsJGiHd1CyJRQwmBWni/kjEB0yHHgnIMPjMUzlLbTKDR368dGw=="
+#define SYM "\"attestation\":{\"type\":\"symmetricKey\"}"
 #define TIMES                                                                                                \
     "\"createdDateTimeUtc\":\"1970-01-01T00:00:01.0000000Z\","                                               \
     "\"lastUpdatedDateTimeUtc\":\"1970-01-01T00:00:02.0000000Z\""
@@ -68,8 +75,7 @@ static const struct {
      ",\"provisioningStatus\":null,\"reprovisionPolicy\":{\"updateHubAssignment\":true,\"migrateDeviceData\":"
      "true}," TIMES ",\"allocationPolicy\":\"geoLatency\"}"},
     {ENROLLMENT_INDIVIDUAL,
-     "{\"registrationId\":\"Dev-1\",\"attestation\":{\"type\":\"TPM\",\"tpm\":{\"endorsementKey\":\"AToAAQ=="
-     "\","
+     "{\"registrationId\":\"Dev-1\",\"attestation\":{\"type\":\"TPM\",\"tpm\":{\"endorsementKey\":\"" EK "\","
      "\"storageRootKey\":\"AAE=\"}},\"capabilities\":{\"iotEdge\":true},\"provisioningStatus\":\"Disabled\","
      "\"allocationPolicy\":\"Static\",\"iotHubs\":[\"hub.example.com\"],\"iotHubHostName\":\"hub.example."
      "com\","
@@ -78,8 +84,7 @@ static const struct {
      "\"unknown\":[1],\"initialTwin\":{\"extra\":1,\"tags\":{\"z\":null,\"a\":1},\"properties\":null},"
      "\"reprovisionPolicy\":null}",
      "{\"registrationId\":\"Dev-1\",\"optionalDeviceInformation\":{\"b\":1,\"a\":[1.5,null]},"
-     "\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"AToAAQ==\",\"storageRootKey\":\"AAE=\"}"
-     "},"
+     "\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"" EK "\",\"storageRootKey\":\"AAE=\"}},"
      "\"capabilities\":{\"iotEdge\":true},\"iotHubHostName\":\"hub.example.com\","
      "\"initialTwin\":{\"tags\":{\"z\":null,\"a\":1}}," ETAG ",\"provisioningStatus\":\"disabled\"," TIMES
      ",\"allocationPolicy\":\"static\",\"iotHubs\":[\"hub.example.com\"]}"},
@@ -102,6 +107,12 @@ static const struct {
      "\"caReferences\":{\"primary\":\"root\",\"secondary\":null}}},\"deviceId\":\"ignored in a group\"}",
      "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"x509\",\"x509\":{\"caReferences\":{"
      "\"primary\":\"root\"}}}," ETAG ",\"provisioningStatus\":\"enabled\"," TIMES "}"},
+    {ENROLLMENT_GROUP,
+     "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":null,"
+     "\"caReferences\":{\"primary\":\"Maker EK CA\",\"secondary\":\"other\"}}}}",
+     "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"caReferences\":{"
+     "\"primary\":\"Maker EK CA\",\"secondary\":\"other\"}}}," ETAG
+     ",\"provisioningStatus\":\"enabled\"," TIMES "}"},
 };
 
 static void what_is_sent_is_shown_again(void **state)
@@ -157,6 +168,23 @@ static const struct {
     {ENROLLMENT_INDIVIDUAL,
      "{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"?\"}}}",
      "attestation.tpm.endorsementKey is not base64"},
+    {ENROLLMENT_INDIVIDUAL,
+     "{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"AAE=\"}}"
+     "}",
+     "attestation.tpm.endorsementKey is refused: the endorsement key"},
+    {ENROLLMENT_INDIVIDUAL,
+     "{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"" EK
+     "\",\"caReferences\":{\"primary\":\"a\"}}}}",
+     "attestation.tpm.caReferences is for enrollment groups"},
+    {ENROLLMENT_GROUP, "{\"enrollmentGroupId\":\"dev\",\"attestation\":{\"type\":\"tpm\"}}",
+     "unless tpm.caReferences names"},
+    {ENROLLMENT_GROUP,
+     "{\"enrollmentGroupId\":\"dev\",\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"caReferences\":{}}}}",
+     "attestation.tpm.caReferences.primary is missing"},
+    {ENROLLMENT_GROUP,
+     "{\"enrollmentGroupId\":\"dev\",\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"" EK
+     "\",\"caReferences\":{\"primary\":\"a\"}}}}",
+     "attestation.tpm.endorsementKey is for individual enrollments"},
     {ENROLLMENT_INDIVIDUAL, "{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"x509\"}}",
      "attestation.x509 is missing"},
     {ENROLLMENT_INDIVIDUAL, "{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"x509\",\"x509\":{}}}",
@@ -270,7 +298,7 @@ static const struct {
     {"{\"type\":\"symmetricKey\",\"symmetricKey\":{\"secondaryKey\":\"" KEY_A "\"}}", "ab", "aa"},
     {"{\"type\":\"symmetricKey\",\"symmetricKey\":{\"primaryKey\":\"" KEY_B "\",\"secondaryKey\":null}}",
      "aa", "ba"},
-    {"{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"AAE=\"}}", "ab", "--"},
+    {"{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"" EK "\"}}", "ab", "--"},
 };
 
 static struct secret key_named(char name)

@@ -273,6 +273,48 @@ static void an_interrupted_operation_goes_on_with_the_thumbprints_that_were_writ
     arena_release(&r->arena);
 }
 
+// A TPM device gets the key that was written down, wrapped for its TPM, when it asks again.
+static void an_interrupted_operation_goes_on_with_the_hub_key_that_was_written_down(void **state)
+{
+    (void)state;
+    struct resume *r = resume_set_up();
+    r->group.attestation =
+        (struct attestation){.type = ATTESTATION_TPM, .certificate_role = CERTIFICATE_CA_REFERENCE};
+    r->prior.hub_key = (struct secret){.bytes = {7}, .len = 32};
+    r->admission.group_count = 0;
+    r->admission.former = &r->group;
+    assert_false(failed(decide_resume(&r->admission, &r->arena, &r->out, NULL, &r->why)));
+    assert_int_equal(r->out.authentication, HUB_AUTH_SAS);
+    assert_true(r->out.fresh_key);
+    assert_false(r->out.challenge);
+    assert_true(secret_equal(&r->out.primary_key, &r->prior.hub_key));
+    assert_int_equal(r->out.primary_thumbprint.len, 0);
+    assert_true(slice_equal(r->out.device_id, SLICE("Dev")));
+    arena_release(&r->arena);
+}
+
+static void an_interrupted_operation_of_a_tpm_device_ends_when_its_ground_is_gone(void **state)
+{
+    (void)state;
+    struct resume *r = resume_set_up();
+    r->prior.hub_key = (struct secret){.bytes = {7}, .len = 32}; // but the group has keys now
+    r->admission.former = &r->group;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_NOT_FOUND);
+    assert_non_null(strstr(r->why.text, "no longer has a TPM"));
+    r = resume_set_up(); // the other way round: it proved itself with a key
+    r->group.attestation = (struct attestation){.type = ATTESTATION_TPM};
+    r->admission.former = &r->group;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_NOT_FOUND);
+    assert_non_null(strstr(r->why.text, "no longer has symmetric keys"));
+    r = resume_set_up();
+    r->prior.hub_key = (struct secret){.bytes = {7}, .len = 32};
+    r->group.attestation = (struct attestation){.type = ATTESTATION_TPM};
+    r->group.provisioning_status = PROVISIONING_DISABLED;
+    r->admission.former = &r->group;
+    assert_int_equal(resume(r), ERR_ENROLLMENT_DISABLED);
+    assert_false(r->out.fresh_key);
+}
+
 static void an_interrupted_operation_of_an_x509_device_ends_when_its_ground_is_gone(void **state)
 {
     (void)state;
@@ -383,6 +425,8 @@ int main(void)
         cmocka_unit_test(custom_allocation_is_refused_as_not_available),
         cmocka_unit_test(an_interrupted_operation_goes_on_with_the_keys_the_device_has),
         cmocka_unit_test(an_interrupted_operation_goes_on_with_the_thumbprints_that_were_written_down),
+        cmocka_unit_test(an_interrupted_operation_goes_on_with_the_hub_key_that_was_written_down),
+        cmocka_unit_test(an_interrupted_operation_of_a_tpm_device_ends_when_its_ground_is_gone),
         cmocka_unit_test(an_interrupted_operation_of_an_x509_device_ends_when_its_ground_is_gone),
         cmocka_unit_test(an_interrupted_operation_does_not_bring_back_a_certificate_that_was_replaced),
         cmocka_unit_test(an_interrupted_operation_of_a_group_device_ends_when_that_device_was_blocked),

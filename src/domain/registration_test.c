@@ -55,6 +55,7 @@ static void a_failure_shows_number_and_message_and_no_half_of_a_pair(void **stat
         .status = STATUS_FAILED,
         .assigned_hub = SLICE("hub.example.com"),
         .intended_hub = SLICE("not.shown.example.com"),
+        .hub_key = {.bytes = "nor is this key", .len = 15},
         .error_code = 400208,
         .error_message = SLICE("No hub."),
         .payload = SLICE("{\"a\":1}"),

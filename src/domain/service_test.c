@@ -135,6 +135,7 @@ static void a_stored_service_comes_back_as_it_was(void **state)
                               .host_name = SLICE("localhost"),
                               .id_scope = SLICE("0ne0000ABCD"),
                               .allocation = ALLOCATION_STATIC,
+                              .tpm_certificate_required = true,
                               .policies = policies,
                               .policy_count = 2,
                               .hubs = hubs,
@@ -147,6 +148,7 @@ static void a_stored_service_comes_back_as_it_was(void **state)
     assert_true(slice_equal(again.name, service.name) && slice_equal(again.host_name, service.host_name));
     assert_true(slice_equal(again.id_scope, service.id_scope));
     assert_int_equal(again.allocation, ALLOCATION_STATIC);
+    assert_true(again.tpm_certificate_required);
     assert_int_equal(again.policy_count, 2);
     for (size_t i = 0; i < 2; i++) {
         assert_true(slice_equal(again.policies[i].name, policies[i].name));

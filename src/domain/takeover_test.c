@@ -21,7 +21,7 @@ static struct enrollment group_of(const char *id, uint8_t key)
     return e;
 }
 
-enum former { GONE, IS_A, IS_B, IS_X509, IS_A_OF_OLD }; // A_OF_OLD: it has B's key too
+enum former { GONE, IS_A, IS_B, IS_X509, IS_A_OF_OLD, IS_TPM }; // A_OF_OLD: it has B's key too
 static const struct row {
     const char *says;
     enum enrollment_kind prior; // what admitted the device before
@@ -36,6 +36,7 @@ static const struct row {
     {"a's key made the signature too", ENROLLMENT_GROUP, IS_A_OF_OLD, false, false, ERR_NONE},
     {"registered through a group with certificates", ENROLLMENT_GROUP, IS_X509, false, false,
      ERR_REGISTRATION_TAKEN},
+    {"registered through a group of TPMs", ENROLLMENT_GROUP, IS_TPM, false, false, ERR_REGISTRATION_TAKEN},
     {"an individual enrollment means it", ENROLLMENT_GROUP, IS_A, true, false, ERR_NONE},
     {"registered through its individual enrollment, which is gone", ENROLLMENT_INDIVIDUAL, GONE, false, false,
      ERR_NONE},
@@ -65,7 +66,8 @@ static void check_row(const struct row *row, bool former_first)
     struct enrollment b = group_of("b", 2);
     struct enrollment x509 = {
         .kind = ENROLLMENT_GROUP, .id = SLICE("x"), .attestation.type = ATTESTATION_X509};
-    const struct enrollment *formers[] = {NULL, &a, &b, &x509, &a};
+    struct enrollment tpm = {.kind = ENROLLMENT_GROUP, .id = SLICE("t"), .attestation.type = ATTESTATION_TPM};
+    const struct enrollment *formers[] = {NULL, &a, &b, &x509, &a, &tpm};
     const struct enrollment *groups[] = {former_first ? &a : &b, former_first ? &b : &a};
     struct enrollment individual = {.id = SLICE("dev"), .attestation.type = ATTESTATION_SYMMETRIC_KEY};
     struct registration prior = {

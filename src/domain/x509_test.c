@@ -133,6 +133,13 @@ static const struct row {
     {"a disabled group leaves no mark on it", "A C a:A -c:C <a", "dC", ERR_REGISTRATION_TAKEN, NULL, NULL, ""},
     {"nor does a disabled enrollment of another device", "A a:A -old=s1 <a", "s1", ERR_REGISTRATION_TAKEN, NULL, NULL, ""},
     {"its group knows it by a key", "A a:A k# <k", "dA", ERR_REGISTRATION_TAKEN, NULL, NULL, ""},
+    {"its group knows it by its TPM", "A a:A t%A <t", "dA", ERR_REGISTRATION_TAKEN, NULL, NULL, ""},
+
+    // who vouches for TPMs vouches for nothing else
+    {"a group of TPMs", "A t%A", "dA", ERR_REGISTRATION_UNKNOWN, NULL, NULL, "no enrollment group has a certificate above it"},
+    {"nor does such a group stop it", "A a:A -t%A", "dA", ERR_NONE, "a", NULL, NULL},
+    {"a TPM is expected", "A a:A i~e1", "dA", ERR_ATTESTATION_TYPE, NULL, NULL, "expects tpm"},
+    {"a TPM is expected, disabled", "A a:A -i~e1", "dA", ERR_ENROLLMENT_DISABLED, "DEV", NULL, ""},
     // clang-format on
 };
 

@@ -1,13 +1,18 @@
 // What x509_world_test.h describes.
 #include "domain/x509_world_test.h"
 
+#include <openssl/core_names.h>
+
 #include "base/text.h"
 #include "crypto/making_test.h"
 #include "domain/words.h"
 
 // ---- certificates
 
-enum kind { CA, DEVICE };
+#define ENDORSEMENT_EXTENSIONS                                                                               \
+    "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\nextendedKeyUsage=2.23.133.8.1\n"
+
+enum kind { CA, DEVICE, ENDORSEMENT };
 static struct named {
     const char *name; // short
     const char *common_name;
@@ -45,6 +50,20 @@ static struct named {
     {.name = "A1w", .rewritten = "A1"},
     {.name = "s1w", .rewritten = "s1"},
     {.name = "x", .common_name = "Devil", .issuer = "A1", .kind = DEVICE},
+    {.name = "e1", .common_name = "TPM 1", .issuer = "A1", .kind = ENDORSEMENT},
+    {.name = "e1A", .common_name = "TPM 1", .issuer = "A", .kind = ENDORSEMENT, .same_key = "e1"},
+    {.name = "e1A2", .common_name = "TPM 1", .issuer = "A2", .kind = ENDORSEMENT, .same_key = "e1"},
+    {.name = "e1B", .common_name = "TPM 1", .issuer = "B", .kind = ENDORSEMENT, .same_key = "e1"},
+    {.name = "e1C", .common_name = "TPM 1", .issuer = "C", .kind = ENDORSEMENT, .same_key = "e1"},
+    {.name = "e1s", .common_name = "TPM 1", .kind = ENDORSEMENT, .same_key = "e1"},
+    {.name = "e1old",
+     .common_name = "TPM 1",
+     .issuer = "A1",
+     .kind = ENDORSEMENT,
+     .same_key = "e1",
+     .from_days = -9,
+     .to_days = -1},
+    {.name = "e2", .common_name = "TPM 2", .issuer = "A1", .kind = ENDORSEMENT},
 };
 enum { NAMED = sizeof named / sizeof named[0] };
 static struct arena named_arena;
@@ -73,12 +92,17 @@ void world_make_certificates(void)
             n->made = make_rewritten(made_of(n->rewritten));
             continue;
         }
+        static const char *const extensions[] = {NULL, DEVICE_EXTENSIONS, ENDORSEMENT_EXTENSIONS};
+        // each TPM has a key of its own; make_key has one RSA key for all
+        EVP_PKEY *key = n->kind == ENDORSEMENT && n->same_key == NULL ? EVP_RSA_gen(2048) : NULL;
         n->made = make(&(struct spec){.subject = n->common_name,
                                       .issuer = made_of(n->issuer),
                                       .same_key = made_of(n->same_key),
-                                      .extensions = n->kind == DEVICE ? DEVICE_EXTENSIONS : NULL,
+                                      .key = key,
+                                      .extensions = extensions[n->kind],
                                       .from_us = n->from_days * DAY_US,
                                       .to_us = n->to_days * DAY_US});
+        EVP_PKEY_free(key);
     }
 }
 
@@ -96,6 +120,22 @@ static struct slice der_of(struct slice name)
 struct slice world_der(const char *name)
 {
     return der_of(slice_text(name));
+}
+
+struct slice world_endorsement_key(struct arena *arena, const char *name)
+{
+    // device-protocol 6.1
+    static const char head[] = "013a0001000b000300b20020837197674484b3f81a90cc8d46a5d724fd52d76e"
+                               "06520b64f2a1da1b331469aa00060080004300100800000000000100";
+    uint8_t *room = arena_take(arena, 60 + 256);
+    size_t len = 0;
+    BIGNUM *modulus = NULL;
+    assert_non_null(room);
+    assert_true(hex_decode(slice_text(head), room, 60, &len) && len == 60);
+    assert_int_equal(EVP_PKEY_get_bn_param(made_of(name)->key, OSSL_PKEY_PARAM_RSA_N, &modulus), 1);
+    assert_int_equal(BN_bn2binpad(modulus, room + 60, 256), 256);
+    BN_free(modulus);
+    return slice_of(room, 60 + 256);
 }
 
 static struct slice to_pem(struct arena *arena, struct slice der)
@@ -134,6 +174,8 @@ struct slice world_list(const char *issuer, const char *revoked, int64_t to_us)
 
 // ---- the service
 
+#define HOW ":=@#%~"
+
 static struct slice take_name(struct slice *text, const char *ends)
 {
     size_t len = 0;
@@ -160,9 +202,26 @@ static void give_pair(struct attestation *a, struct slice pair)
     a->secondary_certificate = two ? der_of(second) : a->primary_certificate;
 }
 
-static void give_attestation(struct attestation *a, uint8_t how, struct slice what)
+static void give_tpm(struct world *w, struct attestation *a, uint8_t how, struct slice what)
+{
+    char name[16];
+    a->certificate_role = how == '%' ? CERTIFICATE_CA_REFERENCE : CERTIFICATE_NONE;
+    if (how == '%') {
+        give_pair(a, what);
+    } else {
+        (void)snprintf(name, sizeof name, "%.*s", SLICE_ARG(what));
+        a->endorsement_key = world_endorsement_key(&w->arena, name);
+    }
+    a->type = ATTESTATION_TPM;
+}
+
+static void give_attestation(struct world *w, struct attestation *a, uint8_t how, struct slice what)
 {
     switch (how) {
+    case '%':
+    case '~':
+        give_tpm(w, a, how, what);
+        return;
     case ':':
         a->certificate_role = CERTIFICATE_SIGNING;
         break;
@@ -184,16 +243,16 @@ static void add_enrollment(struct world *w, struct slice word)
 {
     bool disabled = word.at[0] == '-';
     word = slice_from(word, disabled ? 1 : 0);
-    struct slice id = take_name(&word, ":=@#");
+    struct slice id = take_name(&word, HOW);
     bool of_device = slice_equal(id, SLICE("i"));
-    bool individual = of_device || word.at[0] == '=';
+    bool individual = of_device || word.at[0] == '=' || word.at[0] == '~';
     struct enrollment *e = individual ? &w->individuals[w->individual_count++] : &w->groups[w->group_count++];
     *e = (struct enrollment){
         .kind = individual ? ENROLLMENT_INDIVIDUAL : ENROLLMENT_GROUP,
-        .id = of_device ? SLICE("DEV") : id,
+        .id = of_device ? w->device : id,
         .provisioning_status = disabled ? PROVISIONING_DISABLED : PROVISIONING_UNSET,
     };
-    give_attestation(&e->attestation, word.at[0], slice_from(word, 1));
+    give_attestation(w, &e->attestation, word.at[0], slice_from(word, 1));
     assert_false(failed(enrollment_words(&w->arena, e, &e->words)));
 }
 
@@ -224,23 +283,22 @@ static void show(struct world *w, const char *shows)
     size_t count = 0;
     while (slice_cut(&text, ' ', &name))
         certificates[count++] = der_of(name);
-    w->admission.credential.kind = CREDENTIAL_X509;
-    assert_false(failed(chain_new(certificates, count, &w->admission.credential.chain)));
+    if (count > 0)
+        assert_false(failed(chain_new(certificates, count, &w->admission.credential.chain)));
 }
 
-void world_open(struct world *w, const char *has, const char *shows)
+static void begin(struct world *w, const char *has, struct slice id, struct slice enrolled)
 {
     struct slice text = slice_text(has);
     struct slice word;
-    *w = (struct world){.arena = arena_capped(1 << 20), .service.id_scope = SLICE("0ne1")};
+    *w =
+        (struct world){.arena = arena_capped(1 << 20), .service.id_scope = SLICE("0ne1"), .device = enrolled};
     assert_false(failed(issuers_new(100, 1 << 20, &w->issuers)));
-    w->admission = (struct admission){.service = &w->service,
-                                      .registration_id = SLICE("dev"),
-                                      .issuers = w->issuers,
-                                      .now_us = WORLD_NOW_US};
+    w->admission = (struct admission){
+        .service = &w->service, .registration_id = id, .issuers = w->issuers, .now_us = WORLD_NOW_US};
     while (slice_cut(&text, ' ', &word)) {
         struct slice rest = word;
-        (void)take_name(&rest, ":=@#");
+        (void)take_name(&rest, HOW);
         if (word.at[0] == '<')
             add_prior(w, slice_from(word, 1));
         else if (rest.len > 0)
@@ -248,6 +306,22 @@ void world_open(struct world *w, const char *has, const char *shows)
         else
             add_ca(w, word);
     }
+}
+
+void world_open(struct world *w, const char *has, const char *shows)
+{
+    begin(w, has, SLICE("dev"), SLICE("DEV"));
+    w->admission.credential.kind = CREDENTIAL_X509;
+    show(w, shows);
+}
+
+void world_open_tpm(struct world *w, const char *has, const char *key, const char *shows, struct slice id)
+{
+    struct credential *credential = &w->admission.credential;
+    begin(w, has, id, id);
+    credential->kind = CREDENTIAL_TPM;
+    credential->tpm.endorsement_key = world_endorsement_key(&w->arena, key);
+    credential->tpm.storage_root_key = world_endorsement_key(&w->arena, "e2"); // any; it is not compared
     show(w, shows);
 }
 
@@ -330,7 +404,7 @@ static void ask_store(struct world *w)
     for (size_t i = 0; i < w->individual_count; i++) {
         if (is_asked(w, w->individuals[i].words))
             w->found_holders[a->holder_count++] = &w->individuals[i];
-        if (slice_equal(w->individuals[i].id, SLICE("DEV")))
+        if (slice_equal(w->individuals[i].id, w->device))
             a->individual = &w->individuals[i];
     }
     find_crls(w);

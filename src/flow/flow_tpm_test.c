@@ -7,6 +7,8 @@
 #include <openssl/rsa.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 static void public_part(const char *head, size_t head_len, const uint8_t modulus[256], uint8_t *out)
 {
     memcpy(out, head, head_len);
@@ -84,16 +86,32 @@ struct secret planted(struct world *w, const char *id, uint64_t channel)
     return failed(r.result) ? (struct secret){0} : r.challenge.key;
 }
 
-static void sign(struct flow_request *request, const char *id, const struct secret *key)
+const char *tpm_json(struct world *w, const char *more, const struct tpm *tpm)
+{
+    struct buf text = buf_capped(4096);
+    buf_text(&text, "{");
+    buf_text(&text, more);
+    buf_text(&text, "\"tpm\":{\"endorsementKey\":\"");
+    b64_encode(&text, ek_of(tpm));
+    buf_text(&text, "\",\"storageRootKey\":\"");
+    b64_encode(&text, slice_of(tpm->storage_root_key, sizeof tpm->storage_root_key));
+    buf_text(&text, "\"}}");
+    const char *made = arena_cstr(&w->arena, buf_slice(&text));
+    assert_non_null(made);
+    buf_release(&text);
+    return made;
+}
+
+const char *token_of(struct world *w, const char *id, const struct secret *key)
 {
     struct buf token = buf_capped(4096);
     char resource[200];
-    struct slice text = {0};
     (void)snprintf(resource, sizeof resource, SCOPE "%%2fregistrations%%2f%s", id);
     sas_sign(&token, slice_text(resource), T0 / 1000000 + 3600, key, SLICE("registration"));
-    assert_false(failed(arena_copy(&request->arena, buf_slice(&token), &text)));
+    const char *made = arena_cstr(&w->arena, buf_slice(&token));
+    assert_non_null(made);
     buf_release(&token);
-    assert_false(failed(sas_parse(text, &request->credential.sas, NULL)));
+    return made;
 }
 
 void ask_with_tpm(struct world *w, const struct tpm_call *call)
@@ -110,7 +128,8 @@ void ask_with_tpm(struct world *w, const struct tpm_call *call)
     }
     if (call->key != NULL) {
         credential->kind = CREDENTIAL_SAS;
-        sign(request, call->id, call->key);
+        struct slice token = slice_text(token_of(w, call->id, call->key));
+        assert_false(failed(sas_parse(token, &request->credential.sas, NULL)));
     }
     hand_over(w, request, call->verb, call->id, call->operation != NULL ? call->operation : "");
 }

@@ -26,4 +26,8 @@ struct tpm_call {
     const struct tpm *tpm;    // said in the request, or NULL
     const struct secret *key; // the token is made with it; NULL: none is sent
 };
+// A device's JSON with this TPM, and `more` members in front of it ("\"a\":1,", or ""). In w->arena.
+const char *tpm_json(struct world *w, const char *more, const struct tpm *tpm);
+// A token of dev `id`, made with the key. In w->arena.
+const char *token_of(struct world *w, const char *id, const struct secret *key);
 void ask_with_tpm(struct world *w, const struct tpm_call *call);

@@ -213,6 +213,31 @@ static void a_service_in_use_is_not_deleted_and_says_what_uses_it(void **state)
     directory_release(snapshot);
 }
 
+static void whether_tpms_must_show_certificates_is_a_setting(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        const char *after;
+    } puts[] = {
+        {"{}", "optional"},
+        {"{\"tpmEndorsementCertificates\":\"Required\"}", "required"},
+        {"{\"allocationPolicy\":\"hashed\"}", "required"}, // nowhere else
+        {"{\"tpmEndorsementCertificates\":\"optional\"}", "optional"},
+    };
+    for (size_t i = 0; i < sizeof puts / sizeof puts[0]; i++) {
+        struct reply put, got;
+        assert_int_equal(local("PUT", "/control/services/two", puts[i].body, &put), 200);
+        assert_string_equal(reply_text(&put, "tpmEndorsementCertificates"), puts[i].after);
+        assert_int_equal(local("GET", "/control/services/two", NULL, &got), 200);
+        assert_string_equal(reply_text(&got, "tpmEndorsementCertificates"), puts[i].after);
+        reply_release(&put);
+        reply_release(&got);
+    }
+    assert_int_equal(
+        number_of("PUT", "/control/services/two", "", "{\"tpmEndorsementCertificates\":\"maybe\"}"), 400004);
+}
+
 // ---- linked hubs
 // ---------------------------------------------------------------------------------------------
 
@@ -506,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_service_has_a_scope_an_owner_and_is_used_at_once),
         cmocka_unit_test(a_service_is_changed_where_asked_and_nowhere_else),
+        cmocka_unit_test(whether_tpms_must_show_certificates_is_a_setting),
         cmocka_unit_test(a_service_in_use_is_not_deleted_and_says_what_uses_it),
         cmocka_unit_test(a_linked_hub_shows_its_settings_but_not_its_key),
         cmocka_unit_test(an_embedded_hub_is_linked_by_name_if_there_is_one),

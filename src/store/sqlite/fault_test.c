@@ -216,7 +216,7 @@ static void an_upgrade_that_the_disk_does_not_take_can_be_tried_again(void **sta
     assert_ok(bench_put(&s->bench, STORE_GROUP, "s", "fleet", &g, STORE_ALWAYS, 0));
     assert_ok(put(&s->bench, "dev", 5));
     scratch_close(s);
-    scratch_make_version_1(s);
+    scratch_make_version(s, 1);
     disk_full = true;
     assert_err(scratch_try_open(s, &why), ERR_STORE);
     disk_full = false;

@@ -138,7 +138,7 @@ static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state
     scratch_close(s);
     run_sql(s, "PRAGMA user_version = 999; CREATE TABLE later (x)");
     assert_open_fails(s, ERR_CONFIG, "newer version");
-    run_sql(s, "SELECT x FROM later; PRAGMA user_version = 2");
+    run_sql(s, "SELECT x FROM later; PRAGMA user_version = 3");
     scratch_open(s);
 }
 
@@ -251,14 +251,18 @@ static void no_secret_can_be_read_from_the_files(void **state)
                                      .etag = 1};
     struct device d = {
         .id = SLICE("marker-of-a-device"), .primary_key = e.attestation.secondary_key, .etag = 1};
+    struct registration r = bench_registration("dev", "h", 1);
+    r.hub_key = (struct secret){.bytes = "what only one TPM can read of it", .len = 32};
     scratch_open(s);
     assert_ok(bench_put(&s->bench, STORE_ENROLLMENT, "s", "dev", &e, STORE_ALWAYS, 0));
     assert_ok(bench_put(&s->bench, STORE_GROUP, "s", "dev", &e, STORE_ALWAYS, 0));
     assert_ok(bench_put(&s->bench, STORE_SERVICE, "", "plant", &service, STORE_ALWAYS, 0));
     assert_ok(bench_put(&s->bench, STORE_DEVICE, "h", "d", &d, STORE_ALWAYS, 0));
+    assert_ok(bench_put(&s->bench, STORE_REGISTRATION, "s", "dev", &r, STORE_ALWAYS, 0));
     add_needle(&n, secret_slice(&e.attestation.primary_key));
     add_needle(&n, secret_slice(&e.attestation.secondary_key));
     add_needle(&n, SLICE("very secret words of the service"));
+    add_needle(&n, secret_slice(&r.hub_key));
     // Reading the file while it is open would drop SQLite's locks, so a child looks at what is in the log
     // now.
     pid_t child = fork();

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "crypto/random.h"
 #include "store/sqlite/version_1_test.h"
+#include "store/sqlite/version_2_test.h"
 
 static void fill(struct random *random, void *at, size_t len)
 {
@@ -116,15 +117,16 @@ static int copy_table(void *db, int count, char **values, char **names)
     return 0;
 }
 
-void scratch_make_version_1(struct scratch *s)
+void scratch_make_version(struct scratch *s, int version)
 {
+    static const char *const schemas[] = {[1] = version_1_schema, [2] = version_2_schema};
     char older[128], attach[256];
     sqlite3 *db;
-    (void)snprintf(older, sizeof older, "%s-1", s->path);
+    (void)snprintf(older, sizeof older, "%s-older", s->path);
     (void)snprintf(attach, sizeof attach, "ATTACH '%s' AS newer", s->path);
     assert_int_equal(sqlite3_open(older, &db), SQLITE_OK);
     run(db, "PRAGMA journal_mode = WAL");
-    run(db, version_1_schema);
+    run(db, schemas[version]);
     run(db, attach);
     assert_int_equal(
         sqlite3_exec(db,

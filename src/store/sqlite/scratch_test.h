@@ -24,7 +24,8 @@ void scratch_seal_with(struct scratch *s, uint8_t key); // a master key of this 
 void scratch_open(struct scratch *s);
 struct err scratch_try_open(struct scratch *s, struct why *why);
 void scratch_close(struct scratch *s);
-// Turns the closed database into one of version 1 with the same records, as far as that version knew them.
-void scratch_make_version_1(struct scratch *s);
+// Turns the closed database into one of that older version with the same records, as far as that version knew
+// them.
+void scratch_make_version(struct scratch *s, int version);
 
 extern struct random scratch_random;

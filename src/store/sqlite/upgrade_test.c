@@ -1,4 +1,4 @@
-// A database of version 1: what was in it is still there, and counts for certificates too.
+// A database of an older version: what was in it is still there, and counts for certificates and TPMs too.
 #include "store/sqlite/scratch_test.h"
 
 #include <sqlite3.h>
@@ -7,6 +7,7 @@
 #include "crypto/bench_pki.h"
 #include "crypto/certificate.h"
 #include "domain/words.h"
+#include "store/sqlite/schema.h"
 
 struct upgrade {
     struct scratch scratch;
@@ -84,6 +85,18 @@ static void put(struct upgrade *u, enum store_table table, const struct enrollme
     assert_ok(bench_do(&u->scratch.bench, &r));
 }
 
+// As versions before 3 wrote it: without words.
+static void put_tpm(struct upgrade *u, const char *id, enum provisioning_status status)
+{
+    struct enrollment e = {.kind = ENROLLMENT_INDIVIDUAL,
+                           .id = slice_text(id),
+                           .provisioning_status = status,
+                           .attestation = {.type = ATTESTATION_TPM, .endorsement_key = SLICE("a key")},
+                           .updated_us = 1,
+                           .etag = 1};
+    put(u, STORE_ENROLLMENT, &e);
+}
+
 // As version 1 wrote them: without words.
 static void put_enrollments(struct upgrade *u)
 {
@@ -108,6 +121,7 @@ static void put_enrollments(struct upgrade *u)
     e.id = SLICE("lost");
     e.provisioning_status = PROVISIONING_DISABLED;
     put(u, STORE_ENROLLMENT, &e);
+    put_tpm(u, "pump", PROVISIONING_DISABLED);
     struct registration r = bench_registration("keys", "h1", 9);
     assert_ok(bench_put(&u->scratch.bench, STORE_REGISTRATION, "s", "keys", &r, STORE_ALWAYS, 0));
 }
@@ -117,7 +131,7 @@ static void make_version_1(struct upgrade *u)
     scratch_open(&u->scratch);
     put_enrollments(u);
     scratch_close(&u->scratch);
-    scratch_make_version_1(&u->scratch);
+    scratch_make_version(&u->scratch, 1);
     u->lines[0] = '\0';
 }
 
@@ -159,7 +173,7 @@ static void what_was_there_is_still_there(void **state)
     e = bench_get(b, STORE_GROUP, "s", "fleet");
     assert_non_null(e);
     assert_true(slice_equal(e->attestation.primary_certificate, u->certificate));
-    assert_int_equal(bench_count(b, STORE_ENROLLMENT, "s", NULL), 3);
+    assert_int_equal(bench_count(b, STORE_ENROLLMENT, "s", NULL), 4);
     assert_int_equal(bench_count(b, STORE_GROUP, "s", NULL), 4);
     struct store_request admission = {.verb = STORE_ADMISSION, .partition = SLICE("s"), .key = SLICE("new")};
     assert_ok(bench_do(b, &admission));
@@ -191,6 +205,91 @@ static void enrollments_with_certificates_are_found_by_them(void **state)
     assert_non_null(damaged);
     assert_int_equal(damaged->words.len, 0);
 }
+
+static void a_tpm_that_is_disabled_is_found_by_its_key(void **state)
+{
+    struct upgrade *u = *state;
+    make_version_1(u);
+    scratch_open(&u->scratch);
+    struct slice word;
+    assert_ok(word_of_endorsement_key(&u->arena, SLICE("a key"), &word));
+    struct store_admission a = look(u, word);
+    assert_int_equal(a.holder_count, 1);
+    assert_text(a.holders[0]->id, "pump");
+}
+
+// ---- from version 2, which had certificates
+
+static void put_with_words(struct upgrade *u, struct enrollment *e)
+{
+    e->words = words_of(u, e);
+    assert_true(e->words.len > 0);
+    put(u, e->kind == ENROLLMENT_GROUP ? STORE_GROUP : STORE_ENROLLMENT, e);
+}
+
+static void make_version_2(struct upgrade *u)
+{
+    struct bench *b = &u->scratch.bench;
+    scratch_open(&u->scratch);
+    struct enrollment e = with_certificates(ENROLLMENT_GROUP, "fleet", CERTIFICATE_SIGNING);
+    e.attestation.primary_certificate = u->certificate;
+    put_with_words(u, &e);
+    struct ca_certificate ca = {
+        .name = SLICE("root"), .certificate = u->certificate, .words = SLICE("n:1"), .etag = 1};
+    assert_ok(bench_put(b, STORE_CERTIFICATE, "s", "root", &ca, STORE_ALWAYS, 0));
+    put_tpm(u, "pump", PROVISIONING_DISABLED);
+    put_tpm(u, "valve", PROVISIONING_ENABLED);
+    struct registration r = bench_registration("dev", "h1", 9);
+    r.primary_thumbprint = SLICE("AB");
+    assert_ok(bench_put(b, STORE_REGISTRATION, "s", "dev", &r, STORE_ALWAYS, 0));
+    scratch_close(&u->scratch);
+    scratch_make_version(&u->scratch, 2);
+    u->lines[0] = '\0';
+}
+
+static void what_version_2_had_is_still_there(void **state)
+{
+    struct upgrade *u = *state;
+    struct bench *b = &u->scratch.bench;
+    make_version_2(u);
+    scratch_open(&u->scratch);
+    const struct registration *r = bench_get(b, STORE_REGISTRATION, "s", "dev");
+    assert_non_null(r);
+    assert_int_equal(r->etag, 9);
+    assert_text(r->primary_thumbprint, "AB");
+    assert_int_equal(r->hub_key.len, 0);
+    const struct enrollment *fleet = bench_get(b, STORE_GROUP, "s", "fleet");
+    assert_true(slice_equal(fleet->attestation.primary_certificate, u->certificate));
+    struct store_admission a = look(u, fleet->words);
+    assert_int_equal(a.group_count, 1);
+    a = look(u, SLICE("n:1"));
+    assert_int_equal(a.certificate_count, 1);
+    assert_int_equal(bench_count(b, STORE_ENROLLMENT, "s", NULL), 2);
+    const struct enrollment *valve = bench_get(b, STORE_ENROLLMENT, "s", "valve");
+    assert_int_equal(valve->words.len, 0);
+}
+
+static void what_version_2_could_not_keep_can_be_written(void **state)
+{
+    struct upgrade *u = *state;
+    struct bench *b = &u->scratch.bench;
+    make_version_2(u);
+    scratch_open(&u->scratch);
+    struct registration r = bench_registration("dev", "h2", 10);
+    r.hub_key = (struct secret){.bytes = "for one TPM", .len = 11};
+    assert_ok(bench_put(b, STORE_REGISTRATION, "s", "dev", &r, STORE_IF_MATCH, 9));
+    const struct registration *found = bench_get(b, STORE_REGISTRATION, "s", "dev");
+    assert_true(secret_equal(&found->hub_key, &r.hub_key));
+    struct slice word;
+    assert_ok(word_of_endorsement_key(&u->arena, SLICE("a key"), &word));
+    struct store_admission a = look(u, word);
+    assert_int_equal(a.holder_count, 1);
+    assert_text(a.holders[0]->id, "pump");
+    assert_non_null(strstr(u->lines, "\"detail\":\"schema 2 to 3\""));
+    assert_non_null(strstr(u->lines, "\"count\":1"));
+}
+
+// ---- from either
 
 static void what_is_changed_afterwards_is_no_longer_found_by_its_old_words(void **state)
 {
@@ -242,8 +341,8 @@ static void an_upgrade_happens_once_and_is_logged(void **state)
     make_version_1(u);
     scratch_open(&u->scratch);
     assert_non_null(strstr(u->lines, "\"event\":\"store.upgraded\""));
-    assert_non_null(strstr(u->lines, "\"detail\":\"schema 1 to 2\""));
-    assert_non_null(strstr(u->lines, "\"count\":3"));
+    assert_non_null(strstr(u->lines, "\"detail\":\"schema 1 to 3\""));
+    assert_non_null(strstr(u->lines, "\"count\":4"));
     scratch_close(&u->scratch);
     u->lines[0] = '\0';
     scratch_open(&u->scratch);
@@ -259,7 +358,7 @@ static void another_master_key_upgrades_nothing(void **state)
     assert_err(scratch_try_open(&u->scratch, &why), ERR_SEAL);
     scratch_seal_with(&u->scratch, 7);
     scratch_open(&u->scratch);
-    assert_non_null(strstr(u->lines, "schema 1 to 2"));
+    assert_non_null(strstr(u->lines, "schema 1 to 3"));
 }
 
 // Every table with its columns, whatever their order.
@@ -286,17 +385,19 @@ static void read_tables(const char *path, char *out, size_t size)
 static void an_upgraded_database_has_the_tables_of_a_new_one(void **state)
 {
     struct upgrade *u = *state;
-    static char new[16384], version_1[16384], upgraded[16384];
+    static char new[16384], older[16384], upgraded[16384];
     scratch_open(&u->scratch);
     scratch_close(&u->scratch);
     read_tables(u->scratch.path, new, sizeof new);
-    make_version_1(u);
-    read_tables(u->scratch.path, version_1, sizeof version_1);
-    scratch_open(&u->scratch);
-    scratch_close(&u->scratch);
-    read_tables(u->scratch.path, upgraded, sizeof upgraded);
-    assert_string_not_equal(version_1, new);
-    assert_string_equal(upgraded, new);
+    for (int version = 1; version < SCHEMA_VERSION; version++) {
+        scratch_make_version(&u->scratch, version);
+        read_tables(u->scratch.path, older, sizeof older);
+        scratch_open(&u->scratch);
+        scratch_close(&u->scratch);
+        read_tables(u->scratch.path, upgraded, sizeof upgraded);
+        assert_string_not_equal(older, new);
+        assert_string_equal(upgraded, new);
+    }
 }
 
 int main(void)
@@ -305,6 +406,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         WITH_DATABASE(what_was_there_is_still_there),
         WITH_DATABASE(enrollments_with_certificates_are_found_by_them),
+        WITH_DATABASE(a_tpm_that_is_disabled_is_found_by_its_key),
+        WITH_DATABASE(what_version_2_had_is_still_there),
+        WITH_DATABASE(what_version_2_could_not_keep_can_be_written),
         WITH_DATABASE(what_is_changed_afterwards_is_no_longer_found_by_its_old_words),
         WITH_DATABASE(what_version_1_could_not_keep_can_be_written),
         WITH_DATABASE(an_upgrade_happens_once_and_is_logged),
