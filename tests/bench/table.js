@@ -9,6 +9,14 @@ const TARGETS = [
   ratio('HTTPS, symmetric key: CPU per registration against nginx_tls', 'https_symmetric', 'nginx_tls', 1.3),
   ratio('MQTT, X.509: CPU per registration against nginx_mtls', 'mqtt_x509', 'nginx_mtls', 0.65),
   ratio('MQTT, X.509: CPU per registration against the floor of unavoidable cryptography', 'mqtt_x509', 'openssl_x509_floor'),
+  ...['mqtt_ws', 'amqp', 'amqp_ws'].flatMap((transport) => ['symmetric', 'x509'].map((by) => ratio(
+    `${transport.toUpperCase().replace('_', ' over ').replace('WS', 'WebSocket')}, ${by === 'x509' ? 'X.509' : 'symmetric key'}: CPU per registration against MQTT`,
+    `${transport}_${by}`, `mqtt_${by}`, 1.25))),
+  ...['symmetric', 'x509'].map((by) => ratio(
+    `AMQP with pipelining, ${by === 'x509' ? 'X.509' : 'symmetric key'}: CPU per registration against MQTT`, `amqp_${by}_pipelined`, `mqtt_${by}`)),
+  times('TPM over HTTPS: rate against a registrar that forks tpm2_makecredential', 'https_tpm', 'registrar_fork', 20, 'per_second'),
+  times('TPM over HTTPS: registrations in the CPU time of one of that registrar', 'https_tpm', 'registrar_fork', undefined, 'cpu_us_per_op'),
+  times('TPM over HTTPS: registrations in the CPU time of one tpm2_makecredential', 'https_tpm', 'tpm2_makecredential', undefined, 'cpu_us_per_op'),
   below('MQTT, one device at a time: p50 to `assigned`', 'mqtt_symmetric_one_at_a_time', 'p50_ms', 10, 'ms'),
   below('HTTPS, one device at a time: p50 to `assigned`', 'https_symmetric_one_at_a_time', 'p50_ms', 10, 'ms'),
   below('resident memory after start', 'usherd_started', 'rss_kib', 20 * KIB, 'KiB'),
@@ -23,6 +31,15 @@ function ratio(target, name, base, limit) {
   return {
     target, limit: limit ? `≤ ${limit.toFixed(2)} ×` : '', needs: [name, base],
     reach: (of) => ({ text: `${(of[name].cpu_us_per_op / of[base].cpu_us_per_op).toFixed(2)} ×`, good: limit ? of[name].cpu_us_per_op <= limit * of[base].cpu_us_per_op : undefined }),
+  };
+}
+
+/** How many times better than `base`: in operations per second, or in CPU time. */
+function times(target, name, base, limit, figure) {
+  const factor = (of) => (figure === 'per_second' ? of[name][figure] / of[base][figure] : of[base][figure] / of[name][figure]);
+  return {
+    target, limit: limit ? `≥ ${limit} ×` : '', needs: [name, base],
+    reach: (of) => ({ text: `${factor(of).toFixed(1)} ×`, good: limit ? factor(of) >= limit : undefined }),
   };
 }
 
