@@ -228,7 +228,7 @@ void amqp_client_settle(struct amqp_client *c)
 void amqp_client_leave(struct amqp_client *c)
 {
     c->leaving = true;
-    if (c->order == AMQP_CLIENT_NODE)
+    if (c->order == AMQP_CLIENT_DETACH)
         say_fields(c, DETACH, 2, SLICE("\x52\x01\x41"));
     else
         say_empty(c, CLOSE);
@@ -245,7 +245,7 @@ void amqp_client_release(struct amqp_client *c)
 static void open_up(struct amqp_client *c)
 {
     say_open(c);
-    if (c->order == AMQP_CLIENT_NODE)
+    if (c->order != AMQP_CLIENT_PIPELINED)
         return;
     say_begin(c);
     say_attach_receiver(c);
@@ -269,7 +269,7 @@ static enum amqp_client_result take_sasl(struct amqp_client *c, uint8_t code, st
                                          struct slice token)
 {
     if (code == SASL_MECHANISMS) {
-        if (c->order == AMQP_CLIENT_NODE)
+        if (c->order != AMQP_CLIENT_PIPELINED)
             say_init(c, token);
         return AMQP_CLIENT_MORE;
     }
@@ -285,7 +285,7 @@ static enum amqp_client_result take_sasl(struct amqp_client *c, uint8_t code, st
 // Links are answered in the order in which they were asked for: first the one to receive, then that to send.
 static void attached(struct amqp_client *c)
 {
-    if (++c->attached == 1 && c->order == AMQP_CLIENT_NODE)
+    if (++c->attached == 1 && c->order != AMQP_CLIENT_PIPELINED)
         say_flow_and_attach_sender(c);
 }
 
@@ -299,10 +299,10 @@ static void detached(struct amqp_client *c)
 
 static enum amqp_client_result take_frame(struct amqp_client *c, uint8_t code, struct slice frame_bytes)
 {
-    bool node = c->order == AMQP_CLIENT_NODE;
-    if (code == OPEN && node)
+    bool waits = c->order != AMQP_CLIENT_PIPELINED;
+    if (code == OPEN && waits)
         say_begin(c);
-    else if (code == BEGIN && node)
+    else if (code == BEGIN && waits)
         say_attach_receiver(c);
     else if (code == ATTACH)
         attached(c);

@@ -6,10 +6,12 @@
 
 #include "base/buf.h"
 
+// All but PIPELINED open as the SDKs for Node and C# do: SASL header; init; header and open; begin; link to
+// receive; flow and link to send; message.
 enum amqp_client_order {
-    AMQP_CLIENT_NODE, // SASL header, init, header and open, begin, link, flow and link, message; then detach,
-                      // detach, end and close, waiting for the answer to each
-    AMQP_CLIENT_PIPELINED, // SASL header and init, all up to both links, message; then close
+    AMQP_CLIENT_CLOSE,     // then close, as the SDK for C# ends
+    AMQP_CLIENT_DETACH,    // then detach, detach, end and close, waiting for each, as that for Node ends
+    AMQP_CLIENT_PIPELINED, // SASL header and init; all up to both links; message; close
 };
 
 enum amqp_client_result {

@@ -24,8 +24,10 @@ const TPM_OPS = 500;
 const TPMS = 16; // whose keys the devices share, because making them takes longer than all else
 
 const NGINX = 'nginx, one tiny GET on a new TLS 1.3 connection';
-const AMQP = 'a device registers over AMQP in the flights of the Node SDK';
+const AMQP = 'a device registers over AMQP, opening in the flights of the SDKs for Node and C#, closing as that for C#';
+const DETACH = 'a device registers over AMQP in all the flights of the SDK for Node';
 const PIPELINED = 'a device registers over AMQP in as few flights as the protocol allows';
+const REGISTRAR = 'a registrar on Node that keeps no records; CPU with what it forks: tpm2_makecredential';
 // `by`: how a device proves itself. group: a key derived from the group's; own: the key of its enrollment; certificate:
 // a leaf of its own below the intermediate of the bench's PKI, shown together with it; tpm: a TPM in software. `load`: further
 // arguments of usher-load. `ops`: of a repetition.
@@ -43,12 +45,15 @@ const CASES = {
   mqtt_ws_x509: { what: 'as mqtt_x509, over WebSocket', server: 'usherd', kind: 'mqtt-ws', by: 'certificate' },
   amqp_symmetric: { what: `${AMQP}, SASL PLAIN`, server: 'usherd', kind: 'amqp', by: 'group' },
   amqp_x509: { what: `${AMQP}, no SASL layer: leaf and intermediate, P-256`, server: 'usherd', kind: 'amqp', by: 'certificate' },
+  amqp_symmetric_node: { what: `${DETACH}, SASL PLAIN`, server: 'usherd', kind: 'amqp', by: 'group', load: { detach: 1 } },
+  amqp_x509_node: { what: `${DETACH}, no SASL layer`, server: 'usherd', kind: 'amqp', by: 'certificate', load: { detach: 1 } },
   amqp_symmetric_pipelined: { what: `${PIPELINED}, SASL PLAIN`, server: 'usherd', kind: 'amqp', by: 'group', load: { pipelined: 1 } },
   amqp_x509_pipelined: { what: `${PIPELINED}, no SASL layer`, server: 'usherd', kind: 'amqp', by: 'certificate', load: { pipelined: 1 } },
   amqp_ws_symmetric: { what: 'as amqp_symmetric, over WebSocket', server: 'usherd', kind: 'amqp-ws', by: 'group' },
   amqp_ws_x509: { what: 'as amqp_x509, over WebSocket', server: 'usherd', kind: 'amqp-ws', by: 'certificate' },
   https_tpm: { what: 'a device with a TPM and an enrollment of its own, over HTTPS: challenge, register; two activation blobs', server: 'usherd', kind: 'tpm', by: 'tpm', ops: TPM_OPS },
-  registrar_fork: { what: 'a registrar on Node that forks tpm2_makecredential for the challenge and keeps no records; CPU with what it forks', server: 'registrar', kind: 'tpm', by: 'tpm', ops: TPM_OPS },
+  registrar_fork: { what: `${REGISTRAR} for the challenge and for the key of the hub`, server: 'registrar', kind: 'tpm', by: 'tpm', ops: TPM_OPS },
+  registrar_fork_challenge: { what: `${REGISTRAR} for the challenge alone, and gives no key`, server: 'registrarOfChallenges', kind: 'tpm', by: 'tpm', ops: TPM_OPS },
   nginx_tls_one_at_a_time: { what: NGINX, server: 'nginx', kind: 'get', alone: true },
   mqtt_symmetric_one_at_a_time: { what: 'as mqtt_symmetric, one device at a time', server: 'usherd', kind: 'mqtt', by: 'group', alone: true },
   https_symmetric_one_at_a_time: { what: 'as https_symmetric, one device at a time', server: 'usherd', kind: 'https', by: 'group', alone: true },
@@ -57,7 +62,7 @@ const CASES = {
 const FLOOR = ['openssl_x509_floor'];
 const TOTALS = [10000, 50000, 100000, 200000];
 const MEMORY = ['usherd_started', ...TOTALS.map((total) => `mqtt_symmetric_${total / 1000}k_registrations`)];
-const TOOL = 'tpm2_makecredential'; // measured together with registrar_fork
+const TOOL = 'tpm2_makecredential'; // measured together with registrar_fork_challenge
 const CONNECTIONS = {
   idle_mqtt_symmetric: { kind: 'mqtt', by: 'group' },
   idle_mqtt_x509: { kind: 'mqtt', by: 'certificate' },
@@ -129,7 +134,7 @@ function proof(made, by) {
 async function startAll(names, repetitions) {
   const wanted = new Set(names.map((name) => CASES[name].server));
   const tpm = names.some((name) => CASES[name].by === 'tpm');
-  const made = await prepare(2 * (repetitions + 1) * OPS, tpm ? 2 * (repetitions + 1) * TPM_OPS : 0);
+  const made = await prepare(2 * (repetitions + 1) * OPS, tpm ? 3 * (repetitions + 1) * TPM_OPS : 0);
   const inDir = (name) => path.join(made.dir, name);
   const certificates = { ca: inDir('ca.pem'), certificate: inDir('server.pem'), key: inDir('server.key'), clientCa: made.pki.at('root.pem') };
   const running = { made };
@@ -138,7 +143,8 @@ async function startAll(names, repetitions) {
     running.nginxMtls = running.nginx;
   }
   if (wanted.has('mosquitto')) running.mosquitto = await servers.startMosquitto(certificates);
-  if (wanted.has('registrar')) running.registrar = await servers.startRegistrar(certificates);
+  if (wanted.has('registrar')) running.registrar = await servers.startRegistrar(certificates, 2);
+  if (wanted.has('registrarOfChallenges')) running.registrarOfChallenges = await servers.startRegistrar(certificates, 1);
   if (wanted.has('usherd')) running.usherd = await servers.startUsherd(made.dir);
   return running;
 }
@@ -168,18 +174,18 @@ async function direct(names, repetitions, say) {
         next[one.by] += count;
       }
       const server = running[one.server];
-      const before = server.forks ? server.forked() : 0;
+      const before = one.server === 'registrarOfChallenges' ? server.forked() : undefined;
       const got = await repetition(server, portOf(running, one), load);
       if (i > 0) results.get(name).push(got);
-      if (i > 0 && server.forks) forked.push({ ...got, cpu_us_per_op: (server.forked() - before) / got.ops });
+      if (i > 0 && before !== undefined) forked.push({ ...got, cpu_us_per_op: (server.forked() - before) / got.ops });
     }
     say(i === 0 ? 'warmed up' : `repetition ${i} of ${repetitions}`);
   }
-  for (const server of new Set([running.nginx, running.mosquitto, running.registrar, running.usherd].filter(Boolean))) await server.stop();
+  for (const server of new Set([running.nginx, running.mosquitto, running.registrar, running.registrarOfChallenges, running.usherd].filter(Boolean))) await server.stop();
   const made = names.map((name) => summary(name, CASES[name].what, results.get(name)));
   if (forked.length === 0) return made;
   const { cpu_us_per_op: cpu } = summary(TOOL, '', forked);
-  return [...made, { case: TOOL, what: 'of registrar_fork, what the forked tpm2_makecredential alone took', repetitions, ops: TPM_OPS, cpu_us_per_op: cpu }];
+  return [...made, { case: TOOL, what: 'of registrar_fork_challenge, what the forked tpm2_makecredential alone took', repetitions, ops: TPM_OPS, cpu_us_per_op: cpu }];
 }
 
 /** What no server that lets a device in by its certificate can avoid, in CPU time of one core: an X25519 key and a shared

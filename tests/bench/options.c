@@ -15,7 +15,7 @@ static const struct kind kinds[] = {
 const char options_usage[] =
     "usher-load --kind mqtt|mqtt-ws|amqp|amqp-ws|https|tpm|get|echo --port N --ca FILE [--scope S]\n"
     "           [--group-key B64 | --key B64 | --issuer FILE --issuer-key FILE | --tpms FILE]\n"
-    "           [--certificate FILE --certificate-key FILE] [--pipelined 1]\n"
+    "           [--certificate FILE --certificate-key FILE] [--detach 1 | --pipelined 1]\n"
     "           [--prefix P] [--first N] [--stride N] [--count N] [--concurrency N] [--keep 1]\n";
 
 static const struct kind *kind_of(const char *name)
@@ -56,8 +56,10 @@ static bool set_number(struct options *o, const char *name, const char *value)
         o->port = (uint16_t)number;
     else if (strcmp(name, "--keep") == 0)
         o->keep = number != 0;
-    else if (strcmp(name, "--pipelined") == 0)
-        o->order = number != 0 ? AMQP_CLIENT_PIPELINED : AMQP_CLIENT_NODE;
+    else if (strcmp(name, "--pipelined") == 0 && number != 0)
+        o->order = AMQP_CLIENT_PIPELINED;
+    else if (strcmp(name, "--detach") == 0 && number != 0)
+        o->order = AMQP_CLIENT_DETACH;
     else
         return false;
     return true;

@@ -1,6 +1,7 @@
-// A registrar of TPM devices as they are usually made, to measure ours against: HTTPS, and for each challenge it forks
-// `tpm2_makecredential`. registrar.js PORT CERTIFICATE KEY DIR. It keeps no records and has no hub, so it does less than usherd: it
-// knows every endorsement key, and answers with one credential where usherd makes two whole activation blobs.
+// A registrar of TPM devices as they are usually made, to measure ours against: HTTPS, and for each secret that it sends it forks
+// `tpm2_makecredential`. registrar.js PORT CERTIFICATE KEY DIR FORKS: 2, the challenge and the key of the hub that comes with the
+// answer, as these devices expect (device-protocol 6); or 1, the challenge alone. It does less than usherd all the same: no
+// records, no hub, no look at the endorsement key, and a credential is half of an activation blob.
 'use strict';
 
 const { execFile } = require('child_process');
@@ -9,7 +10,7 @@ const fs = require('fs');
 const https = require('https');
 const path = require('path');
 
-const [port, certificate, key, dir] = process.argv.slice(2);
+const [port, certificate, key, dir, forks] = process.argv.slice(2);
 const TOOL = 'tpm2_makecredential';
 const NAME_ALGORITHM = '000b'; // SHA-256
 const challenges = new Map(); // by registration ID: the secret
@@ -21,28 +22,40 @@ function answer(response, status, body) {
   response.end(text);
 }
 
-/** A secret that only the TPM with this endorsement key can read, and only for this storage root key. */
-function makeCredential(tpm, secret, done) {
+/** A new secret, and what only the TPM with this endorsement key can read it from, and only for this storage root key. */
+function makeCredential(tpm, done) {
   const base = path.join(dir, String(count += 1));
+  const secret = crypto.randomBytes(32);
   const name = NAME_ALGORITHM + crypto.createHash('sha256').update(Buffer.from(tpm.storageRootKey, 'base64').subarray(2)).digest('hex');
   fs.writeFileSync(`${base}.ek`, Buffer.from(tpm.endorsementKey, 'base64'));
   fs.writeFileSync(`${base}.secret`, secret);
   execFile(TOOL, ['--tcti', 'none', '-u', `${base}.ek`, '-s', `${base}.secret`, '-n', name, '-o', `${base}.out`], (error) => {
-    const blob = error ? undefined : fs.readFileSync(`${base}.out`);
+    const blob = error ? undefined : fs.readFileSync(`${base}.out`).toString('base64');
     for (const end of ['ek', 'secret', 'out']) fs.rmSync(`${base}.${end}`, { force: true });
-    done(error, blob);
+    done(error, secret, blob);
   });
 }
 
 function challenge(response, id, { tpm }) {
-  const secret = crypto.randomBytes(32);
-  makeCredential(tpm, secret, (error, blob) => {
+  makeCredential(tpm, (error, secret, authenticationKey) => {
     if (error) {
       answer(response, 500, { message: error.message });
       return;
     }
     challenges.set(id, secret);
-    answer(response, 401, { message: 'Authorization required', authenticationKey: blob.toString('base64'), keyName: 'registration' });
+    answer(response, 401, { message: 'Authorization required', authenticationKey, keyName: 'registration' });
+  });
+}
+
+function assign(response, id, { tpm }) {
+  const body = (key) => ({ operationId: '1', status: 'assigned', registrationState: { registrationId: id, status: 'assigned', tpm: key } });
+  if (Number(forks) < 2) {
+    answer(response, 202, body());
+    return;
+  }
+  makeCredential(tpm, (error, secret, authenticationKey) => {
+    if (error) answer(response, 500, { message: error.message });
+    else answer(response, 202, body({ authenticationKey }));
   });
 }
 
@@ -63,7 +76,7 @@ const server = https.createServer({ cert: fs.readFileSync(certificate), key: fs.
     const token = request.headers.authorization;
     if (token === undefined || !challenges.has(id)) challenge(response, id, body);
     else if (!proven(id, token)) answer(response, 401, { message: 'Unauthorized' });
-    else answer(response, 202, { operationId: '1', status: 'assigned', registrationState: { registrationId: id, status: 'assigned' } });
+    else assign(response, id, body);
     if (token !== undefined) challenges.delete(id);
   });
 });

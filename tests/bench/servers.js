@@ -125,11 +125,11 @@ log_dest none
   return Object.assign(mosquitto, { port });
 }
 
-/** What does the same as usherd for a TPM device, the usual way: registrar.js, which forks tpm2_makecredential. */
-async function startRegistrar(certificates) {
+/** A registrar of TPM devices made the usual way: registrar.js, with the forks of a registration. */
+async function startRegistrar(certificates, forks) {
   const dir = usherd.scratch();
   const port = await freePort();
-  const args = [path.join(__dirname, 'registrar.js'), String(port), certificates.certificate, certificates.key, dir];
+  const args = [path.join(__dirname, 'registrar.js'), String(port), certificates.certificate, certificates.key, dir, String(forks)];
   const registrar = await startForeign(process.execPath, args, dir, port, certificates.ca);
   return Object.assign(registrar, { port, forks: true });
 }
