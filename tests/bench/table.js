@@ -26,6 +26,8 @@ const TARGETS = [
   below('resident memory after start', 'usherd_started', 'rss_kib', 20 * KIB, 'KiB'),
   flat('resident memory, 200,000 registrations against 10,000', 'mqtt_symmetric_200k_registrations', 'mqtt_symmetric_10k_registrations', 0.1),
   below('memory of an idle X.509 MQTT connection', 'idle_mqtt_x509', 'rss_kib', 20, 'KiB'),
+  ...['idle_mqtt_ws_symmetric', 'idle_amqp_symmetric', 'idle_amqp_x509', 'idle_amqp_ws_symmetric'].map((name) => shown(
+    `memory of an idle connection: ${name}`, name, 'rss_kib', 'KiB')),
   ratio('CPU per X.509 registration, 10,000 groups and 1,000 CA certificates against one', 'mqtt_x509_10k_groups', 'mqtt_x509_1_group', 1.1),
   ratio('CPU per registration, 1,000,000 enrollments against 1,000', 'mqtt_symmetric_1m_enrollments', 'mqtt_symmetric_1k_enrollments', 1.1),
 ];
@@ -52,6 +54,11 @@ function below(target, name, figure, limit, unit) {
     target, limit: `< ${limit} ${unit}`, needs: [name],
     reach: (of) => ({ text: `${of[name][figure]} ${unit}`, good: of[name][figure] < limit }),
   };
+}
+
+/** For information. */
+function shown(target, name, figure, unit) {
+  return { target, limit: '', needs: [name], reach: (of) => ({ text: `${of[name][figure].toFixed(1)} ${unit}` }) };
 }
 
 function flat(target, name, base, within) {
