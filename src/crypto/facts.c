@@ -85,7 +85,8 @@ static struct err fill(struct facts *facts)
     facts->self_issued = X509_NAME_cmp(X509_get_subject_name(x509), X509_get_issuer_name(x509)) == 0;
     facts->path_len = -1;
     int found = -1;
-    if (facts->profile.broken[ROLE_AUTHORITY] == NULL) {
+    const char *const *broken = facts->profile.broken;
+    if (broken[ROLE_AUTHORITY] == NULL || broken[ROLE_ENDORSER] == NULL) {
         facts->path_len = X509_get_pathlen(x509);
         facts->constraints = X509_get_ext_d2i(x509, NID_name_constraints, &found, NULL);
     }

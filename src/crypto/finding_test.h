@@ -17,6 +17,7 @@ static size_t path_count;
 static struct why why;
 static int64_t now_us;
 static bool expired_anchors;
+static bool endorsement;
 
 static inline int set_up(void **state)
 {
@@ -25,6 +26,7 @@ static inline int set_up(void **state)
     path_count = 0;
     now_us = NOW_US;
     expired_anchors = false;
+    endorsement = false;
     chain = NULL;
     return failed(issuers_new(100, 100000, &issuers));
 }
@@ -63,7 +65,8 @@ static inline struct err find(void)
                                      .known = known,
                                      .known_count = known_count,
                                      .now_us = now_us,
-                                     .expired_anchors = expired_anchors};
+                                     .expired_anchors = expired_anchors,
+                                     .endorsement = endorsement};
     why.text[0] = '\0';
     return path_find(issuers, &question, paths, PATHS_MAX, &path_count, &why);
 }

@@ -12,6 +12,13 @@
 #define CA_EXTENSIONS                                                                                        \
     "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
 #define DEVICE_EXTENSIONS "keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n"
+// Names manufacturer id:00001014, model swtpm, version id:20191023: as swtpm_localca writes it.
+#define TPM_NAME_EXTENSION                                                                                   \
+    "subjectAltName=critical,DER:3046A444304231163014060567810502010C0B69643A3030303031303134"               \
+    "3110300E060567810502020C05737774706D31163014060567810502030C0B69643A3230313931303233\n"
+#define TPM_EXTENSIONS                                                                                       \
+    TPM_NAME_EXTENSION                                                                                       \
+    "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\nextendedKeyUsage=2.23.133.8.1\n"
 
 struct made {
     X509 *x509;

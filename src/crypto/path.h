@@ -22,8 +22,8 @@ struct path_question {
     size_t known_count; // more than PATH_KNOWN_MAX: the rest is not looked at
     int64_t now_us;
     bool expired_anchors; // an anchor counts although it expired (threats B14)
-    bool endorsement;     // the leaf is that of a TPM's endorsement key: judged by ROLE_ENDORSEMENT, not
-                          // ROLE_DEVICE
+    bool endorsement;     // the leaf is a TPM's, of its endorsement key: another profile for it, and
+                          // another purpose of those above it
 };
 
 // A way: what is above the leaf, nearest first, up to the highest anchor that holds.

@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 #include <stdint.h>
 
+#include "crypto/endorsement.h"
 #include "crypto/modulus.h"
 #include "crypto/openssl_context.h"
 
@@ -396,8 +397,11 @@ enum {
     AUTHORITY = 1 << ROLE_AUTHORITY,
     DEVICE = 1 << ROLE_DEVICE,
     PINNED = 1 << ROLE_PINNED,
+    ENDORSEMENT = 1 << ROLE_ENDORSEMENT,
+    ENDORSER = 1 << ROLE_ENDORSER,
     PROOF = 1 << ROLE_PROOF,
-    ALL = AUTHORITY | DEVICE | PINNED | PROOF,
+    CA = AUTHORITY | ENDORSER,
+    ALL = CA | DEVICE | PINNED | ENDORSEMENT | PROOF,
 };
 
 // In this order; the first that does not hold is what the peer's operator hears about. A rule for all comes
@@ -440,23 +444,38 @@ static const struct rule {
     {ALL, signature_digest,
      "is signed with a digest other than SHA-256, SHA-384 and SHA-512: issue it anew (openssl: -sha256)"},
     // what vouches for others (threats B12)
-    {AUTHORITY, version_is_3,
+    {CA, version_is_3,
      "is no CA (not X.509 v3): issue it with basicConstraints CA:TRUE (openssl x509 -req: by -extfile)"},
-    {AUTHORITY, has_subject, "is no CA (no subject name): issue it with one"},
-    {AUTHORITY, has_basic_constraints,
+    {CA, has_subject, "is no CA (no subject name): issue it with one"},
+    {CA, has_basic_constraints,
      "is no CA (no basicConstraints): issue it with CA:TRUE (openssl x509 -req: by -extfile)"},
-    {AUTHORITY, is_authority, "is no CA (basicConstraints says CA:FALSE): issue it with CA:TRUE"},
-    {AUTHORITY, has_key_usage,
+    {CA, is_authority, "is no CA (basicConstraints says CA:FALSE): issue it with CA:TRUE"},
+    {CA, has_key_usage,
      "has no keyUsage, which an intermediate CA needs: issue it with keyCertSign (openssl x509 -req "
      "-extfile, keyUsage=keyCertSign,cRLSign)"},
-    {AUTHORITY, may_sign_certificates, "may not sign certificates: issue it with keyUsage keyCertSign"},
+    {CA, may_sign_certificates, "may not sign certificates: issue it with keyUsage keyCertSign"},
     {AUTHORITY, for_clients, "may not vouch for TLS clients: add clientAuth to its extendedKeyUsage"},
+    {ENDORSER, endorsement_authority_purpose,
+     "may not vouch for TPMs: its extendedKeyUsage is without 2.23.133.8.1 (tcg-kp-EKCertificate)"},
     // what devices show
     {DEVICE, is_no_authority,
      "is a CA and no device's: issue it with CA:FALSE (openssl req -addext basicConstraints=CA:FALSE), or "
      "enroll it by itself"},
     {DEVICE | PINNED, may_sign, "may not sign, as TLS needs: add digitalSignature to its keyUsage"},
     {DEVICE | PINNED, for_clients, "is not for TLS clients: add clientAuth to its extendedKeyUsage"},
+    // what TPMs have (TCG EK Credential Profile 2.x, 3.2)
+    {ENDORSEMENT, is_no_authority, "is a CA's and not that of an endorsement key"},
+    {ENDORSEMENT, endorsement_key_fits,
+     "is not that of an RSA 2048 endorsement key, which alone is supported"},
+    {ENDORSEMENT, endorsement_names_tpm,
+     "is not that of an endorsement key: its alternative name says no TPM manufacturer, model and version"},
+    {ENDORSEMENT, endorsement_name_is_critical,
+     "has no subject, and an alternative name that is not critical (RFC 5280 4.2.1.6)"},
+    {ENDORSEMENT, endorsement_enciphers,
+     "is not that of an endorsement key: its keyUsage is not keyEncipherment, or is for signing, too"},
+    {ENDORSEMENT, endorsement_purpose,
+     "is not that of an endorsement key: its extendedKeyUsage is without 2.23.133.8.1 "
+     "(tcg-kp-EKCertificate)"},
 };
 
 struct err profile_judge(X509 *x509, struct verdict *out)

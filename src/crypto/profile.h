@@ -10,10 +10,12 @@
 
 // What a certificate is judged as.
 enum role {
-    ROLE_AUTHORITY, // it vouches for others
-    ROLE_DEVICE,    // the leaf below an authority
-    ROLE_PINNED,    // a leaf that an enrollment holds by itself
-    ROLE_PROOF,     // it was made to prove possession of a CA's key
+    ROLE_AUTHORITY,   // it vouches for others
+    ROLE_DEVICE,      // the leaf below an authority
+    ROLE_PINNED,      // a leaf that an enrollment holds by itself
+    ROLE_ENDORSEMENT, // the leaf, of a TPM's endorsement key
+    ROLE_ENDORSER,    // it vouches for endorsement keys
+    ROLE_PROOF,       // it was made to prove possession of a CA's key
     ROLE_COUNT
 };
 

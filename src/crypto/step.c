@@ -65,7 +65,8 @@ struct err step_check_leaf(struct search *s)
     struct chain *chain = s->question->chain;
     const struct verdict *profile;
     TRY(chain_judge(chain, &profile));
-    struct err e = step_leaf_holds(chain, profile->broken[ROLE_DEVICE], s->question->now_us, &s->blame.why);
+    enum role role = s->question->endorsement ? ROLE_ENDORSEMENT : ROLE_DEVICE;
+    struct err e = step_leaf_holds(chain, profile->broken[role], s->question->now_us, &s->blame.why);
     s->blame.code = e.code;
     return e;
 }
@@ -319,7 +320,7 @@ static struct err check_revocation(struct search *s, const struct candidate *c)
 struct err step_check(struct search *s, struct candidate *c)
 {
     TRY(facts_of(s, c));
-    const char *broken = c->facts->profile.broken[ROLE_AUTHORITY];
+    const char *broken = c->facts->profile.broken[s->question->endorsement ? ROLE_ENDORSER : ROLE_AUTHORITY];
     if (broken != NULL)
         return refuse(s, c, broken);
     TRY(check_signature(s, c));

@@ -9,9 +9,6 @@
 
 // ---- certificates
 
-#define ENDORSEMENT_EXTENSIONS                                                                               \
-    "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\nextendedKeyUsage=2.23.133.8.1\n"
-
 enum kind { CA, DEVICE, ENDORSEMENT };
 static struct named {
     const char *name; // short
@@ -92,7 +89,7 @@ void world_make_certificates(void)
             n->made = make_rewritten(made_of(n->rewritten));
             continue;
         }
-        static const char *const extensions[] = {NULL, DEVICE_EXTENSIONS, ENDORSEMENT_EXTENSIONS};
+        static const char *const extensions[] = {NULL, DEVICE_EXTENSIONS, TPM_EXTENSIONS};
         // each TPM has a key of its own; make_key has one RSA key for all
         EVP_PKEY *key = n->kind == ENDORSEMENT && n->same_key == NULL ? EVP_RSA_gen(2048) : NULL;
         n->made = make(&(struct spec){.subject = n->common_name,

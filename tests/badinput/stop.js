@@ -9,12 +9,15 @@ const http1 = require('../lib/http1');
 const mqtt = require('../lib/mqtt');
 const sas = require('../lib/sas');
 const usherd = require('../lib/usherd');
+const websocket = require('../lib/websocket');
 const { openTcp } = require('../lib/peer');
 const { GoodDevice } = require('./judge');
 const { within } = require('../lib/wait');
 
 const STOP_MS = 5000; // far below stop.wait
 const HELLO = Buffer.from('1603010200010001fc0303', 'hex');
+
+const IN_WEBSOCKET = 'a device that is idle in WebSocket';
 
 /** One connection in every phase: [what, the peer]. */
 async function connections(server, good) {
@@ -50,6 +53,9 @@ async function connections(server, good) {
     await opened('a device with a link', amqps, amqp.HEADER.sasl, amqp.saslPlain(`${server.scope}/registrations/${id}`, sas.deviceToken({ scope: server.scope, id, key })),
       amqp.HEADER.amqp, amqp.open(), amqp.begin(), amqp.attach('l', 0, `${server.scope}/registrations/${id}`, true)),
     await opened('a device that is idle', () => device.connectMqtt(server, { id, key })),
+    await opened('after the change to WebSocket', () => websocket.connect(server)),
+    await opened('in the middle of a frame', () => websocket.connect(server), websocket.binary('hello').subarray(0, 4)),
+    await opened(IN_WEBSOCKET, () => device.connectMqtt(device.overWebSocket(server), { id, key })),
     ['kept alive', served],
     ['a device on the hub', onHub],
   ];
@@ -68,6 +74,9 @@ async function run(report) {
   for (const [what, peer] of peers) {
     await report.check(`stop: ${what}: the connection is closed`, () => within(STOP_MS, what, peer.ended));
   }
+  await report.check('stop: a device in WebSocket is told that the service goes away: Close with 1001', () => {
+    assert.strictEqual(peers.find(([what]) => what === IN_WEBSOCKET)[1].socket.closeStatus, 1001);
+  });
   await report.check('stop: it ends in order and soon, with all of them open', async () => {
     const { code, signal } = await stopped;
     assert.strictEqual(code, 0, `exit code ${code}, signal ${signal}: ${server.log.lines.slice(-6).map((line) => line.text).join(' | ')}`);

@@ -111,9 +111,15 @@ class AmqpDevice {
 
   async answered(step) {
     if (step === 'header') await this.peer.header('amqp');
-    else if (step === 'open') assert.ok((await this.peer.expect('open'))[0].length > 0, 'container-id');
+    else if (step === 'open') this.opened(await this.peer.expect('open'));
     else if (step === 'begin') assert.strictEqual((await this.peer.expect('begin'))[0], 0, 'remote-channel');
     else while (this.handles[step] === undefined) await this.take('attach');
+  }
+
+  opened([container, , frameMax]) {
+    assert.ok(container.length > 0, 'container-id');
+    assert.ok(frameMax >= SASL_FRAME_MAX, `max-frame-size ${frameMax}`);
+    this.frameMax = frameMax;
   }
 
   /** The next frame, of one of these names; a flow or an attach is taken note of. */
@@ -152,13 +158,22 @@ class AmqpDevice {
     return Buffer.concat(parts);
   }
 
+  /** The frames of a message, as large as the service takes them. */
+  transfers(id, message) {
+    const { e } = this;
+    const room = this.frameMax - 100; // for what is around a part
+    const parts = Array.from({ length: Math.ceil(message.length / room) }, (_, i) => message.subarray(i * room, (i + 1) * room));
+    return parts.map((part, i) => this.amqp('transfer', [
+      e.uint(HANDLE.sender), e.uint(id), e.binary(`t${id}`), e.uint(0), e.bool(false), e.bool(i < parts.length - 1)], part));
+  }
+
   /** One request: {rejected} or, after `accepted`, the answer: {json, text, correlation, properties, took}. */
   async ask(request) {
     const { e } = this;
     const id = this.next;
     this.next += 1;
     const sentAt = process.hrtime.bigint();
-    await this.peer.write(this.amqp('transfer', [e.uint(HANDLE.sender), e.uint(id), e.binary(`t${id}`), e.uint(0), e.bool(false)], this.message(request)));
+    await this.peer.write(...this.transfers(id, this.message(request)));
     const { fields: [role, first, last, settled, state] } = await this.take('disposition');
     assert.deepStrictEqual([role, first, last === null || last === undefined ? id : last, settled], [true, id, id, true], 'disposition of the request');
     if (state.described === 'rejected') return { rejected: refusal(state) };

@@ -13,6 +13,7 @@ const { pause } = require('../lib/wait');
 
 const JAVA_MS = 10;
 const AT_ONCE = 8;
+const POLLING_AT_ONCE = 24;
 const REGISTER = 'iotdps-register';
 const POLL = 'iotdps-get-operationstatus';
 const RETRIES = ['retry-after', 'Retry-After'];
@@ -97,7 +98,7 @@ async function playAll(report, server, { strict = false, tokenIn, open, door = '
       cases.push({ entry, what: 'certificate, group', id: `x-${member}`, tls: showing(`x-${member}`), by: 'x509', group: `vectors-x-${mode}` });
     }
   }
-  await inParallel(AT_ONCE, cases, ({ entry, what, ...one }) => report.check(`${door}: ${entry.client}, ${what}${strict ? ', polling' : ''}`,
+  await inParallel(strict ? POLLING_AT_ONCE : AT_ONCE, cases, ({ entry, what, ...one }) => report.check(`${door}: ${entry.client}, ${what}${strict ? ', polling' : ''}`,
     () => play(server, entry, { ...one, strict, open, tokenIn })));
 }
 
@@ -134,6 +135,17 @@ async function errors(report, server, { tokenIn }) {
       opened.peer.destroy();
     });
   }
+  const payload = (size) => ({ ...requestOf(node, 'register', id), body: { data: JSON.stringify({ payload: { text: 'x'.repeat(size) } }) } });
+  await report.check('AMQP: a payload of 64 KB, in several frames, is taken', async () => {
+    const opened = await openAs(server, node, { id, key, tokenIn });
+    device.checkAssigned((await opened.ask(payload(64 * 1024))).json, { id, hub: server.hub });
+    await opened.leave();
+  });
+  await report.check('AMQP: a payload of 200 KB: closed with amqp:link:message-size-exceeded', async () => {
+    const opened = await openAs(server, node, { id, key, tokenIn });
+    await assert.rejects(opened.ask(payload(200 * 1024)), /got (close|detach) .*"amqp:link:message-size-exceeded"/);
+    opened.peer.destroy();
+  });
   const bad = { 'a wrong key': { id, key: Buffer.alloc(32).toString('base64') }, 'an unknown ID': { id: 'amqp-nobody', key }, nonsense: { id, token: 'nonsense' } };
   for (const [what, who] of Object.entries(bad)) {
     await report.check(`AMQP: ${what} in SASL PLAIN: outcome 1, and closed`,

@@ -12,6 +12,7 @@ const mqtt = require('../lib/mqtt');
 const sas = require('../lib/sas');
 const { API } = require('../lib/control');
 const { openDevice } = require('../lib/amqp-device');
+const { inParallel } = require('../lib/pool');
 const { SoftTpm } = require('../lib/softtpm');
 const { pause } = require('../lib/wait');
 
@@ -153,12 +154,9 @@ async function playAmqp(server, entry, one, { tokenIn, strict }) {
 
 async function playAll(report, server, tools) {
   const mode = tools.strict ? ', polling' : '';
-  for (const entry of HTTP) {
-    await report.check(`HTTPS: ${entry.client}, TPM${mode}`, async () => playHttp(server, entry, await enrolled(server), tools));
-  }
-  for (const entry of AMQP) {
-    await report.check(`AMQP: ${entry.client}, TPM${mode}`, async () => playAmqp(server, entry, await enrolled(server), tools));
-  }
+  const cases = [...HTTP.map((entry) => ['HTTPS', playHttp, entry]), ...AMQP.map((entry) => ['AMQP', playAmqp, entry])];
+  await inParallel(cases.length, cases, ([door, play, entry]) => report.check(`${door}: ${entry.client}, TPM${mode}`,
+    async () => play(server, entry, await enrolled(server), tools)));
 }
 
 async function overHttps(report, server, { tokenIn }) {

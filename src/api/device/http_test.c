@@ -7,6 +7,7 @@
 
 #include "api/device/device.h"
 #include "api/error_body.h"
+#include "base/text.h"
 
 // ---- the front
 // --------------------------------------------------------------------------------------------------------
@@ -159,6 +160,11 @@ static void a_device_that_shows_nothing_is_refused(void **state)
 // ---- with a TPM
 // --------------------------------------------------------------------------------------------------------
 
+static void told(struct challenge_request *request)
+{
+    *(bool *)request->context = true;
+}
+
 static const char *authorization(struct world *w, const struct secret *key)
 {
     struct slice line = {0};
@@ -234,6 +240,44 @@ static void whatever_token_a_tpm_sends_that_does_not_hold_gets_it_a_challenge(vo
     assert_holds("\"errorCode\":401002");
 }
 
+// For the call that answers, which need not send them again.
+static void certificates_of_a_tpm_are_kept_with_its_challenge(void **state)
+{
+    struct world *w = *state;
+    struct certificate *ca = root_of(w, "TPMs of Acme");
+    struct certificate *leaf = device(w, "tpm", ca);
+    struct buf text = buf_capped(16384);
+    bool done = false;
+    put_tpm_enrollment(w, "tpm1", tpm_of(0));
+    const char *keys = tpm_json(w, "", tpm_of(0));
+    buf_bytes(&text, slice_of(keys, strlen(keys) - 2));
+    buf_text(&text, ",\"endorsementCertificates\":[\"");
+    b64_encode(&text, leaf->der);
+    buf_text(&text, "\",\"");
+    b64_encode(&text, ca->der);
+    buf_text(&text, "\"]}}");
+    buf_u8(&text, 0);
+    (void)send(w, "PUT", "tpm1", "/register", "", (const char *)text.at);
+    assert_challenged();
+    buf_release(&text);
+    struct challenge_request r = {.verb = CHALLENGE_RECALL,
+                                  .id_scope = SLICE(SCOPE),
+                                  .registration_id = SLICE("tpm1"),
+                                  .arena = &w->arena,
+                                  .done = told,
+                                  .context = &done};
+    challenges_submit(w->asking, &r);
+    for (int i = 0; i < 100 && !done; i++)
+        deliver(w, 2);
+    assert_false(failed(r.result));
+    assert_int_equal(r.challenge.certificate_count, 2);
+    assert_true(slice_equal(r.challenge.certificates[0], leaf->der));
+    assert_true(slice_equal(r.challenge.certificates[1], ca->der));
+    const char *token = authorization(w, &r.challenge.key);
+    assert_int_equal(send(w, "PUT", "tpm1", "/register", token, ""), 202);
+    assert_holds("\"tpm\":{\"authenticationKey\":\"");
+}
+
 static void what_is_no_tpm_is_told_which_member_is_wrong(void **state)
 {
     struct world *w = *state;
@@ -287,6 +331,7 @@ int main(void)
         TEST(a_tpm_is_challenged_and_its_answer_may_come_without_its_keys),
         TEST(polls_need_the_token_only),
         TEST(whatever_token_a_tpm_sends_that_does_not_hold_gets_it_a_challenge),
+        TEST(certificates_of_a_tpm_are_kept_with_its_challenge),
         TEST(what_is_no_tpm_is_told_which_member_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,8 +21,8 @@ struct device_tpm {
 };
 enum { DEVICE_TPM_CERTIFICATE_MAX = 4096 }; // bytes of each certificate
 // The same as device_body_read with the members `tpm` and `authorization`. Both keys of `tpm` are checked
-// (tpm_public_check), and that its certificates are certificates. ERR_INVALID names the member. *tpm is
-// filled only when it succeeds.
+// (tpm_public_check), and that its certificates are certificates. ERR_INVALID names the member. Its chain is
+// there only when it succeeds.
 struct err device_body_read_tpm(struct slice text, struct slice registration_id, struct arena *arena,
                                 struct slice *payload, struct device_tpm *tpm, struct why *why);
 

@@ -82,7 +82,7 @@ async function disabled(report, bench, transport) {
   });
 }
 
-/** How a payload of 200 KB is refused, by transport: with an answer, or by closing the connection. */
+/** How a payload of 200 KB is refused, by transport. */
 const OVERSIZE = {
   http: async (bench, attempt) => {
     const error = await refused(attempt(), { name: 'Error', status: 413 });
@@ -94,15 +94,16 @@ const OVERSIZE = {
     () => refused(attempt(), { name: 'NotConnectedError', message: /^Connection to the server has been closed/ })),
 };
 OVERSIZE['mqtt-ws'] = OVERSIZE.mqtt;
-// The link is detached with the condition that AMQP has for it (part 2, 2.8.16), which the SDK makes an error of its own.
-OVERSIZE.amqp = (bench, attempt) => refused(attempt(), { name: 'MessageTooLargeError' });
-OVERSIZE['amqp-ws'] = OVERSIZE.amqp;
+// Over AMQP usherd closes the connection with amqp:link:message-size-exceeded. The SDK then waits for its links to be
+// detached, and tells its user after 30 s that it waited in vain; so that is in tests/vectors instead.
 
 async function oversize(report, bench, transport) {
   const id = `refused-${transport}-large`;
   const { primaryKey: key } = (await bench.control.enroll(id)).attestation.symmetricKey;
-  await report.check('refused: a payload of 200 KB', () => OVERSIZE[transport](bench,
-    () => bench.provision(transport, { id, key }, { text: 'x'.repeat(200 * 1024) })));
+  if (OVERSIZE[transport]) {
+    await report.check('refused: a payload of 200 KB', () => OVERSIZE[transport](bench,
+      () => bench.provision(transport, { id, key }, { text: 'x'.repeat(200 * 1024) })));
+  }
   await report.check('a payload of 64 KB is taken', async () => {
     const state = await bench.provision(transport, { id, key }, { text: 'x'.repeat(64 * 1024) });
     assert.strictEqual(state.status, 'assigned');
