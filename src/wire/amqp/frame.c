@@ -24,6 +24,7 @@ bool amqp_event_waits(const struct amqp_peer *peer)
 static void give(struct amqp_peer *peer, struct slice bytes)
 {
     bool secret = in_sasl(peer);
+    peer->stirred = true;
     while (bytes.len > 0) {
         pn_rwbytes_t room = pn_connection_driver_read_buffer_sized(&peer->driver, bytes.len);
         size_t len = room.size < bytes.len ? room.size : bytes.len;
@@ -35,6 +36,13 @@ static void give(struct amqp_peer *peer, struct slice bytes)
         if (secret && pn_connection_driver_read_buffer(&peer->driver).start == room.start)
             bytes_wipe(room.start, len);
     }
+}
+
+// Asking proton what is new costs much of what a short frame costs.
+static void turn_if_stirred(struct amqp_peer *peer)
+{
+    if (peer->stirred)
+        amqp_turn(peer);
 }
 
 static void drop_frame(struct amqp_peer *peer)
@@ -138,7 +146,7 @@ static void take_frame(struct amqp_peer *peer, struct slice frame)
     enum amqp_verdict verdict = amqp_judge(peer, frame);
     if (verdict == AMQP_GIVEN || verdict == AMQP_ASKING)
         give(peer, frame);
-    amqp_turn(peer);
+    turn_if_stirred(peer);
     if (verdict == AMQP_ASKING && !peer->over)
         peer->has_event = peer->blocked = true;
     peer->fresh_link = NULL;
@@ -202,7 +210,7 @@ void amqp_advance(struct amqp_peer *peer, struct slice *in)
         if (!peer->over && gather(peer, size, in))
             step(peer, size);
     }
-    amqp_turn(peer);
+    turn_if_stirred(peer);
     if (peer->over)
         *in = slice_from(*in, in->len);
 }
