@@ -41,6 +41,7 @@ struct exchange {
     struct slice content_type; // of the body; empty: JSON
     struct slice caller;       // for logs: the policy's or the device's name, set by whoever checked it
     bool logged;               // somebody has logged the decision: exchange_refuse writes no line of its own
+    bool challenges;           // the answer, 401, asks for a proof: nobody was refused
     void *front;               // the http front's
 };
 

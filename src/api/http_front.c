@@ -29,7 +29,8 @@ struct http_session {
     struct conn *conn;
     struct http_decoder decoder;
     struct pending *pending; // the request under way, or NULL
-    unsigned refused;        // answers 401 and 403 in a row
+    unsigned refused;        // answers 401 and 403 in a row, besides those that only ask for a proof
+    unsigned challenged;     // answers in a row that only ask for a proof
     bool ended;              // nothing more is read
     bool upgraded;           // what follows is for another protocol
 };
@@ -118,13 +119,14 @@ static void pending_free(struct pending *p)
 
 // Asking costs little, judging certificates much more: who goes on in vain pays for another handshake
 // (threats A8).
-static bool asked_in_vain(struct http_session *s, unsigned status)
+static bool asked_in_vain(struct http_session *s, unsigned status, bool challenges)
 {
-    enum { REFUSED_MAX = 8 };
+    enum { REFUSED_MAX = 8, CHALLENGED_MAX = 32 };
     if (status < 400)
-        s->refused = 0;
-    s->refused += status == 401 || status == 403;
-    return s->refused >= REFUSED_MAX;
+        s->refused = s->challenged = 0;
+    s->challenged += challenges;
+    s->refused += !challenges && (status == 401 || status == 403);
+    return s->refused >= REFUSED_MAX || s->challenged >= CHALLENGED_MAX;
 }
 
 void exchange_answer(struct exchange *x, unsigned status)
@@ -142,7 +144,7 @@ void exchange_answer(struct exchange *x, unsigned status)
     }
     if (conn != NULL) {
         struct http_session *s = conn_session(conn);
-        p->close = p->close || (asked_in_vain(s, status) && !x->local);
+        p->close = p->close || (asked_in_vain(s, status, x->challenges) && !x->local);
         conn_make_room(conn, x->body.len + HTTP_MAX_HEAD);
         encode(p, status, conn_output(conn));
         s->pending = NULL;

@@ -3,18 +3,13 @@
 // later), PINGRESP, caps and deadlines. A door says what CONNECTs it claims, and what the packets mean.
 #pragma once
 
+#include "api/ticket.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "crypto/chain.h"
 #include "wire/mqtt/mqtt.h"
 
 struct mqtt_link;
-
-// Names a link for answers that come later: never a pointer.
-struct link_ticket {
-    uint32_t slot;
-    uint32_t generation;
-};
 
 struct mqtt_door {
     const char *name;

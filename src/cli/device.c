@@ -2,10 +2,12 @@
 #include "client/device.h"
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "cli/file.h"
 #include "crypto/certificate.h"
 #include "crypto/chain.h"
 #include "crypto/keys.h"
+#include "crypto/tpm.h"
 
 enum { MQTT_PORT = 8883, HTTPS_PORT = 443 };
 
@@ -75,27 +77,79 @@ static struct err warn_of_name(struct cli *cli, const struct cli_args *args, str
     return cli_flush(cli, why);
 }
 
-// A key, or a certificate with its key.
-static struct err read_proof(struct cli *cli, const struct cli_args *args, struct device_settings *settings,
-                             struct why *why)
+static struct err read_key(const struct cli_args *args, struct device_settings *settings, struct why *why)
 {
     struct why what;
-    bool by_certificate = args_has(args, "certificate") || args_has(args, "key-file");
-    if (by_certificate == args_has(args, "key"))
-        return why_fail(why, ERR_INVALID,
-                        "device register: give either --key, or --certificate and --key-file");
-    if (!by_certificate) {
-        struct err e = key_read_b64(args_value(args, "key"), &settings->key, &what);
-        return failed(e) ? why_fail(why, e.code, "--key: %s", what.text) : OK;
-    }
+    struct err e = key_read_b64(args_value(args, "key"), &settings->key, &what);
+    return failed(e) ? why_fail(why, e.code, "--key: %s", what.text) : OK;
+}
+
+static struct err read_certificate(struct cli *cli, const struct cli_args *args,
+                                   struct device_settings *settings, struct why *why)
+{
+    struct slice unused;
     if (!args_has(args, "certificate") || !args_has(args, "key-file"))
         return why_fail(why, ERR_INVALID, "device register: --certificate and --key-file go together");
     TRY(cli_file_path(cli, args_value(args, "certificate"), &settings->certificate_file, why));
     TRY(cli_file_path(cli, args_value(args, "key-file"), &settings->key_file, why));
-    struct slice unused;
     TRY(cli_file_read(cli, args_value(args, "certificate"), &unused, why));
     TRY(cli_file_read(cli, args_value(args, "key-file"), &unused, why));
     return warn_of_name(cli, args, why);
+}
+
+// What is above the certificate in the TPM, for a service that has no more than the root.
+static struct err read_above(struct cli *cli, const struct cli_args *args, struct device_settings *settings,
+                             struct why *why)
+{
+    size_t *count = &settings->endorsement_certificate_count;
+    struct slice path;
+    for (size_t i = 0; (path = args_value_at(args, "tpm-issuer", i)).at != NULL; i++) {
+        if (*count == 0 || *count == DEVICE_TPM_CERTIFICATES_MAX)
+            return why_fail(why, ERR_INVALID,
+                            *count == 0 ? "--tpm-issuer: the TPM holds no certificate of its endorsement key"
+                                        : "--tpm-issuer: at most %d are taken",
+                            DEVICE_TPM_CERTIFICATES_MAX - 1);
+        TRY(cli_file_certificate(cli, "tpm-issuer", path, &settings->endorsement_certificates[(*count)++],
+                                 why));
+    }
+    return OK;
+}
+
+static struct err own_name(struct cli *cli, const struct device_tpm *tpm, struct slice *id)
+{
+    char text[TPM_REGISTRATION_ID];
+    TRY(tpm_registration_id(device_tpm_endorsement_key(tpm), text));
+    return arena_copy(&cli->arena, slice_of(text, sizeof text), id);
+}
+
+static struct err read_tpm(struct cli *cli, const struct cli_args *args, struct device_settings *settings,
+                           struct why *why)
+{
+    const char *tcti = text_of(cli, args_value(args, "tpm"));
+    if (tcti == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    TRY(device_tpm_open(tcti, &settings->tpm, why));
+    if (slice_empty(settings->registration_id))
+        TRY(own_name(cli, settings->tpm, &settings->registration_id));
+    TRY(device_tpm_certificate(settings->tpm, &cli->arena, &settings->endorsement_certificates[0], why));
+    settings->endorsement_certificate_count = settings->endorsement_certificates[0].len > 0;
+    return read_above(cli, args, settings, why);
+}
+
+// A key, a certificate with its key, or a TPM.
+static struct err read_proof(struct cli *cli, const struct cli_args *args, struct device_settings *settings,
+                             struct why *why)
+{
+    bool by_certificate = args_has(args, "certificate") || args_has(args, "key-file");
+    if (by_certificate + args_has(args, "key") + args_has(args, "tpm") != 1)
+        return why_fail(why, ERR_INVALID,
+                        "device register: give one of --key, --certificate with --key-file, and --tpm");
+    if (args_has(args, "tpm"))
+        return read_tpm(cli, args, settings, why);
+    if (slice_empty(settings->registration_id))
+        return why_fail(why, ERR_INVALID,
+                        "device register: the registration ID is needed; only a TPM has one of its own");
+    return by_certificate ? read_certificate(cli, args, settings, why) : read_key(args, settings, why);
 }
 
 static struct err read_settings(struct cli *cli, const struct cli_args *args,
@@ -109,8 +163,8 @@ static struct err read_settings(struct cli *cli, const struct cli_args *args,
     TRY(args_number(args, "port", 1, 65535, &port, why));
     TRY(args_number(args, "hub-port", 1, 65535, &hub_port, why));
     TRY(read_payload(args, &settings->payload, why));
-    TRY(read_proof(cli, args, settings, why));
     settings->registration_id = args_word(args, 0);
+    TRY(read_proof(cli, args, settings, why));
     settings->scope = args_value(args, "scope");
     settings->host = args_has(args, "host") ? text_of(cli, args_value(args, "host")) : "localhost";
     settings->ca_file = text_of(cli, args_value(args, "ca"));
@@ -180,12 +234,14 @@ static struct err register_device(struct cli *cli, const struct cli_args *args, 
     struct device_settings settings = {.step = say, .context = cli};
     struct device_result result = {0};
     bool visits = !args_has(args, "no-connect");
-    TRY(read_settings(cli, args, &settings, why));
-    struct err e = device_register(&settings, &cli->arena, &result, why);
+    struct err e = read_settings(cli, args, &settings, why);
+    if (!failed(e))
+        e = device_register(&settings, &cli->arena, &result, why);
     bool assigned = !failed(e);
     if (assigned && visits)
         e = device_visit_hub(&settings, &cli->arena, &result, why);
     secret_wipe(&settings.key);
+    device_tpm_close(settings.tpm);
     // What is known is told even when the hub was not reached.
     if (cli->json && assigned)
         print_json(cli, &settings, &result, visits);
@@ -196,12 +252,75 @@ static struct err register_device(struct cli *cli, const struct cli_args *args, 
     return e;
 }
 
+static void print_b64(struct cli *cli, struct json_writer *w, const char *member, struct slice bytes)
+{
+    struct buf text = buf_capped(8 * 1024);
+    b64_encode(&text, bytes);
+    if (w != NULL)
+        json_field_text(w, member, buf_slice(&text));
+    else
+        buf_bytes(&cli->out, buf_slice(&text));
+    buf_release(&text);
+}
+
+static void print_tpm(struct cli *cli, const struct device_tpm *tpm, struct slice id,
+                      struct slice certificate)
+{
+    struct json_writer w;
+    if (cli->json) {
+        json_begin(&w, &cli->out);
+        json_object_open(&w);
+        json_field_text(&w, "registrationId", id);
+        print_b64(cli, &w, "endorsementKey", device_tpm_endorsement_key(tpm));
+        if (!slice_empty(certificate))
+            print_b64(cli, &w, "endorsementCertificate", certificate);
+        json_object_close(&w);
+        buf_u8(&cli->out, '\n');
+        return;
+    }
+    buf_text(&cli->out, "registration ID       ");
+    buf_bytes(&cli->out, id);
+    buf_text(&cli->out, "\nendorsement key       ");
+    print_b64(cli, NULL, NULL, device_tpm_endorsement_key(tpm));
+    buf_text(&cli->out, slice_empty(certificate) ? "\nits certificate       none in the TPM\n"
+                                                 : "\nits certificate       in the TPM\n");
+}
+
+static struct err show_tpm(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    struct slice id = {0}, certificate = {0};
+    struct device_tpm *tpm = NULL;
+    const char *tcti = text_of(cli, args_value(args, "tpm"));
+    if (tcti == NULL)
+        return why_fail(why, ERR_INVALID, "device tpm: --tpm is needed: how to reach the TPM");
+    TRY(device_tpm_open(tcti, &tpm, why));
+    struct err e = own_name(cli, tpm, &id);
+    if (!failed(e))
+        e = device_tpm_certificate(tpm, &cli->arena, &certificate, why);
+    if (!failed(e))
+        print_tpm(cli, tpm, id, certificate);
+    device_tpm_close(tpm);
+    return e;
+}
+
+#define TPM_OPTION                                                                                           \
+    {                                                                                                        \
+        .name = "tpm", .value = "TCTI",                                                                      \
+        .help = "how to reach the TPM, such as device:/dev/tpmrm0 or swtpm:host=127.0.0.1,port=2321"         \
+    }
+
+static const struct cli_option tpm_options[] = {TPM_OPTION, {0}};
 static const struct cli_option options[] = {
     {.name = "key", .value = "B64", .help = "the enrollment's key, or the one derived for this device"},
     {.name = "certificate",
      .value = "FILE",
      .help = "instead of --key: PEM, the device's first, its chain after it"},
     {.name = "key-file", .value = "FILE", .help = "PEM of the key of that certificate, not encrypted"},
+    TPM_OPTION,
+    {.name = "tpm-issuer",
+     .value = "FILE",
+     .help = "certificate above that of the TPM's endorsement key, for a service that lacks it",
+     .repeat = true},
     {.name = "scope", .value = "S", .help = "the ID scope of the service"},
     {.name = "host", .value = "H", .help = "of the provisioning service; localhost unless said"},
     {.name = "port", .value = "N", .help = "8883 for MQTT, 443 for HTTPS unless said"},
@@ -214,9 +333,15 @@ static const struct cli_option options[] = {
 };
 static const struct cli_verb verbs[] = {
     {.name = "device register",
-     .arguments = "ID",
+     .arguments = "[ID]",
      .help = "play a device: register, connect to the hub, read the twin, send a message",
+     .more = "A device with a TPM goes by the TPM's own registration ID unless one is given.",
      .options = options,
      .run = register_device},
+    {.name = "device tpm",
+     .arguments = "",
+     .help = "show what a TPM is enrolled by: its registration ID and endorsement key",
+     .options = tpm_options,
+     .run = show_tpm},
 };
 const struct cli_verb_list cli_device_verbs = CLI_VERBS(verbs);

@@ -33,6 +33,9 @@ static const struct cli_column fields[] = {
     CERTIFICATE_FIELDS("signingCertificates"),
     {"CA certificate", "attestation.x509.caReferences.primary", NULL},
     {"secondary CA certificate", "attestation.x509.caReferences.secondary", NULL},
+    {"endorsement key", "attestation.tpm.endorsementKey", NULL},
+    {"CA of TPMs", "attestation.tpm.caReferences.primary", NULL},
+    {"secondary CA of TPMs", "attestation.tpm.caReferences.secondary", NULL},
     {"provisioning", "provisioningStatus", "enabled"},
     {"allocation", "allocationPolicy", NULL},
     {"hubs", "iotHubs", NULL},
@@ -79,10 +82,12 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
     struct slice target;
     struct enrollment_proof proof;
     TRY(enrollment_options_read(cli, kind_of(args), args, &proof, why));
-    if (proof.form != NULL && slice_empty(proof.primary))
+    if (proof.type != NULL && slice_empty(proof.primary))
         return why_fail(why, ERR_INVALID, "%s create: the first certificate is given by %s",
                         kind_of(args)->individual ? "enrollment" : "group",
-                        proof.named ? "--ca" : "--certificate");
+                        !proof.named                      ? "--certificate"
+                        : enrollment_proof_is_tpm(&proof) ? "--tpm-ca"
+                                                          : "--ca");
     TRY(cli_path(cli, &target, kind_of(args)->path, args_word(args, 0), NULL));
     struct buf body = buf_capped(256 * 1024);
     enrollment_write_new(&body, kind_of(args), args, &proof);
@@ -112,10 +117,9 @@ static struct err check_type(const struct cli_args *args, const struct enrollmen
 {
     if (enrollment_keys_given(args) && !slice_equal(type, SLICE("symmetricKey")))
         return why_fail(why, ERR_CONFLICT, "this %s does not attest by symmetric key", kind_of(args)->word);
-    if (proof->form != NULL && !slice_equal(type, SLICE("x509")))
-        return why_fail(why, ERR_CONFLICT,
-                        "this %s does not attest by certificate: delete it and make it anew",
-                        kind_of(args)->word);
+    if (proof->type != NULL && !slice_equal(type, slice_text(proof->type)))
+        return why_fail(why, ERR_CONFLICT, "this %s does not attest by %s: delete it and make it anew",
+                        kind_of(args)->word, enrollment_proof_is_tpm(proof) ? "TPM" : "certificate");
     return OK;
 }
 
@@ -224,12 +228,15 @@ static struct err remove_one(struct cli *cli, const struct cli_args *args, struc
     {.name = "secondary-key", .value = "B64", .help = "the second key, valid beside the first; generated likewise"}
 #define CERTIFICATE_OPTIONS \
     {.name = "certificate", .value = "FILE", .help = "the device proves itself by exactly this certificate"}, \
-    {.name = "secondary-certificate", .value = "FILE", .help = "another one that is as good, to change over to"}
+    {.name = "secondary-certificate", .value = "FILE", .help = "another one that is as good, to change over to"}, \
+    {.name = "endorsement-key", .value = "B64", .help = "the device proves itself by its TPM, which has this key"}
 #define GROUP_CERTIFICATE_OPTIONS \
     {.name = "certificate", .value = "FILE", .help = "admit devices whose certificates are below this CA"}, \
     {.name = "secondary-certificate", .value = "FILE", .help = "or below this one"}, \
     {.name = "ca", .value = "NAME", .help = "admit devices below this CA certificate of the service"}, \
-    {.name = "secondary-ca", .value = "NAME", .help = "or below this one"}
+    {.name = "secondary-ca", .value = "NAME", .help = "or below this one"}, \
+    {.name = "tpm-ca", .value = "NAME", .help = "admit TPMs whose makers' certificates are below this CA certificate"}, \
+    {.name = "secondary-tpm-ca", .value = "NAME", .help = "or below this one"}
 #define SETTING_OPTIONS \
     {.name = "allocation", .value = "POLICY", .help = "hashed, static, geoLatency or custom; else the service's"}, \
     {.name = "hub", .value = "HOST", .help = "assign to this linked hub only", .repeat = true}, \

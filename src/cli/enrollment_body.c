@@ -100,8 +100,8 @@ void enrollment_write_new(struct buf *out, const struct enrollment_kind *kind, c
     json_field_text(&w, kind->id_member, args_word(args, 0));
     json_key(&w, "attestation");
     json_object_open(&w);
-    json_field_text(&w, "type", proof->form != NULL ? SLICE("x509") : SLICE("symmetricKey"));
-    if (proof->form != NULL)
+    json_field_text(&w, "type", slice_text(proof->type != NULL ? proof->type : "symmetricKey"));
+    if (proof->type != NULL)
         enrollment_proof_write(&w, proof, false);
     else if (enrollment_keys_given(args))
         write_keys(&w, args);
@@ -150,7 +150,7 @@ static struct err merge_text(struct json_doc *record, struct buf *patch, struct 
 // nobody who replaces the one that they gave means the old one to stay good.
 static bool secondary_follows(const struct json *record, const struct enrollment_proof *proof)
 {
-    if (proof->form == NULL || proof->named || slice_empty(proof->primary) || !slice_empty(proof->secondary))
+    if (proof->type == NULL || proof->named || slice_empty(proof->primary) || !slice_empty(proof->secondary))
         return false;
     const struct json *pair = json_get(json_get(json_get(record, "attestation"), "x509"), proof->form);
     const struct json *first = json_get(json_get(pair, "primary"), "info");
@@ -164,12 +164,12 @@ static void write_attestation(struct json_writer *w, const struct json *record, 
                               const struct enrollment_proof *given)
 {
     struct enrollment_proof proof = *given;
-    if (!enrollment_keys_given(args) && proof.form == NULL)
+    if (!enrollment_keys_given(args) && proof.type == NULL)
         return;
     proof.no_secondary = proof.no_secondary || secondary_follows(record, given);
     json_key(w, "attestation");
     json_object_open(w);
-    if (proof.form != NULL)
+    if (proof.type != NULL)
         enrollment_proof_write(w, &proof, true);
     else
         write_keys(w, args);

@@ -1,4 +1,4 @@
-// The certificate options of enrollments (service-api A.5, x509).
+// The certificate and TPM options of enrollments (service-api A.5, x509 and tpm).
 #include "cli/enrollment.h"
 
 #include <time.h>
@@ -26,9 +26,19 @@ static bool names_given(const struct cli_args *args)
     return args_has(args, "ca") || args_has(args, "secondary-ca");
 }
 
+static bool tpm_given(const struct cli_args *args)
+{
+    return args_has(args, "endorsement-key") || args_has(args, "tpm-ca") ||
+           args_has(args, "secondary-tpm-ca");
+}
+
 static struct err check(const struct cli_args *args, struct why *why)
 {
-    bool by_certificate = certificates_given(args), by_name = names_given(args);
+    bool by_certificate = certificates_given(args), by_name = names_given(args), by_tpm = tpm_given(args);
+    if (by_tpm && (enrollment_keys_given(args) || by_certificate || by_name))
+        return why_fail(why, ERR_INVALID,
+                        "a device proves itself by key, by certificate or by TPM: give the options of one of "
+                        "them only");
     if (enrollment_keys_given(args) && (by_certificate || by_name))
         return why_fail(why, ERR_INVALID,
                         "a device proves itself by key or by certificate: --primary-key and --secondary-key "
@@ -94,22 +104,38 @@ static struct err read_file(struct cli *cli, const struct enrollment_kind *kind,
     return e;
 }
 
+static struct err by_certificate(struct cli *cli, const struct enrollment_kind *kind,
+                                 const struct cli_args *args, struct enrollment_proof *proof, struct why *why)
+{
+    proof->type = "x509";
+    proof->form = forms[kind->individual ? 0 : 1];
+    proof->no_secondary = args_has(args, "remove-secondary-certificate");
+    TRY(read_file(cli, kind, args, "certificate", &proof->primary, why));
+    return read_file(cli, kind, args, "secondary-certificate", &proof->secondary, why);
+}
+
 struct err enrollment_proof_read(struct cli *cli, const struct enrollment_kind *kind,
                                  const struct cli_args *args, struct enrollment_proof *proof, struct why *why)
 {
     *proof = (struct enrollment_proof){0};
     TRY(check(args, why));
-    if (names_given(args)) {
-        *proof = (struct enrollment_proof){.form = forms[2],
+    if (certificates_given(args))
+        return by_certificate(cli, kind, args, proof, why);
+    if (names_given(args))
+        *proof = (struct enrollment_proof){.type = "x509",
+                                           .form = forms[2],
                                            .named = true,
                                            .primary = args_value(args, "ca"),
                                            .secondary = args_value(args, "secondary-ca")};
-    } else if (certificates_given(args)) {
-        proof->form = forms[kind->individual ? 0 : 1];
-        proof->no_secondary = args_has(args, "remove-secondary-certificate");
-        TRY(read_file(cli, kind, args, "certificate", &proof->primary, why));
-        TRY(read_file(cli, kind, args, "secondary-certificate", &proof->secondary, why));
-    }
+    else if (tpm_given(args) && kind->individual)
+        *proof = (struct enrollment_proof){
+            .type = "tpm", .form = "endorsementKey", .primary = args_value(args, "endorsement-key")};
+    else if (tpm_given(args))
+        *proof = (struct enrollment_proof){.type = "tpm",
+                                           .form = forms[2],
+                                           .named = true,
+                                           .primary = args_value(args, "tpm-ca"),
+                                           .secondary = args_value(args, "secondary-tpm-ca")};
     return OK;
 }
 
@@ -130,12 +156,10 @@ static void write_one(struct json_writer *w, const struct enrollment_proof *proo
     json_object_close(w);
 }
 
-void enrollment_proof_write(struct json_writer *w, const struct enrollment_proof *proof, bool patch)
+static void write_pair(struct json_writer *w, const struct enrollment_proof *proof, bool patch)
 {
-    json_key(w, "x509");
-    json_object_open(w);
     for (size_t i = 0; i < CLI_COUNT(forms); i++) {
-        if (patch && forms[i] != proof->form)
+        if (patch && forms[i] != proof->form && !enrollment_proof_is_tpm(proof))
             json_field_node(w, forms[i], NULL);
     }
     json_key(w, proof->form);
@@ -145,5 +169,15 @@ void enrollment_proof_write(struct json_writer *w, const struct enrollment_proof
     if (patch && proof->no_secondary)
         json_field_node(w, "secondary", NULL);
     json_object_close(w);
+}
+
+void enrollment_proof_write(struct json_writer *w, const struct enrollment_proof *proof, bool patch)
+{
+    json_key(w, proof->type);
+    json_object_open(w);
+    if (enrollment_proof_is_tpm(proof) && !proof->named)
+        json_field_text(w, proof->form, proof->primary);
+    else
+        write_pair(w, proof, patch);
     json_object_close(w);
 }

@@ -7,6 +7,7 @@ static const struct cli_column service_fields[] = {
     {"host", "serviceOperationsHostName", NULL},
     {"device host", "deviceProvisioningHostName", NULL},
     {"allocation", "allocationPolicy", NULL},
+    {"certificates of TPMs", "tpmEndorsementCertificates", NULL},
     {"created", "createdDateTimeUtc", NULL},
 };
 static const struct cli_column hub_columns[] = {{"LINKED HUB", "name", NULL},
@@ -71,11 +72,21 @@ static struct err allocation_of(const struct cli_args *args, const char **word, 
     return OK;
 }
 
+static struct err tpm_certificates_of(const struct cli_args *args, struct slice *word, struct why *why)
+{
+    *word = args_value(args, "tpm-certificates");
+    if (word->at == NULL || slice_equal(*word, SLICE("required")) || slice_equal(*word, SLICE("optional")))
+        return OK;
+    return why_fail(why, ERR_INVALID, "--tpm-certificates is required or optional, not '%.*s'",
+                    SLICE_ARG(*word));
+}
+
 static struct err create(struct cli *cli, const struct cli_args *args, struct why *why)
 {
     const char *allocation;
-    struct slice target;
+    struct slice target, tpm_certificates;
     TRY(allocation_of(args, &allocation, why));
+    TRY(tpm_certificates_of(args, &tpm_certificates, why));
     TRY(cli_path(cli, &target, "control/services", args_word(args, 0), NULL));
     struct buf body = buf_capped(64 * 1024);
     struct json_writer w;
@@ -84,6 +95,7 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
     json_field_text(&w, "name", args_word(args, 0));
     json_field_text_if(&w, "serviceOperationsHostName", args_value(args, "host"));
     json_field_text_if(&w, "allocationPolicy", slice_text(allocation));
+    json_field_text_if(&w, "tpmEndorsementCertificates", tpm_certificates);
     json_object_close(&w);
     struct reply reply;
     TRY(cli_put(cli, &(struct control_request){.target = target, .create_only = true}, &body, &reply, why));
@@ -104,6 +116,9 @@ static const struct cli_option create_options[] = {
     {.name = "allocation",
      .value = "POLICY",
      .help = "hashed (the default) or static, for enrollments that do not say"},
+    {.name = "tpm-certificates",
+     .value = "required|optional",
+     .help = "required: a device with a TPM must show the certificate of its endorsement key too"},
     {0},
 };
 static const struct cli_verb verbs[] = {

@@ -46,25 +46,6 @@ void device_step(const struct device_settings *settings, const char *format, ...
         settings->step(settings->context, line);
 }
 
-struct err device_token(const struct device_settings *settings, struct arena *arena, struct slice resource,
-                        struct slice policy, const char **token)
-{
-    *token = NULL;
-    if (settings->certificate_file != NULL)
-        return OK;
-    struct buf encoded = buf_capped(4096), out = buf_capped(SAS_TOKEN_MAX);
-    percent_encode(&encoded, resource);
-    sas_sign(&out, buf_slice(&encoded), wait_wall_s() + DEVICE_TOKEN_S, &settings->key, policy);
-    struct err e = buf_err(&encoded);
-    if (!failed(e))
-        e = buf_err(&out);
-    *token = failed(e) ? NULL : arena_cstr(arena, buf_slice(&out));
-    bytes_wipe(out.at, out.room);
-    buf_release(&encoded);
-    buf_release(&out);
-    return !failed(e) && *token == NULL ? FAIL(ERR_NO_MEMORY) : e;
-}
-
 static struct err cstr(struct arena *arena, const char **out, struct slice text)
 {
     *out = arena_cstr(arena, text);
@@ -156,21 +137,28 @@ static struct err open_mqtt(struct provisioning *p, struct why *why)
                                        .key_file = settings->key_file,
                                        .password = p->token};
     TRY(arena_printf(p->arena, &user_name,
-                     "%.*s/registrations/%.*s/api-version=" API_VERSION "&ClientVersion=usher",
-                     SLICE_ARG(settings->scope), SLICE_ARG(settings->registration_id)));
+                     "%.*s/registrations/%.*s/api-version=" API_VERSION "%s&ClientVersion=usher",
+                     SLICE_ARG(settings->scope), SLICE_ARG(settings->registration_id),
+                     settings->tpm != NULL ? "&attestation=tpm" : ""));
     TRY(cstr(p->arena, &session.user_name, user_name));
     TRY(cstr(p->arena, &session.client_id, settings->registration_id));
     TRY(session_open(&session, p->deadline_us, &p->mqtt, why));
     return session_subscribe(p->mqtt, RESPONSES "#", 1, p->deadline_us, why);
 }
 
+static struct err make_token(struct provisioning *p, struct why *why)
+{
+    struct slice resource;
+    TRY(arena_printf(p->arena, &resource, "%.*s/registrations/%.*s", SLICE_ARG(p->settings->scope),
+                     SLICE_ARG(p->settings->registration_id)));
+    return device_token(p->settings, p->arena, resource, SLICE("registration"), &p->token, why);
+}
+
 static struct err open_connection(struct provisioning *p, struct why *why)
 {
     const struct device_settings *settings = p->settings;
-    struct slice resource;
-    TRY(arena_printf(p->arena, &resource, "%.*s/registrations/%.*s", SLICE_ARG(settings->scope),
-                     SLICE_ARG(settings->registration_id)));
-    TRY(device_token(settings, p->arena, resource, SLICE("registration"), &p->token));
+    if (settings->tpm == NULL) // else there is nothing to sign with before the service sent a key
+        TRY(make_token(p, why));
     if (settings->transport == DEVICE_MQTT)
         return open_mqtt(p, why);
     const struct https_settings https = {.host = settings->host,
@@ -224,12 +212,37 @@ static struct err read_answer(struct provisioning *p, const struct reply *reply,
         };
         for (size_t i = 0; i < sizeof texts / sizeof *texts && !failed(e); i++)
             e = keep(p->arena, texts[i].to, texts[i].from, texts[i].name);
+        if (!failed(e) && p->settings->tpm != NULL && slice_equal(result->status, SLICE("assigned")))
+            e = device_take_key(p->settings, p->arena, json_get(state, "tpm"),
+                                why); // from now on its key is the one for the hub
         if (!failed(e) && slice_equal(result->status, SLICE("failed"))) {
             int64_t code = 0;
             (void)json_as_int(json_get(state, "errorCode"), &code);
             e = why_fail(why, ERR_CONFLICT, "the registration failed: %.*s (error %lld)",
                          SLICE_ARG(json_as_string(json_get(state, "errorMessage"))), (long long)code);
         }
+    }
+    json_doc_release(&doc);
+    return e;
+}
+
+// device-protocol 3.4: the answer to a device that has not proved itself yet.
+static struct err take_challenge(struct provisioning *p, const struct reply *reply, bool *taken,
+                                 struct why *why)
+{
+    struct json_doc doc = {0};
+    struct why unused;
+    struct err e = OK;
+    *taken = false;
+    if (p->settings->tpm == NULL || reply->status != 401 || p->token != NULL ||
+        failed(json_read(reply->body, JSON_LIMITS_DEFAULT, &doc, &unused)))
+        return OK;
+    if (json_kind(json_get(json_root(&doc), "authenticationKey")) == JSON_KIND_STRING) {
+        device_step(p->settings, "challenged: the TPM takes the key that only it can use, and signs with it");
+        e = device_take_key(p->settings, p->arena, json_root(&doc), why);
+        if (!failed(e))
+            e = make_token(p, why);
+        *taken = !failed(e);
     }
     json_doc_release(&doc);
     return e;
@@ -247,13 +260,42 @@ static struct err pause_for(struct provisioning *p, int64_t seconds, struct why 
     return OK;
 }
 
-// Registers, and asks again until the outcome is known. "Busy" is answered by sending the same once more.
-static struct err run(struct provisioning *p, struct slice body, struct device_result *result,
-                      struct why *why)
+static struct err write_body(struct provisioning *p, struct buf *body, struct why *why)
+{
+    const struct device_settings *settings = p->settings;
+    struct json_writer w;
+    buf_clear(body);
+    json_begin(&w, body);
+    json_object_open(&w);
+    json_field_text(&w, "registrationId", settings->registration_id);
+    if (settings->tpm != NULL)
+        device_write_tpm(settings, &w);
+    if (settings->tpm != NULL && settings->transport == DEVICE_MQTT && p->token != NULL)
+        json_field_text(&w, "authorization", slice_text(p->token)); // docs/tpm-over-mqtt.md
+    if (!slice_empty(settings->payload)) {
+        struct json_doc doc = {0};
+        struct why what;
+        if (failed(json_read(settings->payload, JSON_LIMITS_DEFAULT, &doc, &what)))
+            return why_fail(why, ERR_INVALID, "the payload: %s", what.text);
+        json_field_node(&w, "payload", json_root(&doc));
+        json_doc_release(&doc);
+    }
+    json_object_close(&w);
+    return buf_err(body);
+}
+
+// Registers, and asks again until the outcome is known. "Busy" is answered by sending the same once more, a
+// challenge by sending it with the proof.
+static struct err run(struct provisioning *p, struct buf *body, struct device_result *result, struct why *why)
 {
     for (;;) {
         struct reply reply = {0};
-        TRY(ask(p, result->operation_id, body, &reply, why));
+        bool challenged;
+        TRY(write_body(p, body, why));
+        TRY(ask(p, result->operation_id, buf_slice(body), &reply, why));
+        TRY(take_challenge(p, &reply, &challenged, why));
+        if (challenged)
+            continue;
         bool busy = reply.status == 429 || reply.status >= 500;
         if (!busy) {
             TRY(read_answer(p, &reply, result, why));
@@ -268,24 +310,6 @@ static struct err run(struct provisioning *p, struct slice body, struct device_r
     }
 }
 
-static struct err write_body(const struct device_settings *settings, struct buf *body, struct why *why)
-{
-    struct json_writer w;
-    json_begin(&w, body);
-    json_object_open(&w);
-    json_field_text(&w, "registrationId", settings->registration_id);
-    if (!slice_empty(settings->payload)) {
-        struct json_doc doc = {0};
-        struct why what;
-        if (failed(json_read(settings->payload, JSON_LIMITS_DEFAULT, &doc, &what)))
-            return why_fail(why, ERR_INVALID, "the payload: %s", what.text);
-        json_field_node(&w, "payload", json_root(&doc));
-        json_doc_release(&doc);
-    }
-    json_object_close(&w);
-    return buf_err(body);
-}
-
 struct err device_register(const struct device_settings *settings, struct arena *arena,
                            struct device_result *result, struct why *why)
 {
@@ -294,7 +318,7 @@ struct err device_register(const struct device_settings *settings, struct arena 
         .settings = settings, .arena = arena, .deadline_us = began_us + INT64_C(1000000) * DEVICE_DEADLINE_S};
     struct buf body = buf_capped(256 * 1024);
     *result = (struct device_result){0};
-    struct err e = write_body(settings, &body, why);
+    struct err e = write_body(&p, &body, why); // before the connection: the payload may be wrong
     if (!failed(e)) {
         device_step(settings, "registering %.*s with %s:%u over %s", SLICE_ARG(settings->registration_id),
                     settings->host, settings->port, settings->transport == DEVICE_MQTT ? "MQTT" : "HTTPS");
@@ -302,7 +326,7 @@ struct err device_register(const struct device_settings *settings, struct arena 
         e = open_connection(&p, why);
     }
     if (!failed(e))
-        e = run(&p, buf_slice(&body), result, why);
+        e = run(&p, &body, result, why);
     result->assigned_us = wait_now_us() - began_us;
     session_close(p.mqtt);
     https_close(p.https);

@@ -1,10 +1,11 @@
-// Plays a device with a symmetric key or a certificate: registers with the provisioning service, then
+// Plays a device with a symmetric key, a certificate or a TPM: registers with the provisioning service, then
 // connects to the hub that it was assigned, reads its twin and sends one message. Blocks; one at a time. Not
 // a device SDK.
 #pragma once
 
 #include "base/arena.h"
 #include "base/secret.h"
+#include "client/device_tpm.h"
 
 enum device_transport { DEVICE_MQTT, DEVICE_HTTP };
 
@@ -16,7 +17,12 @@ struct device_settings {
     struct secret key; // the enrollment's, or derived from the group's; none for a device with a certificate
     const char *certificate_file; // PEM, the leaf first, with or without what is above it; NULL: it has a key
     const char *key_file;         // PEM, of the leaf, not encrypted
-    const char *host;             // of the provisioning service, without port
+    // NULL unless it has one. The key for the hub stays in it (device_tpm_activate).
+    struct device_tpm *tpm;
+    // DER, the certificate of the TPM's endorsement key first; for a group of TPM devices
+    struct slice endorsement_certificates[DEVICE_TPM_CERTIFICATES_MAX];
+    size_t endorsement_certificate_count;
+    const char *host; // of the provisioning service, without port
     uint16_t port;
     enum device_transport transport;
     const char *ca_file;  // PEM; NULL: the CAs of the system

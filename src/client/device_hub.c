@@ -36,7 +36,7 @@ static struct err connect_to_hub(const struct device_settings *settings, struct 
         wanted.port = settings->hub_port;
     TRY(arena_printf(arena, &resource, "%.*s/devices/%.*s", SLICE_ARG(result->assigned_hub),
                      SLICE_ARG(result->device_id)));
-    TRY(device_token(settings, arena, resource, (struct slice){0}, &wanted.password));
+    TRY(device_token(settings, arena, resource, (struct slice){0}, &wanted.password, why));
     TRY(arena_printf(arena, &user_name, "%.*s/%.*s/?api-version=" HUB_API_VERSION "&DeviceClientType=usher",
                      SLICE_ARG(result->assigned_hub), SLICE_ARG(result->device_id)));
     wanted.user_name = arena_cstr(arena, user_name);

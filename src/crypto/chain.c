@@ -238,6 +238,14 @@ const struct why *chain_problem(const struct chain *chain)
     return chain->problem;
 }
 
+size_t chain_shown(const struct chain *chain, struct slice *out, size_t max)
+{
+    size_t count = chain->count < max ? chain->count : max;
+    for (size_t i = 0; i < count; i++)
+        out[i] = chain->shown[i].der;
+    return count;
+}
+
 struct slice chain_leaf(const struct chain *chain)
 {
     return chain->shown[0].der;

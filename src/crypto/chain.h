@@ -25,6 +25,8 @@ const struct why *chain_problem(const struct chain *chain);
 struct slice chain_leaf(const struct chain *chain);          // DER; lives as long as the chain
 struct slice chain_common_name(const struct chain *chain);   // of the leaf, UTF-8; empty: none, or several
 const uint8_t *chain_fingerprint(const struct chain *chain); // of the leaf
+// All that was shown, DER, leaf first; at most `max`. They live as long as the chain.
+size_t chain_shown(const struct chain *chain, struct slice *out, size_t max);
 // Of the leaf, for hubs that know it by that. ERR_NO_MEMORY.
 struct err chain_sha1(const struct chain *chain, uint8_t out[20]);
 int64_t chain_not_before_us(const struct chain *chain); // of the leaf

@@ -205,30 +205,42 @@ bool sas_expired(const struct sas_token *token, int64_t now_us, int64_t skew_s)
     return token->expiry_s <= now_us / 1000000 - skew_s;
 }
 
-void sas_sign(struct buf *out, struct slice resource, int64_t expiry_s, const struct secret *key,
-              struct slice policy)
+void sas_to_sign(struct buf *out, struct slice resource, int64_t expiry_s)
 {
-    INVARIANT(expiry_s >= 0);
-    uint8_t signature[SHA256_SIZE];
-    uint8_t digits[20];
-    uint8_t base64[SIGNATURE_B64];
-    // on the stack and full-sized, so that they neither grow nor break
-    struct buf expiry = {.at = digits, .room = sizeof digits, .cap = sizeof digits};
+    buf_bytes(out, resource);
+    buf_u8(out, '\n');
+    buf_decimal(out, (uint64_t)expiry_s);
+}
+
+void sas_assemble(struct buf *out, struct slice resource, int64_t expiry_s,
+                  const uint8_t signature[SHA256_SIZE], struct slice policy)
+{
+    uint8_t base64[SIGNATURE_B64]; // on the stack and full-sized, so that it neither grows nor breaks
     struct buf text = {.at = base64, .room = sizeof base64, .cap = sizeof base64};
-    buf_decimal(&expiry, (uint64_t)expiry_s);
-    struct err e = sign(resource, buf_slice(&expiry), key, signature);
-    b64_encode(&text, slice_of(signature, sizeof signature));
-    if (failed(e))
-        out->broken = e.code;
+    b64_encode(&text, slice_of(signature, SHA256_SIZE));
     buf_bytes(out, PREFIX);
     buf_text(out, "sr=");
     buf_bytes(out, resource);
     buf_text(out, "&sig=");
     percent_encode(out, buf_slice(&text));
     buf_text(out, "&se=");
-    buf_bytes(out, buf_slice(&expiry));
+    buf_decimal(out, (uint64_t)expiry_s);
     if (!slice_empty(policy)) {
         buf_text(out, "&skn=");
         percent_encode(out, policy);
     }
+}
+
+void sas_sign(struct buf *out, struct slice resource, int64_t expiry_s, const struct secret *key,
+              struct slice policy)
+{
+    INVARIANT(expiry_s >= 0);
+    uint8_t signature[SHA256_SIZE];
+    uint8_t digits[20];
+    struct buf expiry = {.at = digits, .room = sizeof digits, .cap = sizeof digits};
+    buf_decimal(&expiry, (uint64_t)expiry_s);
+    struct err e = sign(resource, buf_slice(&expiry), key, signature);
+    if (failed(e))
+        out->broken = e.code;
+    sas_assemble(out, resource, expiry_s, signature, policy);
 }

@@ -50,3 +50,9 @@ bool sas_expired(const struct sas_token *token, int64_t now_us, int64_t skew_s);
 // for none.
 void sas_sign(struct buf *out, struct slice resource, int64_t expiry_s, const struct secret *key,
               struct slice policy);
+
+// The same in two steps, for a key that cannot be had: the text to sign (HMAC-SHA256), and the token around
+// the signature.
+void sas_to_sign(struct buf *out, struct slice resource, int64_t expiry_s);
+void sas_assemble(struct buf *out, struct slice resource, int64_t expiry_s,
+                  const uint8_t signature[SHA256_SIZE], struct slice policy);

@@ -15,6 +15,7 @@ enum {
     CHALLENGE_ANSWER_MS = 60000,    // a challenge must be answered within
     CHALLENGE_POLL_MS = 15 * 60000, // and then proves the device to its operation's polls as long
     CHALLENGES_MAX = 50000,
+    CHALLENGES_BYTES_MAX = 64 << 20, // of all of them
     CHALLENGE_CERTIFICATES_MAX = 4
 };
 
@@ -23,16 +24,17 @@ struct challenge {
     struct secret key; // planted in the TPM
     struct slice endorsement_key;
     struct slice storage_root_key;
-    struct slice
-        certificates[CHALLENGE_CERTIFICATES_MAX]; // DER, that of the endorsement key first; may be none
+    // DER, that of the endorsement key first; may be none
+    struct slice certificates[CHALLENGE_CERTIFICATES_MAX];
     size_t certificate_count;
 };
 
 enum challenge_verb {
-    CHALLENGE_KEEP,   // `challenge` is copied. ERR_OVERLOADED when there are CHALLENGES_MAX
+    CHALLENGE_KEEP, // `challenge` is copied. ERR_OVERLOADED when there are CHALLENGES_MAX, or too many bytes
     CHALLENGE_RECALL, // what is kept; ERR_ABSENT: none, it was not answered in time, or it was replaced
-    CHALLENGE_CLAIM,  // the same for a register call: one at a time, ERR_CONFLICT for a second one, and none
-                     // after CHALLENGE_SPEND
+    // For a register call that is proven: the challenge of this serial is its alone. ERR_CONFLICT while
+    // another call has it, and after SPEND; ERR_ABSENT as above.
+    CHALLENGE_CLAIM,
     CHALLENGE_GIVE_BACK, // the register call led to no operation: it may be claimed again
     CHALLENGE_SPEND,     // it did: from now on it proves the device to polls only
 };
@@ -40,14 +42,14 @@ enum challenge_verb {
 struct challenge_request {
     struct mail mail; // the table's
     enum challenge_verb verb;
-    // Which one: (ID scope, canonical registration ID, channel). Everything above and what it points to
+    // Which one: (ID scope, canonical registration ID, channel). Everything here and what it points to
     // belongs to the table until `done`.
     struct slice id_scope;
     struct slice registration_id;
-    uint64_t channel; // flow_request.challenge_channel
-    uint64_t serial;  // GIVE_BACK, SPEND: of the one that was claimed; one that replaced it is left alone
-    struct challenge challenge; // KEEP: in. RECALL, CLAIM: out, made in `arena`
-    struct arena *arena;        // RECALL, CLAIM
+    uint64_t channel;           // flow_request.challenge_channel
+    uint64_t serial;            // RECALL: out. CLAIM, GIVE_BACK, SPEND: of which; another is left alone
+    struct challenge challenge; // KEEP: in. RECALL: out, made in `arena`
+    struct arena *arena;        // RECALL
     struct err result;
     void (*done)(struct challenge_request *request); // on the caller's loop, never from within submit
     void *context;
@@ -57,11 +59,14 @@ struct challenge_request {
 struct challenges;
 struct challenges_client;
 
-// `owner`: the mailbox of the loop that holds the table.
-struct err challenges_new(struct mailbox *owner, const struct clock *clock, struct challenges **out);
+// `owner`: the mailbox of the loop that holds the table. `seed`: random.
+struct err challenges_new(struct mailbox *owner, const struct clock *clock, uint64_t seed,
+                          struct challenges **out);
 void challenges_free(struct challenges *challenges); // the owner's loop has ended, and no client is left
 // One per loop; replies go to its mailbox.
 struct err challenges_client_new(struct challenges *challenges, struct mailbox *replies,
                                  struct challenges_client **out);
 void challenges_client_free(struct challenges_client *client); // no request of it is under way
 void challenges_submit(struct challenges_client *client, struct challenge_request *request);
+// Owner only. How many are kept, those included whose time is over and that nothing has swept yet.
+size_t challenges_count(const struct challenges *challenges);

@@ -11,14 +11,15 @@
 enum { FOUND_CAP = 8 << 20, CRL_CAP = CRL_MAX + 4096 };
 
 static const struct step authenticate[] = {
-    {"load", step_load},
-    {"admit", step_admit},
-    {0},
+    {"load", step_load}, {"recall", step_recall}, {"admit", step_admit}, {"challenge", step_challenge}, {0},
 };
 static const struct step register_device[] = {
     {"load", step_load},           // the service, the enrollments, the prior registration
+    {"recall", step_recall},       // a device with a TPM: what was it asked to prove?
     {"admit", step_admit},         // domain: match, attest
+    {"challenge", step_challenge}, // ask it, when it has not proved itself; and done
     {"pace", step_pace},           // one device does not ask without end
+    {"claim", step_claim},         // its answer counts once
     {"join", step_join},           // wait for another request that registers the same device
     {"plan", step_plan},           // domain: allocate, reprovision, plan
     {"settle", step_settle},       // a hub in the same store: all in one transaction, and done
@@ -28,10 +29,22 @@ static const struct step register_device[] = {
     {0},
 };
 static const struct step find_operation[] = {
-    {"load", step_load}, {"admit", step_admit}, {"pace", step_pace}, {"find", step_find_operation}, {0},
+    {"load", step_load},
+    {"recall", step_recall},
+    {"admit", step_admit},
+    {"challenge", step_challenge},
+    {"pace", step_pace},
+    {"find", step_find_operation},
+    {0},
 };
 static const struct step find_registration[] = {
-    {"load", step_load}, {"admit", step_admit}, {"pace", step_pace}, {"find", step_find_registration}, {0},
+    {"load", step_load},
+    {"recall", step_recall},
+    {"admit", step_admit},
+    {"challenge", step_challenge},
+    {"pace", step_pace},
+    {"find", step_find_registration},
+    {0},
 };
 // After a restart: the intent is there already.
 static const struct step resume[] = {
@@ -48,7 +61,7 @@ static const struct step *const tables[] = {
     [FLOW_LOOKUP] = find_registration,
 };
 
-static void leave(struct flow *flow)
+void flow_leave(struct flow *flow)
 {
     flow->count--;
     if (flow->count == 0 && flow->idle != NULL) {
@@ -64,11 +77,13 @@ static void wipe_keys(struct run *run)
     secret_wipe(&run->decision.secondary_key);
     secret_wipe(&run->hub.identity.primary_key);
     secret_wipe(&run->hub.identity.secondary_key);
+    secret_wipe(&run->record.hub_key);
 }
 
 static void run_free(struct run *run)
 {
     struct flow *flow = run->flow;
+    run_claim_end(run, false);
     list_remove(&run->request.links);
     list_remove(&run->request.waiting);
     poller_timer_release(flow->ports.poller, &run->timer);
@@ -81,8 +96,10 @@ static void run_free(struct run *run)
     arena_release(&run->loaded);
     arena_release(&run->loading);
     wipe_keys(run);
+    secret_wipe(&run->request.credential.challenge);
+    secret_wipe(&run->admission.credential.challenge);
     free(run);
-    leave(flow);
+    flow_leave(flow);
 }
 
 void run_end(struct run *run)
@@ -140,7 +157,6 @@ void run_answer(struct run *run, const struct registration *registration)
         registration = &told;
     }
     struct flow_outcome outcome = {
-        .result = OK,
         .registration = registration,
         .attestation = enrollment != NULL ? enrollment->attestation.type : ATTESTATION_NONE,
         .group_id = group ? enrollment->id : (struct slice){0},
@@ -148,6 +164,24 @@ void run_answer(struct run *run, const struct registration *registration)
                              ? run->flow->settings.retry_after_s
                              : 0,
     };
+    if (!run->answered)
+        outcome.result = run_wrap_hub_key(run, registration, &outcome.authentication_key);
+    if (failed(outcome.result)) {
+        outcome.why = run->why;
+        outcome.registration = NULL;
+    }
+    run_claim_end(run, !failed(outcome.result) && registration != NULL);
+    answer(run, &outcome);
+}
+
+void run_answer_challenge(struct run *run)
+{
+    struct flow_outcome outcome = {.attestation = ATTESTATION_TPM, .challenge = run->challenge};
+    // every registration begins so: it must not take the room of the refusals, of which only so many are
+    // written
+    const struct log *log = run->flow->ports.log;
+    if (log != NULL && log->least <= ERR_LEVEL_DEBUG && may_log_noise(run->flow))
+        run_log(run, "device.challenged", OK);
     answer(run, &outcome);
 }
 
@@ -465,7 +499,7 @@ static void resumption_end(struct resumption *r, struct err result, const struct
     buf_release(&r->after);
     free(r);
     flow->resumption = NULL;
-    leave(flow);
+    flow_leave(flow);
 }
 
 // The next start goes on. A page that is being read comes first.

@@ -172,7 +172,9 @@ static void answered(struct flow_request *request, const struct flow_outcome *ou
     w->why = outcome->why;
     w->attestation = outcome->attestation;
     (void)snprintf(w->group, sizeof w->group, "%.*s", SLICE_ARG(outcome->group_id));
-    if (request->verb == FLOW_REGISTER && !failed(outcome->result))
+    w->challenge_len = outcome->challenge.len;
+    w->authentication_key_len = outcome->authentication_key.len;
+    if (request->verb == FLOW_REGISTER && !failed(outcome->result) && w->challenge_len == 0)
         assert_non_null(outcome->registration); // there is nothing else to say
     if (outcome->registration != NULL) {
         const struct registration *r = outcome->registration;
@@ -189,8 +191,8 @@ struct secret device_key(void)
     return key;
 }
 
-static void hand_over(struct world *w, struct flow_request *request, enum flow_verb verb, const char *id,
-                      const char *operation)
+void hand_over(struct world *w, struct flow_request *request, enum flow_verb verb, const char *id,
+               const char *operation)
 {
     request->verb = verb;
     request->id_scope = SLICE(SCOPE);
@@ -290,6 +292,7 @@ void make_flow(struct world *w)
                                .log = &w->log,
                                .directory = w->directory,
                                .issuers = w->issuers,
+                               .challenges = w->asking,
                                .poller = &w->poller,
                                .may_log = may_log,
                                .may_log_context = w};
@@ -315,6 +318,8 @@ int world_setup(void **state)
     assert_false(failed(store_client_new(w->store, &w->replies, &w->client)));
     assert_false(failed(directory_new(w->client, NULL, &w->directory)));
     assert_false(failed(issuers_new(64, 1 << 20, &w->issuers)));
+    assert_false(failed(challenges_new(&w->replies, &w->clock, 1, &w->challenges)));
+    assert_false(failed(challenges_client_new(w->challenges, &w->replies, &w->asking)));
     put_service(w);
     struct directory_wait wait = {.loaded = loaded, .context = w};
     directory_reload(w->directory, &wait);
@@ -331,6 +336,8 @@ int world_teardown(void **state)
     struct world *w = *state;
     until_idle(w);
     flow_free(w->flow);
+    challenges_client_free(w->asking);
+    challenges_free(w->challenges);
     issuers_free(w->issuers);
     directory_free(w->directory);
     store_client_free(w->client);

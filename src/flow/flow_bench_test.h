@@ -20,6 +20,8 @@ struct world {
     struct store_client *client;
     struct directory *directory;
     struct issuers *issuers;
+    struct challenges *challenges;
+    struct challenges_client *asking;
     struct flow *flow;
     struct flow_settings settings;
     struct arena arena;
@@ -43,6 +45,8 @@ struct world {
     enum attestation_type attestation;
     struct why why;
     uint32_t retry_after_s;
+    size_t challenge_len;          // 0: it was not asked for a proof
+    size_t authentication_key_len; // 0: it got no key
     bool loaded;
     struct log log;
     size_t lines;
@@ -69,6 +73,9 @@ void put_enrollment(struct world *w, const char *id, enum provisioning_status st
 struct secret device_key(void);
 // Hands over a request; the answer is in w, and counted in w->answers.
 void ask(struct world *w, enum flow_verb verb, const char *id, const char *operation);
+// Hands over a request that is filled but for what `ask` says, and its credential.
+void hand_over(struct world *w, struct flow_request *request, enum flow_verb verb, const char *id,
+               const char *operation);
 // The same for a device that shows certificates; the request holds its own share of the chain.
 void ask_showing(struct world *w, enum flow_verb verb, const char *id, const char *operation,
                  struct chain *chain);

@@ -68,9 +68,10 @@ static struct err record_begin(struct run *run)
 }
 
 // What the hub is told to know the device by, so that a restart needs no device to go on; nothing for one
-// that has keys.
-static void record_thumbprints(struct run *run)
+// whose keys its enrollment has.
+static void record_identity(struct run *run)
 {
+    run->record.hub_key = run->decision.fresh_key ? run->decision.primary_key : (struct secret){0};
     run->record.primary_thumbprint = run->decision.primary_thumbprint;
     run->record.secondary_thumbprint = run->decision.secondary_thumbprint;
 }
@@ -99,6 +100,7 @@ static void intended(struct store_request *request)
 enum step_result step_intend(struct run *run)
 {
     const struct decision *decision = &run->decision;
+    run_make_hub_key(run);
     struct err e = record_begin(run);
     if (failed(e))
         return run_refuse(run, e);
@@ -108,7 +110,7 @@ enum step_result step_intend(struct run *run)
     run->record.intended_hub = decision->hub->host;
     run->record.intended_device_id = decision->device_id;
     run->record.plan_steps = decision->steps;
-    record_thumbprints(run);
+    record_identity(run);
     return put(run, intended);
 }
 
@@ -157,7 +159,8 @@ static void hub_request_fill(struct run *run)
                 .device_id = decision->device_id,
                 .authentication = decision->authentication,
                 .primary_key = decision->primary_key,
-                .secondary_key = decision->secondary_key,
+                // the device has one key; a hub that wants two of them gets it twice
+                .secondary_key = decision->fresh_key ? decision->primary_key : decision->secondary_key,
                 .primary_thumbprint = decision->primary_thumbprint,
                 .secondary_thumbprint = decision->secondary_thumbprint,
                 .iot_edge = decision->enrollment->iot_edge,
@@ -320,6 +323,7 @@ enum step_result step_settle(struct run *run)
     bool nowhere = prior == NULL || (prior->assigned_hub.len == 0 && prior->intended_hub.len == 0);
     if (!nowhere || run->settle_refused || run->flow->settings.strict_polling)
         return STEP_DONE;
+    run_make_hub_key(run);
     hub_request_fill(run);
     if (!hub_enlist(run->flow->ports.hubs[run->decision.hub->kind], &run->hub, &run->also))
         return STEP_DONE;
@@ -328,7 +332,7 @@ enum step_result step_settle(struct run *run)
         return run_refuse(run, e);
     record_assigned(run);
     record_no_intention(run);
-    record_thumbprints(run);
+    record_identity(run);
     return put_with(run, &run->also, settled);
 }
 

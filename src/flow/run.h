@@ -1,9 +1,11 @@
 // One request on its way through the flow, and what its steps share. Private to flow/.
 #pragma once
 
+#include "flow/challenges.h"
 #include "flow/flow.h"
 
 struct run;
+struct claim;
 
 // What a step came to. A waiting step has arranged for run_continue (or run_goto) to be called later.
 enum step_result { STEP_DONE, STEP_WAITS, STEP_ENDS };
@@ -52,6 +54,11 @@ struct run {
     bool settle_refused;       // the hub has the device already
     struct hub_request hub;
     struct poll_timer timer;
+    // Of devices with a TPM.
+    bool says_its_tpm;              // with a token: it may be asked anew when the token does not hold
+    struct challenge_request table; // what the table of challenges is asked
+    struct slice challenge;         // the activation blob
+    struct claim *claim;            // or NULL: the challenge is this register call's alone
 };
 
 struct resumption;
@@ -65,7 +72,7 @@ struct flow {
     struct list waiting; // the register calls that are not answered yet, in the order of answer_by_us
     struct poll_timer answer_timer;
     bool answer_timer_runs;
-    size_t count;                  // runs, and the resumption
+    size_t count;                  // runs, ends of claims, and the resumption
     struct resumption *resumption; // or NULL
     int64_t paces[PACES];          // buckets (base/bucket.h) that devices share by hash
     uint64_t pace_seed;
@@ -98,9 +105,29 @@ enum step_result run_load(struct run *run, void (*done)(struct store_request *re
 // anew.
 void run_loaded(struct run *run);
 
-// The steps, in steps.c and record.c.
+// Answers with run->challenge.
+void run_answer_challenge(struct run *run);
+// One that is no run is over: see flow.count.
+void flow_leave(struct flow *flow);
+
+// A device with a TPM whose token does not hold is not refused but asked anew, if it said what its TPM is:
+// from the first step on, as if it had sent no token.
+bool run_may_ask_anew(const struct run *run);
+void run_ask_anew(struct run *run);
+// The register call's challenge, if it has one: used up (the call is answered with its operation), or to be
+// had again.
+void run_claim_end(struct run *run, bool spent);
+// Makes the key of a decision with fresh_key, once.
+void run_make_hub_key(struct run *run);
+// The hub's key of a registration `assigned`, for the TPM that asks; empty for anything else.
+struct err run_wrap_hub_key(struct run *run, const struct registration *registration, struct slice *out);
+
+// The steps, in steps.c, tpm.c and record.c.
 enum step_result step_load(struct run *run);
 enum step_result step_admit(struct run *run);
+enum step_result step_recall(struct run *run);
+enum step_result step_challenge(struct run *run);
+enum step_result step_claim(struct run *run);
 enum step_result step_pace(struct run *run);
 enum step_result step_join(struct run *run);
 enum step_result step_plan(struct run *run);

@@ -104,11 +104,15 @@ enum step_result step_admit(struct run *run)
     if (!failed(e))
         return STEP_DONE;
     bool disabled = e.code == ERR_ENROLLMENT_DISABLED;
+    bool holds = run->decision.enrollment != NULL; // the proof; it is something else that is wrong
+    if (!holds && err_info(e)->class == ERR_CLASS_AUTH && run_may_ask_anew(run)) {
+        run_ask_anew(run);
+        return STEP_DONE;
+    }
     bool connects = run->request.verb == FLOW_AUTHENTICATE;
     if (disabled && connects) // it may, to be told so when it registers
         return STEP_DONE;
-    bool proved_itself = run->decision.enrollment != NULL && err_info(e)->class == ERR_CLASS_AUTH;
-    if (proved_itself && !connects) {
+    if (holds && err_info(e)->class == ERR_CLASS_AUTH && !connects) {
         enum step_result paced = step_pace(run);
         if (paced != STEP_DONE)
             return paced;

@@ -17,6 +17,8 @@ struct config {
     int64_t https_port;
     struct slice mqtt_address;
     int64_t mqtt_port;
+    struct slice amqp_address;
+    int64_t amqp_port;
     struct slice control_socket;
     struct slice tls_certificate; // paths of PEM files
     struct slice tls_key;

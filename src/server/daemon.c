@@ -168,13 +168,15 @@ static struct err make_workers(struct daemon *d, struct why *why)
         return FAIL(ERR_NO_MEMORY);
     d->https_port = (uint16_t)d->config->https_port;
     d->mqtt_port = (uint16_t)d->config->mqtt_port;
+    d->amqp_port = (uint16_t)d->config->amqp_port;
     for (unsigned i = 0; i < d->worker_count; i++) {
         struct worker *w = &d->workers[i];
         TRY(make_tls(d, &w->tls, why));
         TRY(worker_init(w, d, i, why));
-        TRY(worker_listen(w, d->https_port, d->mqtt_port, why));
+        TRY(worker_listen(w, why));
         d->https_port = listener_port(w->https_listener);
         d->mqtt_port = listener_port(w->mqtt_listener);
+        d->amqp_port = listener_port(w->amqp_listener);
     }
     return OK;
 }
@@ -488,6 +490,7 @@ bool daemon_stop(struct daemon *d, const char *reason)
     for (unsigned i = 0; i < d->worker_count; i++)
         clean = worker_release(&d->workers[i]) && clean;
     if (clean) {
+        challenges_free(d->challenges);
         store_free(d->store);
         free(d->workers);
         free(d->peers);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "crypto/seal.h"
 #include "embedded/embedded.h"
+#include "flow/challenges.h"
 #include "ports/clock.h"
 #include "ports/random.h"
 #include "ports/store.h"
@@ -18,6 +19,7 @@ struct daemon {
     struct clock clock;
     struct random random;
     struct sealer sealer;
+    struct challenges *challenges; // what TPM devices have been asked; the first worker's loop holds them
     struct secret continuation_key;
     struct store *store;
     struct worker *workers;
@@ -25,6 +27,7 @@ struct daemon {
     struct embedded_peer *peers;
     uint16_t https_port;
     uint16_t mqtt_port;
+    uint16_t amqp_port;
     int64_t started_us; // monotonic
     // While it stops: each loop adds what it has under way, and the last one to do so logs it.
     const char *stop_reason;

@@ -16,7 +16,7 @@ static int setup(void **state)
     struct bench *b = calloc(1, sizeof *b);
     struct why why = {0};
     config_init(&b->config);
-    b->config.https_port = b->config.mqtt_port = 0;
+    b->config.https_port = b->config.mqtt_port = b->config.amqp_port = 0;
     b->config.threads = 2;
     b->config.log_level = SLICE("error");
     assert_false(failed(dev_prepare(&b->dev, NULL, &b->config, &why)));

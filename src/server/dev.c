@@ -15,7 +15,7 @@
 #include "hub/embedded/hub_settings.h"
 #include "server/files.h"
 
-enum { DOCUMENT_MAX = 64 * 1024, POLICY_KEY = 32, MQTT_PORT = 8883 };
+enum { DOCUMENT_MAX = 64 * 1024, POLICY_KEY = 32, MQTT_PORT = 8883, AMQP_PORT = 5671 };
 
 static struct err path_in(const struct dev *dev, struct arena *arena, const char *name, struct slice *out)
 {
@@ -243,16 +243,19 @@ void dev_print(const struct dev *dev, const struct daemon *daemon)
         "  ID scope                     %.*s\n"
         "  provisioning host, MQTT      localhost:%u\n"
         "  provisioning host, HTTPS     localhost:%u\n"
+        "  provisioning host, AMQP      localhost:%u\n"
         "  trust this CA                %s/ca.pem      (NODE_EXTRA_CA_CERTS=… for Node)\n"
         "  service connection string    %.*s\n"
         "  embedded hub                 %.*s\n"
         "  hub connection string        %.*s\n"
         "  usher                        usher --socket %s/control.sock enrollment create my-device\n",
-        SLICE_ARG(dev->id_scope), daemon->mqtt_port, daemon->https_port, dev->folder,
+        SLICE_ARG(dev->id_scope), daemon->mqtt_port, daemon->https_port, daemon->amqp_port, dev->folder,
         SLICE_ARG(dev->service_connection), SLICE_ARG(dev->hubs.items[0]), SLICE_ARG(dev->hub_connection),
         dev->folder);
     if (daemon->https_port != 443)
         (void)printf("  HTTPS is not on 443: SDKs that cannot be given a port will not find it\n");
+    if (daemon->amqp_port != AMQP_PORT)
+        (void)printf("  AMQP is not on %d: SDKs cannot be given another port\n", AMQP_PORT);
     if (dev->linked_hub.len > 0)
         (void)printf("  Devices of this folder are assigned to %.*s, made in an earlier run: start with the "
                      "same --mqtt-port\n"

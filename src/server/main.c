@@ -28,7 +28,8 @@ static const char usage[] =
     "usherd provisions devices: it speaks the protocols of Azure IoT DPS, and holds a small IoT hub for the "
     "bench.\n"
     "\n"
-    "  usherd --dev [--dir DIR] [--https-port N] [--mqtt-port N] [--hub NAME]... [--strict-polling]\n"
+    "  usherd --dev [--dir DIR] [--https-port N] [--mqtt-port N] [--amqp-port N] [--hub NAME]...\n"
+    "         [--strict-polling]\n"
     "      a bench: everything is made in DIR (default: a scratch folder, removed at the end); listens on "
     "loopback;\n"
     "      prints what an SDK needs, then `ready`\n"
@@ -48,6 +49,7 @@ enum {
     O_DIR,
     O_HTTPS_PORT,
     O_MQTT_PORT,
+    O_AMQP_PORT,
     O_HUB,
     O_STRICT,
     O_CONFIG,
@@ -62,6 +64,7 @@ static const struct option long_options[] = {
     {"dir", required_argument, NULL, O_DIR},
     {"https-port", required_argument, NULL, O_HTTPS_PORT},
     {"mqtt-port", required_argument, NULL, O_MQTT_PORT},
+    {"amqp-port", required_argument, NULL, O_AMQP_PORT},
     {"hub", required_argument, NULL, O_HUB},
     {"strict-polling", no_argument, NULL, O_STRICT},
     {"config", required_argument, NULL, O_CONFIG},
@@ -117,6 +120,8 @@ static struct err take_option(struct options *o, int option, struct why *why)
         return config_set(&o->config, &o->arena, SLICE("listen.https.port"), value, why);
     case O_MQTT_PORT:
         return config_set(&o->config, &o->arena, SLICE("listen.mqtt.port"), value, why);
+    case O_AMQP_PORT:
+        return config_set(&o->config, &o->arena, SLICE("listen.amqp.port"), value, why);
     case O_STRICT:
         return config_set(&o->config, &o->arena, SLICE("device.strictPolling"), SLICE("true"), why);
     case O_HUB:

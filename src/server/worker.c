@@ -25,6 +25,7 @@ static void write_status(void *context, struct json_writer *w)
     } doors[] = {
         {"https", config->https_address, daemon->https_port},
         {"mqtt", config->mqtt_address, daemon->mqtt_port},
+        {"amqp", config->amqp_address, daemon->amqp_port},
     };
     json_array_open(w);
     for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
@@ -106,6 +107,9 @@ static struct err make_flow(struct worker *w)
         .expired_anchors = c->expired_anchors,
     };
     TRY(issuers_new(ISSUERS_MAX, ISSUERS_CRL_BYTES, &w->issuers));
+    if (w->index == 0) // the first one to be made, and its loop ends when no flow has anything under way
+        TRY(challenges_new(loop_mailbox(w->loop), &d->clock, random_etag(&d->random), &d->challenges));
+    TRY(challenges_client_new(d->challenges, loop_mailbox(w->loop), &w->challenges));
     struct flow_ports ports = {
         .store = w->store,
         .hubs = {w->hubs[0], w->hubs[1]},
@@ -114,6 +118,7 @@ static struct err make_flow(struct worker *w)
         .log = &d->log,
         .directory = w->directory,
         .issuers = w->issuers,
+        .challenges = w->challenges,
         .poller = loop_poller(w->loop),
         .may_log = may_log,
         .may_log_context = w,
@@ -194,7 +199,17 @@ static struct err make_apis(struct worker *w)
     struct daemon *d = w->daemon;
     struct mqtt_front_settings mqtt = {.loop = w->loop, .clock = &d->clock, .log = &d->log};
     TRY(mqtt_front_new(&mqtt, &w->mqtt));
-    TRY(device_api_new(w->flow, w->mqtt, loop_poller(w->loop), &d->clock, &d->log, &w->device));
+    struct amqp_front_settings amqp = {.loop = w->loop, .clock = &d->clock, .log = &d->log};
+    TRY(amqp_front_new(&amqp, &w->amqp));
+    struct device_api_settings device = {
+        .flow = w->flow,
+        .mqtt = w->mqtt,
+        .amqp = w->amqp,
+        .poller = loop_poller(w->loop),
+        .clock = &d->clock,
+        .log = &d->log,
+    };
+    TRY(device_api_new(&device, &w->device));
     struct service_api_settings service = {
         .store = w->store,
         .directory = w->directory,
@@ -227,10 +242,13 @@ static struct err make_fronts(struct worker *w)
     struct mqtt_door doors[] = {device_mqtt_door(w->device), embedded_door(w->embedded)};
     for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
         mqtt_front_add(w->mqtt, &doors[i]);
+    struct amqp_door amqp = device_amqp_door(w->device);
+    amqp_front_serve(w->amqp, &amqp);
     // what is spoken in WebSocket on the HTTPS port, by subprotocol (device-protocol 1.3)
     const struct websocket_door websockets[] = {
         {"mqtt", &mqtt_protocol, w->mqtt},
         {"MQTT", &mqtt_protocol, w->mqtt},
+        {"AMQPWSB10", &amqp_protocol, w->amqp},
     };
     struct http_front_settings http = {
         .loop = w->loop,
@@ -298,15 +316,17 @@ static struct err listen_at(struct worker *w, struct slice address, struct liste
     return OK;
 }
 
-struct err worker_listen(struct worker *w, uint16_t https_port, uint16_t mqtt_port, struct why *why)
+struct err worker_listen(struct worker *w, struct why *why)
 {
-    const struct config *c = w->daemon->config;
+    const struct daemon *d = w->daemon;
+    const struct config *c = d->config;
+    const struct worker *first = &d->workers[0];
     struct listener_settings https = {
         .protocol = &http_protocol,
         .context = w->https,
         .tls = w->tls,
         .host = (const char *)c->https_address.at,
-        .port = https_port,
+        .port = d->https_port,
         .join = w->index > 0,
     };
     struct listener_settings mqtt = {
@@ -314,7 +334,15 @@ struct err worker_listen(struct worker *w, uint16_t https_port, uint16_t mqtt_po
         .context = w->mqtt,
         .tls = w->tls,
         .host = (const char *)c->mqtt_address.at,
-        .port = mqtt_port,
+        .port = d->mqtt_port,
+        .join = w->index > 0,
+    };
+    struct listener_settings amqp = {
+        .protocol = &amqp_protocol,
+        .context = w->amqp,
+        .tls = w->tls,
+        .host = (const char *)c->amqp_address.at,
+        .port = d->amqp_port,
         .join = w->index > 0,
     };
     struct listener_settings control = {
@@ -322,10 +350,10 @@ struct err worker_listen(struct worker *w, uint16_t https_port, uint16_t mqtt_po
         .context = w->local,
         .unix_path = (const char *)c->control_socket.at,
     };
-    TRY(listen_at(w, c->https_address, &https, &w->https_listener, &w->https_on_ipv6,
-                  w->daemon->workers[0].https_on_ipv6, why));
-    TRY(listen_at(w, c->mqtt_address, &mqtt, &w->mqtt_listener, &w->mqtt_on_ipv6,
-                  w->daemon->workers[0].mqtt_on_ipv6, why));
+    TRY(listen_at(w, c->https_address, &https, &w->https_listener, &w->https_on_ipv6, first->https_on_ipv6,
+                  why));
+    TRY(listen_at(w, c->mqtt_address, &mqtt, &w->mqtt_listener, &w->mqtt_on_ipv6, first->mqtt_on_ipv6, why));
+    TRY(listen_at(w, c->amqp_address, &amqp, &w->amqp_listener, &w->amqp_on_ipv6, first->amqp_on_ipv6, why));
     return w->index == 0 ? listener_new(w->loop, &control, &w->control_listener, why) : OK;
 }
 
@@ -366,13 +394,15 @@ static void stop_here(struct mail *mail)
                       loop_connections(w->loop));
     listener_free(w->https_listener);
     listener_free(w->mqtt_listener);
-    if (w->https_on_ipv6 != NULL)
-        listener_free(w->https_on_ipv6);
-    if (w->mqtt_on_ipv6 != NULL)
-        listener_free(w->mqtt_on_ipv6);
-    w->https_on_ipv6 = w->mqtt_on_ipv6 = NULL;
+    listener_free(w->amqp_listener);
+    struct listener *on_ipv6[] = {w->https_on_ipv6, w->mqtt_on_ipv6, w->amqp_on_ipv6};
+    for (size_t i = 0; i < sizeof on_ipv6 / sizeof on_ipv6[0]; i++) {
+        if (on_ipv6[i] != NULL)
+            listener_free(on_ipv6[i]);
+    }
+    w->https_on_ipv6 = w->mqtt_on_ipv6 = w->amqp_on_ipv6 = NULL;
     listener_free(w->control_listener);
-    w->https_listener = w->mqtt_listener = w->control_listener = NULL;
+    w->https_listener = w->mqtt_listener = w->amqp_listener = w->control_listener = NULL;
     w->stopping = w->expiry != NULL ? 5 : 4;
     http_front_stop(w->https, became_idle, w);
     http_front_stop(w->local, became_idle, w);
@@ -395,12 +425,12 @@ static void use_tls_here(struct mail *mail)
     w->tls = atomic_exchange(&w->next_tls, NULL);
     if (w->https_listener == NULL) // stopping
         return;
-    listener_set_tls(w->https_listener, w->tls);
-    listener_set_tls(w->mqtt_listener, w->tls);
-    if (w->https_on_ipv6 != NULL)
-        listener_set_tls(w->https_on_ipv6, w->tls);
-    if (w->mqtt_on_ipv6 != NULL)
-        listener_set_tls(w->mqtt_on_ipv6, w->tls);
+    struct listener *with_tls[] = {w->https_listener, w->mqtt_listener, w->amqp_listener,
+                                   w->https_on_ipv6,  w->mqtt_on_ipv6,  w->amqp_on_ipv6};
+    for (size_t i = 0; i < sizeof with_tls / sizeof with_tls[0]; i++) {
+        if (with_tls[i] != NULL)
+            listener_set_tls(with_tls[i], w->tls);
+    }
 }
 
 void worker_use_tls(struct worker *w, struct tls_context *tls)
@@ -431,6 +461,7 @@ bool worker_release(struct worker *w)
         return false;
     device_api_free(w->device);
     flow_free(w->flow);
+    challenges_client_free(w->challenges);
     issuers_free(w->issuers);
     embedded_free(w->embedded);
     service_api_free(w->service);
@@ -439,6 +470,7 @@ bool worker_release(struct worker *w)
     http_front_free(w->https);
     http_front_free(w->local);
     mqtt_front_free(w->mqtt);
+    amqp_front_free(w->amqp);
     hub_connector_free(w->hubs[HUB_KIND_AZURE]);
     hub_connector_free(w->hubs[HUB_KIND_EMBEDDED]);
     directory_free(w->directory);

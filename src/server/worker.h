@@ -4,12 +4,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "api/amqp_front.h"
 #include "api/control/control.h"
 #include "api/device/device.h"
 #include "api/http_front.h"
 #include "api/mqtt_front.h"
 #include "api/service/service.h"
 #include "embedded/embedded.h"
+#include "flow/challenges.h"
 #include "flow/expiry.h"
 #include "flow/flow.h"
 #include "net/listener.h"
@@ -30,6 +32,7 @@ struct worker {
     struct hub_connector *hubs[2]; // by enum hub_kind
     struct embedded *embedded;
     struct issuers *issuers; // certificates that vouch for devices, decoded
+    struct challenges_client *challenges;
     struct flow *flow;
     struct device_api *device;
     struct service_api *service;
@@ -38,11 +41,14 @@ struct worker {
     struct http_front *https;
     struct http_front *local; // behind the control socket; on the first worker only
     struct mqtt_front *mqtt;
+    struct amqp_front *amqp;
     struct tls_context *tls;
     struct listener *https_listener;
     struct listener *mqtt_listener;
+    struct listener *amqp_listener;
     struct listener *https_on_ipv6; // of the address `localhost`, where there is IPv6; else NULL
     struct listener *mqtt_on_ipv6;
+    struct listener *amqp_on_ipv6;
     struct listener *control_listener;
     size_t stopping; // what must still become idle before the loops end
     struct mail stop_mail;
@@ -52,8 +58,8 @@ struct worker {
 
 // Everything but the listeners. On the main thread, before worker_start.
 struct err worker_init(struct worker *worker, struct daemon *daemon, unsigned index, struct why *why);
-// Binds the doors; the ports of the first worker are those of all.
-struct err worker_listen(struct worker *worker, uint16_t https_port, uint16_t mqtt_port, struct why *why);
+// Binds the doors at the daemon's ports; those that the first worker was given are those of all.
+struct err worker_listen(struct worker *worker, struct why *why);
 // Reads the settings from the store; loaded once, later. On the loop, or while it does not run yet.
 struct err worker_start(struct worker *worker, struct why *why);
 // Any thread: stop gracefully; use this certificate from now on (takes over the share).

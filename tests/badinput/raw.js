@@ -91,7 +91,7 @@ async function wrongDoor(report, server) {
     'SSL 2.0': Buffer.from('802e0100020015000000100100800200800300800400800500800600400700c0000000000000000000000000000000', 'hex'),
     'a TLS record of 2^16 - 1': Buffer.concat([Buffer.from('160301ffff', 'hex'), Buffer.alloc(65535)]), 'a TLS alert': Buffer.from('15030100020228', 'hex'),
   };
-  for (const [name, port] of [['HTTPS', server.httpsPort], ['MQTT', server.mqttPort]]) {
+  for (const [name, port] of [['HTTPS', server.httpsPort], ['MQTT', server.mqttPort], ['AMQP', server.amqpPort]]) {
     for (const [what, bytes] of Object.entries(plain)) {
       await report.check(`TLS, ${name} port: ${what} without TLS: closed, one log line`, () => oneLogLine(server, async () => {
         const peer = await openTcp({ port });

@@ -1,8 +1,9 @@
 // Peers that are slow in every phase, all at once, each closed by the deadline of its phase (threats A2): TLS handshake 10 s,
-// first MQTT packet 5 s, HTTP headers 10 s, HTTP body. Meanwhile a good device is served.
+// first MQTT packet 5 s, SASL 5 s, AMQP open and link 10 s, HTTP headers 10 s, HTTP body. Meanwhile a good device is served.
 'use strict';
 
 const assert = require('assert');
+const amqp = require('../lib/amqp');
 const device = require('../lib/device');
 const mqtt = require('../lib/mqtt');
 const sas = require('../lib/sas');
@@ -34,6 +35,8 @@ function peers(server, { id, key }) {
   const overHttps = () => device.openHttp(server);
   const overMqtt = () => device.openMqtt(server);
   const overWebSocket = () => websocket.connect(server);
+  const overAmqp = () => amqp.openAmqp({ port: server.amqpPort, ca: server.ca });
+  const letIn = Buffer.concat([amqp.HEADER.sasl, amqp.saslPlain(`${server.scope}/registrations/${id}`, sas.deviceToken({ scope: server.scope, id, key })), amqp.HEADER.amqp]);
   const body = { limit: 30000, least: 0 };
   return [
     { name: 'silent before TLS, HTTPS port', open: tcp(server.httpsPort), limit: 10000 },
@@ -48,6 +51,14 @@ function peers(server, { id, key }) {
     { name: 'pings in WebSocket instead of CONNECT', open: overWebSocket, limit: 5000, slow: Buffer.concat(Array(40).fill(websocket.ping(''))) },
     { name: 'half a head of a frame', open: overWebSocket, limit: 5000, fast: Buffer.from([0x82]) },
     { name: 'the opening handshake of WebSocket byte by byte', open: overHttps, limit: 10000, slow: websocket.handshake() },
+    { name: 'silent before TLS, AMQP port', open: tcp(server.amqpPort), limit: 10000 },
+    { name: 'silent instead of an AMQP header', open: overAmqp, limit: 5000 },
+    { name: 'SASL byte by byte', open: overAmqp, limit: 5000, slow: letIn },
+    { name: 'an AMQP header, and no open', open: overAmqp, limit: 5000, fast: amqp.HEADER.amqp },
+    { name: 'half of SASL, then silent', open: overAmqp, limit: 5000, fast: letIn.subarray(0, 40) },
+    { name: 'let in by SASL, then silent', open: overAmqp, limit: 10000, fast: letIn },
+    { name: 'an AMQP open byte by byte', open: overAmqp, limit: 10000, fast: letIn, slow: amqp.open('c'.repeat(100)) },
+    { name: 'an AMQP open, and no link', open: overAmqp, limit: 10000, fast: Buffer.concat([letIn, amqp.open(), amqp.begin()]) },
     { name: 'silent instead of a request', open: overHttps, limit: 10000 },
     { name: 'a request line byte by byte', open: overHttps, limit: 10000, slow: Buffer.from(head) },
     { name: 'headers, one more every now and then', open: overHttps, limit: 10000, fast: Buffer.from(head), slow: Buffer.from('X: y\r\n'.repeat(40)) },

@@ -3,6 +3,7 @@
 'use strict';
 
 const assert = require('assert');
+const amqp = require('../lib/amqp');
 const device = require('../lib/device');
 const http1 = require('../lib/http1');
 const mqtt = require('../lib/mqtt');
@@ -30,6 +31,7 @@ async function connections(server, good) {
   };
   const https = () => device.openHttp(server);
   const mqtts = () => device.openMqtt(server);
+  const amqps = () => amqp.openAmqp({ port: server.amqpPort, ca: server.ca });
   const served = await device.openHttp(server);
   await served.write(http1.request(`GET /enrollments/${id}?api-version=2021-10-01 HTTP/1.1`, ['Host: localhost']));
   await served.response();
@@ -46,6 +48,10 @@ async function connections(server, good) {
     await opened('in the middle of a head', https, head),
     await opened('in the middle of a body', https, `${head}Content-Length: 100\r\n\r\n{`),
     await opened('in the middle of a CONNECT', mqtts, Buffer.from([0x10, 0x7f, 0, 4])),
+    await opened('after TLS, AMQP', amqps),
+    await opened('in the middle of SASL', amqps, amqp.HEADER.sasl),
+    await opened('a device with a link', amqps, amqp.HEADER.sasl, amqp.saslPlain(`${server.scope}/registrations/${id}`, sas.deviceToken({ scope: server.scope, id, key })),
+      amqp.HEADER.amqp, amqp.open(), amqp.begin(), amqp.attach('l', 0, `${server.scope}/registrations/${id}`, true)),
     await opened('a device that is idle', () => device.connectMqtt(server, { id, key })),
     await opened('after the change to WebSocket', () => websocket.connect(server)),
     await opened('in the middle of a frame', () => websocket.connect(server), websocket.binary('hello').subarray(0, 4)),

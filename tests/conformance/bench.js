@@ -1,4 +1,4 @@
-// What a scenario is handed: where the running usherd is, and SDK clients made for it. The ports are not 443 and 8883, so
+// What a scenario is handed: where the running usherd is, and SDK clients made for it. Where the ports are not 443 and 8883,
 // the SDKs are told in the ways that work with unmodified packages (service-api.md A.3 and H.5).
 'use strict';
 
@@ -6,6 +6,7 @@ const assert = require('assert');
 const fs = require('fs');
 const https = require('https');
 const { Control } = require('../lib/control');
+const { onHub, registering } = require('./transports');
 
 class Bench {
   constructor(context) {
@@ -25,14 +26,12 @@ class Bench {
     return agent;
   }
 
-  /** azure-iot-provisioning-device: `transport` is 'mqtt' or 'http'; `security` in place of a key for bad tokens. */
+  /** azure-iot-provisioning-device over a transport of transports.js; `security` in place of a key. */
   provisioningClient(transport, { id, key, scope = this.scope, security }) {
     const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
     const { SymmetricKeySecurityClient } = require('azure-iot-security-symmetric-key');
-    const Transport = transport === 'mqtt'
-      ? require('azure-iot-provisioning-device-mqtt').Mqtt : require('azure-iot-provisioning-device-http').Http;
-    const host = transport === 'mqtt' ? `localhost:${this.mqttPort}` : 'localhost';
-    return ProvisioningDeviceClient.create(host, scope, new Transport(), security || new SymmetricKeySecurityClient(id, key));
+    const made = registering(transport, this);
+    return ProvisioningDeviceClient.create(made.host, scope, made.transport, security || new SymmetricKeySecurityClient(id, key));
   }
 
   /** Registers a device; resolves to the registration state that the SDK hands its user. */
@@ -42,17 +41,15 @@ class Bench {
     return client.register();
   }
 
-  /** azure-iot-device over MQTT; does not try again, so that a test sees the first error. */
-  deviceClient(deviceId, key, { hub = this.hub } = {}) {
+  /** azure-iot-device, over MQTT unless told otherwise; does not try again, so that a test sees the first error. */
+  deviceClient(deviceId, key, { hub = this.hub, over = 'mqtt' } = {}) {
     const { Client } = require('azure-iot-device');
-    const { Mqtt } = require('azure-iot-device-mqtt');
-    return this.tame(Client.fromConnectionString(`HostName=${hub};DeviceId=${deviceId};SharedAccessKey=${key}`, Mqtt));
+    return this.tame(Client.fromConnectionString(`HostName=${hub};DeviceId=${deviceId};SharedAccessKey=${key}`, onHub(over)));
   }
 
   deviceClientWithToken(token) {
     const { Client } = require('azure-iot-device');
-    const { Mqtt } = require('azure-iot-device-mqtt');
-    return this.tame(Client.fromSharedAccessSignature(token, Mqtt));
+    return this.tame(Client.fromSharedAccessSignature(token, onHub('mqtt')));
   }
 
   tame(client) {

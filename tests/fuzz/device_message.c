@@ -1,6 +1,6 @@
 // What a device sends to register: the first line of the input is its registration ID, the rest the body. A
 // payload is taken only from a body that names no other device, and is compact JSON that is read back as
-// itself.
+// itself; of a TPM only keys that pass the check, and certificates that can be read.
 #include "api/device/messages.h"
 #include "json/json.h"
 #include "json/write.h"
@@ -34,6 +34,30 @@ static void check_name(struct slice body, struct slice id)
     json_doc_release(&doc);
 }
 
+// The same body where a TPM may be in it: the rest of it means what it meant before.
+static void read_tpm(struct slice body, struct slice id, struct err plain, struct slice payload)
+{
+    struct arena arena = arena_capped(1 << 20);
+    struct device_tpm tpm;
+    struct slice again;
+    struct why why = {0};
+    struct err e = device_body_read_tpm(body, id, &arena, &again, &tpm, &why);
+    INVARIANT(!failed(plain) || failed(e));
+    if (failed(e)) {
+        INVARIANT(tpm.chain == NULL && (why.text[0] != '\0' || e.code == ERR_NO_MEMORY));
+    } else {
+        const struct tpm_identity *keys = &tpm.identity;
+        bool there = keys->endorsement_key.len > 0;
+        INVARIANT(slice_equal(again, payload));
+        INVARIANT(there == (keys->storage_root_key.len > 0) && (there || tpm.chain == NULL));
+        INVARIANT(!there || (!failed(tpm_public_check(keys->endorsement_key, TPM_ENDORSEMENT_KEY, &why)) &&
+                             !failed(tpm_public_check(keys->storage_root_key, TPM_STORAGE_ROOT_KEY, &why))));
+        INVARIANT(tpm.chain == NULL || chain_problem(tpm.chain) == NULL);
+    }
+    chain_release(tpm.chain);
+    arena_release(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena = arena_capped(1 << 20);
@@ -51,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (payload.len > 0)
             read_back(&arena, payload);
     }
+    read_tpm(body, id, e, payload);
     arena_release(&arena);
     return 0;
 }

@@ -9,6 +9,8 @@ const children = require('./children');
 const { Control } = require('./control');
 const { within, until } = require('./wait');
 
+/** Where SDKs look when nobody tells them otherwise: to be had in a network namespace only. */
+const USUAL_PORTS = { httpsPort: 443, mqttPort: 8883, amqpPort: 5671 };
 const ROOT = path.resolve(__dirname, '..', '..');
 
 /** The path of a program of the build: in the folder that script/test names, else in build/. */
@@ -73,6 +75,7 @@ class Usherd {
     };
     this.httpsPort = port('https');
     this.mqttPort = port('mqtt');
+    this.amqpPort = port('amqp');
     const settings = await this.control.must('GET', `/control/services/${this.service}`);
     this.scope = settings.idScope;
     this.hubs = settings.iotHubs.map((hub) => hub.name);
@@ -85,6 +88,7 @@ class Usherd {
     const port = (door) => Number(new RegExp(`provisioning host, ${door}\\s.*:(\\d+)`).exec(this.out.join('\n'))[1]);
     this.httpsPort = port('HTTPS');
     this.mqttPort = port('MQTT');
+    this.amqpPort = port('AMQP');
   }
 
   /** Resident memory in KiB. */
@@ -135,9 +139,9 @@ function innermost(pid) {
  * learn() would ask it, for a caller that knows; the ports are then read from what it prints. `logFile` is where the
  * log goes, instead of into `server.log`: for a caller that measures, and would only disturb by reading it.
  */
-async function start({ args = [], dir = scratch(), httpsPort = 0, mqttPort = 0, env = {}, under = [], onStart, known, logFile } = {}) {
+async function start({ args = [], dir = scratch(), httpsPort = 0, mqttPort = 0, amqpPort = 0, env = {}, under = [], onStart, known, logFile } = {}) {
   const command = [...under, program('usherd'), '--dev', '--dir', dir, '--https-port', String(httpsPort),
-    '--mqtt-port', String(mqttPort), ...args];
+    '--mqtt-port', String(mqttPort), '--amqp-port', String(amqpPort), ...args];
   const logTo = logFile ? fs.openSync(logFile, 'a') : 'pipe';
   const child = children.start(command[0], command.slice(1), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', logTo] });
   if (logFile) fs.closeSync(logTo);
@@ -191,4 +195,4 @@ function tail(server) {
   return server.log.lines.slice(-5).map((line) => line.text).join(' | ');
 }
 
-module.exports = { ROOT, program, scratch, start, checkStop, Usherd };
+module.exports = { ROOT, USUAL_PORTS, program, scratch, start, checkStop, Usherd };

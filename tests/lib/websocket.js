@@ -4,6 +4,7 @@
 
 const crypto = require('crypto');
 const { EventEmitter } = require('events');
+const { AmqpPeer } = require('./amqp');
 const http1 = require('./http1');
 const { MqttPeer } = require('./mqtt');
 const { openTls } = require('./peer');
@@ -160,6 +161,11 @@ async function openMqtt(server, { cut, name = 'mqtt in WebSocket', ...more } = {
   return new MqttPeer(new Tunnel(await connect(server, { name, ...more }), cut), name);
 }
 
+/** AMQP in WebSocket: an AmqpPeer. */
+async function openAmqp(server, { cut, name = 'amqp in WebSocket', ...more } = {}) {
+  return new AmqpPeer(new Tunnel(await connect(server, { name, subprotocol: 'AMQPWSB10', ...more }), cut), name);
+}
+
 module.exports = {
-  OPCODE, KEY, ACCEPT, frame, binary, ping, close, decode, handshakeLines, handshake, checkSwitched, open, connect, openMqtt, FramePeer, Tunnel,
+  OPCODE, KEY, ACCEPT, frame, binary, ping, close, decode, handshakeLines, handshake, checkSwitched, open, connect, openMqtt, openAmqp, FramePeer, Tunnel,
 };

@@ -64,6 +64,14 @@ static void answer_outcome(struct exchange *x, enum flow_verb verb, const struct
     exchange_answer(x, verb == FLOW_REGISTER || !final ? 202 : 200);
 }
 
+// 401 and nothing else, with a body that is no error's (device-protocol 3.4).
+static void answer_challenge(struct exchange *x, const struct flow_outcome *outcome)
+{
+    device_challenge_write(&x->body, outcome);
+    x->challenges = true;
+    exchange_answer(x, 401);
+}
+
 static void done(struct flow_request *request, const struct flow_outcome *outcome)
 {
     struct exchange *x = request->context;
@@ -74,28 +82,47 @@ static void done(struct flow_request *request, const struct flow_outcome *outcom
         exchange_refuse(x, outcome->result, &outcome->why);
     else if (disabled)
         exchange_refuse(x, FAIL(ERR_ENROLLMENT_DISABLED), NULL);
+    else if (outcome->challenge.len > 0)
+        answer_challenge(x, outcome);
     else
         answer_outcome(x, request->verb, outcome);
 }
 
-// A token counts, whatever else the device shows; without one its certificate does.
+// A token counts, whatever else the device shows; without one its TPM does, which then gets a challenge, and
+// without that its certificate. Whoever says what its TPM is gets a challenge for a token that is none, too.
 static struct err credential_fill(struct exchange *x, struct flow_request *request, struct why *why)
 {
     struct slice token = http_header(&x->request, SLICE("Authorization"));
     struct credential *credential = &request->credential;
     struct chain *chain = exchange_chain(x);
+    bool has_tpm = credential->tpm.endorsement_key.len > 0;
+    if (chain != NULL && (token.len > 0 || has_tpm))
+        chain_rest(chain); // else TLS holds it, decoded, as long as the connection lives
     if (token.len > 0) {
-        if (chain != NULL)
-            chain_rest(chain); // else TLS holds it, decoded, as long as the connection lives
         TRY(arena_copy(&request->arena, token, &token));
-        credential->kind = CREDENTIAL_SAS;
-        return sas_parse(token, &credential->sas, why);
+        struct err e = sas_parse(token, &credential->sas, why);
+        credential->kind = failed(e) && has_tpm ? CREDENTIAL_TPM : CREDENTIAL_SAS;
+        return has_tpm ? OK : e;
+    }
+    if (has_tpm) {
+        credential->kind = CREDENTIAL_TPM;
+        return OK;
     }
     if (chain == NULL)
         return why_fail(why, ERR_CREDENTIAL_MISSING,
                         "send a SAS token in the Authorization header, or show a certificate");
     credential->kind = CREDENTIAL_X509;
     credential->chain = chain_hold(chain);
+    return OK;
+}
+
+static struct err body_fill(struct exchange *x, struct flow_request *request, struct why *why)
+{
+    struct device_tpm tpm;
+    TRY(device_body_read_tpm(x->request.body, request->registration_id, &request->arena, &request->payload,
+                             &tpm, why));
+    request->credential.tpm = tpm.identity;
+    request->credential.chain = tpm.chain;
     return OK;
 }
 
@@ -121,7 +148,7 @@ static struct err fill(struct exchange *x, const struct route *route, struct flo
     if (route->verb == FLOW_OPERATION)
         TRY(arena_copy(arena, x->segments[4], &request->operation_id));
     else
-        TRY(device_body_read(x->request.body, request->registration_id, arena, &request->payload, why));
+        TRY(body_fill(x, request, why));
     return credential_fill(x, request, why);
 }
 

@@ -1,41 +1,18 @@
 // The device API over MQTT: a CONNECT is one flow request, each register or poll another.
-#include "api/device/api.h"
+#include "api/device/mqtt_session.h"
 
 #include <stdlib.h>
 
 #include "api/device/messages.h"
-#include "api/device/quirks.h"
-#include "api/error_body.h"
 
 enum {
-    MESSAGE_MAX = 100 * 1024, // 96 KB of payload, and the topic
-    REPLY_MAX = 256 * 1024,
-    UNDER_WAY_MAX = 4,  // requests of one device at once
-    DELAYED_MAX = 4096, // replies of one loop that wait for their time
-    REFUSED_MAX = 8,    // answers in a row after which the connection is closed
-    PROOF_MS = 30000,   // a device whose certificate was not let in has so long to register after all
+    UNDER_WAY_MAX = 4, // requests of one device at once
+    PROOF_MS = 30000,  // a device whose certificate was not let in has so long to register after all
 };
 
 #define REGISTER_TOPIC SLICE("$dps/registrations/PUT/iotdps-register/?")
 #define POLL_TOPIC     SLICE("$dps/registrations/GET/iotdps-get-operationstatus/?")
 #define REPLY_FILTER   SLICE("$dps/registrations/res/#")
-
-// Devices stay connected for hours between two calls, so there is nothing in it but this.
-struct session {
-    struct device_api *api;
-    struct mqtt_link *link;
-    struct slice id_scope; // this and what follows: in `text`
-    struct slice registration_id;
-    struct slice client;
-    struct credential credential; // the chain is the link's
-    const struct quirk *quirk;
-    bool proven; // it was let in, at CONNECT or later
-    bool subscribed;
-    uint8_t qos; // granted for replies
-    unsigned under_way;
-    unsigned refused; // answers since it was let in last
-    uint8_t text[];
-};
 
 // ---- the user name
 // -----------------------------------------------------------------------------------------------------------
@@ -45,6 +22,7 @@ struct user_name {
     struct slice registration_id;
     struct slice api_version;
     struct slice client_version; // percent-encoded, or empty
+    bool tpm;
 };
 
 // {scope}/registrations/{id}/api-version={v}[&ClientVersion=…][&…] (device-protocol 2.1).
@@ -62,6 +40,7 @@ static bool user_name_split(struct slice text, struct user_name *out)
     struct slice options = slice_from(rest, end + version.len);
     *out = (struct user_name){.id_scope = slice_to(text, at), .registration_id = slice_to(rest, end)};
     (void)slice_cut(&options, '&', &out->api_version);
+    out->tpm = mqtt_tpm_wanted(options);
     struct slice client = SLICE("ClientVersion=");
     if (slice_starts_with(options, client)) // the rest of it may hold an unencoded '&'
         out->client_version = slice_from(options, client.len);
@@ -81,39 +60,25 @@ static bool claims(void *context, const struct mqtt_connect *connect)
 static struct err request_fill(struct session *s, enum flow_verb verb, struct flow_request *request)
 {
     struct arena *arena = &request->arena;
-    struct slice token = {0};
     request->verb = verb;
     request->protocol = SLICE("mqtt");
     request->connection = mqtt_link_connection(s->link);
-    struct link_ticket ticket = mqtt_link_ticket(s->link);
-    request->context_word = (uint64_t)ticket.slot << 32 | ticket.generation;
+    request->challenge_channel = request->connection;
+    request->context_word = link_ticket_word(mqtt_link_ticket(s->link));
     request->context = s->api;
     TRY(arena_copy(arena, mqtt_link_peer(s->link), &request->peer));
     TRY(arena_copy(arena, s->id_scope, &request->id_scope));
     TRY(arena_copy(arena, s->registration_id, &request->registration_id));
     TRY(arena_copy(arena, s->client, &request->client));
-    // the request may outlive the session, and the link
-    if (s->credential.kind == CREDENTIAL_X509) {
-        request->credential.kind = CREDENTIAL_X509;
-        request->credential.chain = chain_hold(s->credential.chain);
-        return OK;
-    }
-    request->credential = s->credential;
-    const struct sas_token *sas = &s->credential.sas;
-    TRY(arena_copy(arena, sas->resource, &token));
-    request->credential.sas.resource = token;
-    TRY(arena_copy(arena, sas->expiry_text, &token));
-    request->credential.sas.expiry_text = token;
-    TRY(arena_copy(arena, sas->policy, &token));
-    request->credential.sas.policy = token;
-    return OK;
+    if (s->tpm)
+        return mqtt_tpm_credential(s, request);
+    return credential_keep(request, &s->credential);
 }
 
 static struct session *session_of(const struct flow_request *request)
 {
     struct device_api *api = request->context;
-    struct link_ticket ticket = {(uint32_t)(request->context_word >> 32), (uint32_t)request->context_word};
-    struct mqtt_link *link = mqtt_link_of(api->front, ticket);
+    struct mqtt_link *link = mqtt_link_of(api->mqtt, link_ticket_of(request->context_word));
     return link != NULL ? mqtt_link_session(link) : NULL;
 }
 
@@ -176,6 +141,7 @@ static struct session *session_new(struct device_api *api, struct mqtt_link *lin
     s->registration_id = keep(&at, name->registration_id);
     s->client = keep(&at, client);
     s->credential.sas.resource = keep(&at, token); // until it is read
+    s->tpm = name->tpm && token.len == 0;
     return s;
 }
 
@@ -207,7 +173,7 @@ static struct err session_fill(struct session *s, const struct user_name *name,
                         "the client ID is \"%.*s\", but the user name says \"%.*s\"",
                         SLICE_ARG(connect->client_id), SLICE_ARG(name->registration_id));
     }
-    return credential_fill(s, why);
+    return s->tpm ? OK : credential_fill(s, why);
 }
 
 static void *connected(void *context, struct mqtt_link *link, const struct mqtt_connect *connect)
@@ -221,6 +187,10 @@ static void *connected(void *context, struct mqtt_link *link, const struct mqtt_
         return NULL;
     struct why why = {0};
     struct err e = session_fill(s, &name, connect, &why);
+    if (s->tpm && !failed(e)) {
+        mqtt_tpm_connect(s);
+        return s;
+    }
     struct flow_request *request = failed(e) ? NULL : flow_request_new(api->flow);
     if (!failed(e))
         e = request == NULL ? FAIL(ERR_OVERLOADED) : request_fill(s, FLOW_AUTHENTICATE, request);
@@ -234,94 +204,17 @@ static void *connected(void *context, struct mqtt_link *link, const struct mqtt_
     return s;
 }
 
-// ---- replies
+// ---- answers
 // -------------------------------------------------------------------------------------------------------------------
 
-// A reply that must not be too fast for its client (quirks.c).
-struct delayed {
-    struct list links;
-    struct device_api *api;
-    struct link_ticket ticket;
-    struct poll_timer timer;
-    struct buf topic;
-    struct buf body;
-};
-
-static void delayed_free(struct delayed *d)
+void mqtt_session_proven(struct session *s)
 {
-    list_remove(&d->links);
-    d->api->delayed_count--;
-    poller_timer_release(d->api->poller, &d->timer);
-    buf_release(&d->topic);
-    buf_release(&d->body);
-    free(d);
-}
-
-static void send_delayed(struct poll_timer *timer)
-{
-    struct delayed *d = timer->context;
-    struct mqtt_link *link = mqtt_link_of(d->api->front, d->ticket);
-    if (link != NULL) {
-        struct session *s = mqtt_link_session(link);
-        (void)mqtt_link_publish(link, buf_slice(&d->topic), buf_slice(&d->body), s->qos);
-    }
-    delayed_free(d);
-}
-
-// Takes over both buffers.
-static void send_later(struct session *s, struct buf *topic, struct buf *body)
-{
-    struct device_api *api = s->api;
-    struct delayed *d = api->delayed_count < DELAYED_MAX ? calloc(1, sizeof *d) : NULL;
-    if (d == NULL) {
-        mqtt_link_close(s->link, FAIL(ERR_OVERLOADED), NULL);
+    s->refused = s->challenged = 0;
+    if (s->proven)
         return;
-    }
-    *d = (struct delayed){.api = api, .ticket = mqtt_link_ticket(s->link), .topic = *topic, .body = *body};
-    *topic = buf_capped(0);
-    *body = buf_capped(0);
-    list_append(&api->delayed, &d->links);
-    api->delayed_count++;
-    d->timer.fire = send_delayed;
-    d->timer.context = d;
-    if (failed(poller_timer_start(api->poller, &d->timer, s->quirk->reply_delay_ms)))
-        send_delayed(&d->timer);
-}
-
-// $dps/registrations/res/{status}/?$rid={rid}[&retry-after={s}], exactly (device-protocol 2.4).
-static void reply(struct session *s, unsigned status, struct slice rid, uint32_t retry_after_s,
-                  struct buf *body)
-{
-    struct buf topic = buf_capped(4096);
-    buf_text(&topic, "$dps/registrations/res/");
-    buf_decimal(&topic, status);
-    buf_text(&topic, "/?$rid=");
-    buf_bytes(&topic, rid);
-    if (retry_after_s > 0) {
-        buf_text(&topic, "&retry-after=");
-        buf_decimal(&topic, retry_after_s);
-    }
-    if (failed(buf_err(&topic)) || failed(buf_err(body)))
-        mqtt_link_close(s->link, FAIL(ERR_NO_MEMORY), NULL);
-    else if (s->subscribed && s->quirk->reply_delay_ms > 0)
-        send_later(s, &topic, body);
-    else if (s->subscribed)
-        (void)mqtt_link_publish(s->link, buf_slice(&topic), buf_slice(body), s->qos);
-    else
-        mqtt_link_acknowledge(s->link);
-    buf_release(&topic);
-}
-
-static void reply_error(struct session *s, struct err e, const struct why *why, struct slice rid,
-                        struct slice tracking_id)
-{
-    enum { RETRY_BUSY_S = 5 };
-    const struct err_info *info = err_info(e);
-    struct buf body = buf_capped(REPLY_MAX);
-    bool retryable = info->class == ERR_CLASS_BUSY || info->class == ERR_CLASS_FAULT;
-    error_body_write(&body, e, why, tracking_id, clock_wall_us(s->api->clock));
-    reply(s, info->http, rid, retryable && info->http >= 429 ? RETRY_BUSY_S : 0, &body);
-    buf_release(&body);
+    s->proven = true;
+    mqtt_link_expires(s->link, 0, NULL);
+    mqtt_link_limit(s->link, MESSAGE_MAX);
 }
 
 static void registered(struct flow_request *request, const struct flow_outcome *outcome)
@@ -330,27 +223,27 @@ static void registered(struct flow_request *request, const struct flow_outcome *
     if (s == NULL)
         return;
     s->under_way--;
+    if (outcome->challenge.len > 0) {
+        mqtt_tpm_challenge(s, outcome, request->correlation);
+        return;
+    }
     struct slice rid = request->correlation;
     struct slice tracking_id = slice_of(request->tracking_id, GUID_TEXT);
-    bool disabled = outcome->registration != NULL && outcome->registration->status == STATUS_DISABLED;
-    if (failed(outcome->result) || disabled) {
-        struct err e = disabled ? FAIL(ERR_ENROLLMENT_DISABLED) : outcome->result;
-        reply_error(s, e, &outcome->why, rid, tracking_id);
+    struct err e = outcome_error(outcome);
+    if (failed(e)) {
+        mqtt_reply_error(s, e, &outcome->why, rid, tracking_id);
         // asking costs little, judging certificates much more: who goes on pays for another handshake (A8)
         if (err_info(e)->class == ERR_CLASS_AUTH && ++s->refused >= REFUSED_MAX)
             mqtt_link_close(s->link, OK, NULL);
         return;
     }
-    s->refused = 0;
-    if (!s->proven) {
-        s->proven = true;
-        mqtt_link_expires(s->link, 0, NULL);
-        mqtt_link_limit(s->link, MESSAGE_MAX);
-    }
+    mqtt_session_proven(s);
+    if (s->tpm && request->verb == FLOW_REGISTER)
+        mqtt_tpm_admitted(s, request);
     struct buf body = buf_capped(REPLY_MAX);
     device_operation_write(&body, outcome);
-    reply(s, outcome->registration->status == STATUS_ASSIGNING ? 202 : 200, rid, outcome->retry_after_s,
-          &body);
+    mqtt_reply(s, outcome->registration->status == STATUS_ASSIGNING ? 202 : 200, rid, outcome->retry_after_s,
+               &body);
     buf_release(&body);
 }
 
@@ -375,6 +268,8 @@ static struct err publish_fill(struct session *s, enum flow_verb verb, struct sl
 {
     TRY(request_fill(s, verb, request));
     TRY(arena_copy(&request->arena, parameter(query, SLICE("$rid")), &request->correlation));
+    if (verb == FLOW_REGISTER && s->tpm)
+        return mqtt_tpm_register(s, publish->payload, request, why);
     if (verb == FLOW_REGISTER)
         return device_body_read(publish->payload, s->registration_id, &request->arena, &request->payload,
                                 why);
@@ -403,7 +298,7 @@ static bool published(void *session, const struct mqtt_publish *publish)
     if (request != NULL)
         memcpy(tracking_id, request->tracking_id, GUID_TEXT);
     mqtt_link_log_refusal(s->link, s->registration_id, e, &why);
-    reply_error(s, e, &why, parameter(query, SLICE("$rid")), slice_of(tracking_id, GUID_TEXT));
+    mqtt_reply_error(s, e, &why, parameter(query, SLICE("$rid")), slice_of(tracking_id, GUID_TEXT));
     flow_request_free(s->api->flow, request);
     return true;
 }
@@ -430,6 +325,7 @@ static void unsubscribed(void *session, struct slice filter)
 
 static void closed(void *session)
 {
+    mqtt_tpm_closed(session);
     free(session);
 }
 
@@ -446,25 +342,4 @@ struct mqtt_door device_mqtt_door(struct device_api *api)
         .answers_publishes = true,
         .context = api,
     };
-}
-
-struct err device_api_new(struct flow *flow, struct mqtt_front *front, struct poller *poller,
-                          const struct clock *clock, const struct log *log, struct device_api **out)
-{
-    struct device_api *api = calloc(1, sizeof *api);
-    *out = api;
-    if (api == NULL)
-        return FAIL(ERR_NO_MEMORY);
-    *api = (struct device_api){.flow = flow, .front = front, .poller = poller, .clock = clock, .log = log};
-    list_init(&api->delayed);
-    return OK;
-}
-
-void device_api_free(struct device_api *api)
-{
-    if (api == NULL)
-        return;
-    LIST_EACH (at, &api->delayed)
-        delayed_free(CONTAINER_OF(at, struct delayed, links));
-    free(api);
 }

@@ -1,6 +1,7 @@
 // Devices with certificates at the MQTT door: who may connect, what they hear when they register, and what a
 // connection may do before its device was let in. In place of the front stand links that can be looked at.
 #include "flow/flow_pki_test.h"
+#include "flow/flow_tpm_test.h"
 
 #include <stdio.h>
 
@@ -72,7 +73,9 @@ bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice 
     (void)qos;
     link->published++;
     (void)snprintf(link->topic, sizeof link->topic, "%.*s", SLICE_ARG(topic));
-    (void)snprintf(link->body, sizeof link->body, "%.*s", SLICE_ARG(payload));
+    assert_true(payload.len < sizeof link->body);
+    memcpy(link->body, payload.at, payload.len);
+    link->body[payload.len] = 0;
     return true;
 }
 
@@ -96,8 +99,7 @@ struct chain *mqtt_link_chain(struct mqtt_link *link)
 
 uint64_t mqtt_link_connection(const struct mqtt_link *link)
 {
-    (void)link;
-    return 1;
+    return (uint64_t)(link - links) + 1;
 }
 
 struct slice mqtt_link_peer(const struct mqtt_link *link)
@@ -125,6 +127,7 @@ struct dial {
     const char *scope;    // NULL: the service's
     const char *user_id;  // in the user name; NULL: the client ID
     const char *password; // NULL: none
+    const char *options;  // of the user name, or NULL
     struct chain *chain;  // NULL: none; the link's from now on
 };
 
@@ -133,8 +136,9 @@ static struct mqtt_link *dial(struct world *w, struct dial d)
     char user_name[300];
     assert_true(link_count < sizeof links / sizeof links[0]);
     struct mqtt_link *link = &links[link_count++];
-    (void)snprintf(user_name, sizeof user_name, "%s/registrations/%s/api-version=2019-03-31",
-                   d.scope != NULL ? d.scope : SCOPE, d.user_id != NULL ? d.user_id : d.client_id);
+    (void)snprintf(user_name, sizeof user_name, "%s/registrations/%s/api-version=2019-03-31%s",
+                   d.scope != NULL ? d.scope : SCOPE, d.user_id != NULL ? d.user_id : d.client_id,
+                   d.options != NULL ? d.options : "");
     struct mqtt_connect connect = {
         .client_id = slice_text(d.client_id),
         .has_user_name = true,
@@ -168,21 +172,31 @@ static void hang_up(struct mqtt_link *link)
     link->chain = NULL;
 }
 
-static void publish(struct mqtt_link *link)
+static void publish_to(struct mqtt_link *link, const char *topic, const char *body)
 {
-    struct mqtt_publish publish = {.topic = SLICE("$dps/registrations/PUT/iotdps-register/?$rid=7")};
+    struct mqtt_publish publish = {.topic = slice_text(topic), .payload = slice_text(body)};
     assert_int_equal(link->door.subscribe(link->session, SLICE("$dps/registrations/res/#"), 1), 1);
     assert_true(link->door.publish(link->session, &publish));
 }
 
-static void register_over(struct mqtt_link *link, const char *topic)
+static void publish(struct mqtt_link *link)
+{
+    publish_to(link, "$dps/registrations/PUT/iotdps-register/?$rid=7", "");
+}
+
+static void exchange(struct mqtt_link *link, const char *to, const char *body, const char *topic)
 {
     size_t before = link->published;
-    publish(link);
+    publish_to(link, to, body);
     for (int i = 0; i < 2000 && link->published == before; i++)
         deliver(link->world, 2);
     assert_int_equal(link->published, before + 1);
     assert_string_equal(link->topic, topic);
+}
+
+static void register_over(struct mqtt_link *link, const char *topic)
+{
+    exchange(link, "$dps/registrations/PUT/iotdps-register/?$rid=7", "", topic);
 }
 
 static int setup(void **state)
@@ -191,7 +205,8 @@ static int setup(void **state)
         return -1;
     struct world *w = *state;
     link_count = 0;
-    return failed(device_api_new(w->flow, NULL, &w->poller, &w->clock, NULL, &api)) ? -1 : 0;
+    struct device_api_settings settings = {.flow = w->flow, .poller = &w->poller, .clock = &w->clock};
+    return failed(device_api_new(&settings, &api)) ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -349,6 +364,125 @@ static void a_connection_that_dies_takes_nothing_from_its_call(void **state)
     assert_int_equal(stored_registration(w, SLICE("dev3"))->status, STATUS_ASSIGNED);
 }
 
+// ---- with a TPM (docs/tpm-over-mqtt.md)
+// ----------------------------------------------------------------------------------------------------
+
+#define REGISTER "$dps/registrations/PUT/iotdps-register/?$rid=7"
+
+static struct mqtt_link *dial_with_tpm(struct world *w)
+{
+    put_tpm_enrollment(w, "tpm1", tpm_of(0));
+    return dial(w, (struct dial){.client_id = "tpm1", .options = "&attestation=tpm"});
+}
+
+static const char *answer_with(struct world *w, const struct secret *key, const struct tpm *tpm)
+{
+    struct slice text = {0};
+    assert_false(failed(arena_printf(&w->arena, &text, "\"authorization\":\"%s\"%s%c",
+                                     token_of(w, "tpm1", key), tpm != NULL ? "," : "}", 0)));
+    if (tpm != NULL)
+        return tpm_json(w, (const char *)text.at, tpm);
+    assert_false(failed(arena_printf(&w->arena, &text, "{%s%c", (const char *)text.at, 0)));
+    return (const char *)text.at;
+}
+
+static struct secret be_asked(struct world *w, struct mqtt_link *link)
+{
+    exchange(link, REGISTER, tpm_json(w, "", tpm_of(0)), "$dps/registrations/res/401/?$rid=7");
+    assert_non_null(strstr(link->body, "{\"message\":\"Authorization required\",\"authenticationKey\":\""));
+    assert_non_null(strstr(link->body, "\"keyName\":\"registration\"}"));
+    struct secret key = planted(w, "tpm1", mqtt_link_connection(link));
+    assert_int_equal(key.len, 32);
+    return key;
+}
+
+static void a_tpm_is_asked_when_it_registers_and_polls_with_nothing(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_with_tpm(w);
+    assert_true(link->accepted);
+    assert_true(link->max_packet < LARGE);
+    assert_int_equal(link->expires_us, w->now_us + 60 * INT64_C(1000000));
+    struct secret key = be_asked(w, link);
+    assert_true(link->expires_us != 0); // it has proved nothing yet
+    exchange(link, REGISTER, answer_with(w, &key, tpm_of(0)), "$dps/registrations/res/200/?$rid=7");
+    assert_non_null(strstr(link->body, "\"tpm\":{\"authenticationKey\":\""));
+    assert_int_equal(link->expires_us, 0);
+    assert_true(link->max_packet > LARGE);
+    const char *operation = strstr(link->body, "\"operationId\":\"") + strlen("\"operationId\":\"");
+    char poll[200];
+    (void)snprintf(poll, sizeof poll,
+                   "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=8&operationId=%.*s",
+                   (int)strcspn(operation, "\""), operation);
+    exchange(link, poll, "", "$dps/registrations/res/200/?$rid=8");
+    assert_non_null(strstr(link->body, "\"tpm\":{\"authenticationKey\":\""));
+    exchange(link, REGISTER, answer_with(w, &key, NULL), "$dps/registrations/res/401/?$rid=7"); // once only
+    assert_non_null(strstr(link->body, "\"errorCode\":401002"));
+    key = be_asked(w, link); // the next registration, on the same connection
+    exchange(link, REGISTER, answer_with(w, &key, NULL), "$dps/registrations/res/200/?$rid=7");
+}
+
+static void an_answer_is_of_no_use_on_another_connection(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_with_tpm(w);
+    struct mqtt_link *other = dial(w, (struct dial){.client_id = "tpm1", .options = "&attestation=tpm"});
+    struct secret key = be_asked(w, link);
+    exchange(other, REGISTER, answer_with(w, &key, NULL), "$dps/registrations/res/401/?$rid=7");
+    assert_non_null(strstr(other->body, "\"errorCode\":401002"));
+    exchange(link, REGISTER, answer_with(w, &key, NULL), "$dps/registrations/res/200/?$rid=7");
+}
+
+static void before_the_proof_there_is_nothing_to_be_had(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_with_tpm(w);
+    exchange(link, "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=7&operationId=5.0.0", "",
+             "$dps/registrations/res/401/?$rid=7");
+    assert_non_null(strstr(link->body, "\"errorCode\":401002"));
+    exchange(link, REGISTER, "", "$dps/registrations/res/400/?$rid=7");
+    assert_non_null(strstr(link->body, "`tpm`"));
+    exchange(link, REGISTER, "{\"tpm\":{\"endorsementKey\":\"AAAA\"}}", "$dps/registrations/res/400/?$rid=7");
+    assert_non_null(strstr(link->body, "tpm.endorsementKey"));
+    exchange(link, REGISTER, tpm_json(w, "", tpm_of(1)), "$dps/registrations/res/401/?$rid=7");
+    assert_non_null(strstr(link->body, "\"errorCode\":401002"));
+}
+
+static void a_device_that_only_asks_for_challenges_is_closed_in_the_end(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_with_tpm(w);
+    for (int i = 0; i < 31; i++)
+        (void)be_asked(w, link);
+    assert_false(link->closed);
+    (void)be_asked(w, link);
+    assert_true(link->closed);
+}
+
+// Nobody gets in without a proof who does not ask for this.
+static void the_option_is_one_only_where_it_stands_alone(void **state)
+{
+    struct world *w = *state;
+    put_tpm_enrollment(w, "tpm1", tpm_of(0));
+    const struct {
+        const char *options;
+        bool tpm;
+    } table[] = {
+        {"", false},
+        {"&attestation=tpm", true},
+        {"&attestation=tpm&ClientVersion=x", true},
+        {"&ClientVersion=a b&attestation=tpm", true},
+        {"&ClientVersion=attestation=tpm", false},
+        {"&attestation=tpm2", false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct mqtt_link *link = dial(w, (struct dial){.client_id = "tpm1", .options = table[i].options});
+        if (link->accepted != table[i].tpm)
+            fail_msg("%s", table[i].options);
+        hang_up(link);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +496,11 @@ int main(void)
         TEST(a_device_that_is_disabled_may_connect_to_be_told_so),
         TEST(what_has_nothing_to_do_with_the_certificate_refuses_the_connection),
         TEST(a_connection_that_dies_takes_nothing_from_its_call),
+        TEST(a_tpm_is_asked_when_it_registers_and_polls_with_nothing),
+        TEST(an_answer_is_of_no_use_on_another_connection),
+        TEST(before_the_proof_there_is_nothing_to_be_had),
+        TEST(a_device_that_only_asks_for_challenges_is_closed_in_the_end),
+        TEST(the_option_is_one_only_where_it_stands_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,5 +14,8 @@ struct quirk {
 // By what an MQTT client says in its user name: the api-version, and the ClientVersion still percent-encoded
 // (empty when absent). Never NULL.
 const struct quirk *quirk_of_mqtt(struct slice api_version, struct slice client_version);
+// By what an AMQP client says when it attaches a link: its name, and com.microsoft:client-version (empty when
+// absent). Never NULL.
+const struct quirk *quirk_of_amqp(struct slice link_name, struct slice client_version);
 // By the User-Agent (or UserAgent) header. Never NULL.
 const struct quirk *quirk_of_http(struct slice user_agent);

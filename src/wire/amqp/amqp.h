@@ -110,6 +110,9 @@ bool amqp_is_over(const struct amqp_peer *peer);
 // Returns when to call again, in the same time, 0: not for time's sake. Call it after OPENED for the first
 // time.
 int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms);
+// Bytes of messages that are taken at once from now on; AMQP_MESSAGE_MAX, which is the most, until this was
+// called.
+void amqp_limit(struct amqp_peer *peer, size_t max_message);
 const struct why *amqp_why(const struct amqp_peer *peer); // never NULL; empty when nothing went wrong
 
 void amqp_sasl_challenge(struct amqp_peer *peer, struct slice bytes); // at most AMQP_CHALLENGE_MAX; copied

@@ -90,9 +90,9 @@ static void received(struct amqp_peer *peer, struct amqp_link *link, pn_delivery
         return; // the peer settled what has been delivered; its outcome is still ours to give
     if (pn_delivery_aborted(delivery) || link->state != AMQP_LINK_OPEN || peer->closing)
         discard(link, delivery);
-    else if (bytes_in_parts(peer) > AMQP_MESSAGE_MAX)
-        amqp_break(peer, "amqp:link:message-size-exceeded", "messages of more than %d bytes at once",
-                   AMQP_MESSAGE_MAX);
+    else if (bytes_in_parts(peer) > peer->message_max)
+        amqp_break(peer, "amqp:link:message-size-exceeded", "messages of more than %zu bytes at once",
+                   peer->message_max);
     else if (!pn_delivery_partial(delivery) && !peer->has_event && !peer->over)
         deliver(peer, link, delivery);
 }

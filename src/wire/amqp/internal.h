@@ -77,6 +77,7 @@ struct amqp_peer {
     bool has_event; // event is to be taken
     bool has_last;  // and then last, CLOSED or BROKEN
     enum amqp_event_kind last;
+    size_t message_max;   // see amqp_limit
     uint32_t phase_bytes; // since SASL, or the time after it, began
     struct buf held;      // the frame that made the event, then what came behind it
     size_t frame;         // bytes of that frame

@@ -31,6 +31,7 @@ struct err amqp_peer_new(const struct amqp_settings *settings, struct amqp_peer 
     if (peer == NULL)
         return FAIL(ERR_NO_MEMORY);
     peer->settings = settings;
+    peer->message_max = AMQP_MESSAGE_MAX;
     peer->held = buf_capped(AMQP_HELD_MAX + AMQP_FRAME_MAX);
     peer->out = buf_capped(AMQP_OUTPUT_MAX);
     if (pn_connection_driver_init(&peer->driver, NULL, NULL) != 0) {
@@ -250,6 +251,11 @@ int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms)
     int64_t next = pn_transport_tick(peer->driver.transport, now_ms);
     amqp_turn(peer);
     return peer->over ? 0 : next;
+}
+
+void amqp_limit(struct amqp_peer *peer, size_t max_message)
+{
+    peer->message_max = max_message < AMQP_MESSAGE_MAX ? max_message : AMQP_MESSAGE_MAX;
 }
 
 const struct why *amqp_why(const struct amqp_peer *peer)

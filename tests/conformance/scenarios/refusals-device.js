@@ -1,11 +1,12 @@
-// Claims: what is refused a device reaches the SDKs as their proper error, over MQTT and over HTTPS: wrong key, unknown ID,
-// wrong scope, expired token, disabled enrollment, mismatched identities, oversize. A refused CONNECT the device SDK hands
-// on as it comes from mqtt.js: a plain Error with the return code and the reason.
+// Claims: what is refused a device reaches the SDKs as their proper error, over each transport: wrong key, unknown ID, wrong
+// scope, expired token, disabled enrollment, mismatched identities, oversize. What that error is: refusals.js.
 'use strict';
 
 const assert = require('assert');
 const sas = require('../../lib/sas');
 const { refused } = require('../bench');
+const { REFUSALS } = require('../refusals');
+const { ALL } = require('../transports');
 const { checkError } = require('../../lib/device');
 
 const WRONG = Buffer.alloc(64, 7).toString('base64');
@@ -19,18 +20,11 @@ function security(id, token) {
 }
 
 async function unauthorized(bench, transport, device) {
-  if (transport === 'mqtt') {
-    await refused(bench.provision('mqtt', device), { name: 'Error', code: 5, message: /^Connection refused: Not authorized$/ });
-    return;
-  }
-  const error = await refused(bench.provision('http', device), { name: 'UnauthorizedError', status: 401 });
-  const body = JSON.parse(error.responseBody);
-  checkError(body, 401);
-  assert.strictEqual(body.errorCode, 401002);
-  assert.ok(!body.message.includes(device.id), 'the answer names the registration');
+  const body = await REFUSALS[transport].credential(bench.provision(transport, device));
+  if (body) assert.ok(!body.message.includes(device.id), 'the answer names the registration');
 }
 
-async function overEither(report, bench, transport) {
+async function credentials(report, bench, transport) {
   const { control, scope } = bench;
   const id = `refused-${transport}`;
   const { primaryKey: key } = (await control.enroll(id)).attestation.symmetricKey;
@@ -52,24 +46,22 @@ async function overEither(report, bench, transport) {
     'no token but nonsense': { id, security: security(id, 'SharedAccessSignature nonsense') },
   };
   for (const [what, device] of Object.entries(cases)) {
-    await report.check(`${transport}: refused: ${what}`, () => unauthorized(bench, transport, device));
+    await report.check(`refused: ${what}`, () => unauthorized(bench, transport, device));
   }
-  await report.check(`${transport}: the device with the right key is let in after all that`, async () => {
+  await report.check('the device with the right key is let in after all that', async () => {
     assert.strictEqual((await bench.provision(transport, { id, key })).status, 'assigned');
   });
 }
 
-/** A disabled device proves itself, connects, and is told so when it registers: over MQTT that is another error. */
+/** A disabled device proves itself, connects, and is told so when it registers. */
 async function toldDisabled(bench, transport, device) {
-  const error = await refused(bench.provision(transport, device), { name: 'UnauthorizedError' });
-  const body = transport === 'mqtt' ? error.result : JSON.parse(error.responseBody);
-  checkError(body, 401);
+  const body = await REFUSALS[transport].request(bench.provision(transport, device));
   assert.match(body.message, /disabled/, 'the message says why');
 }
 
 async function disabled(report, bench, transport) {
   const { control } = bench;
-  await report.check(`${transport}: refused: a disabled enrollment; and let in once it is enabled`, async () => {
+  await report.check('refused: a disabled enrollment; and let in once it is enabled', async () => {
     const id = `refused-${transport}-disabled`;
     const made = await control.enroll(id, { provisioningStatus: 'disabled' });
     const { primaryKey: key } = made.attestation.symmetricKey;
@@ -81,7 +73,7 @@ async function disabled(report, bench, transport) {
     assert.strictEqual((await bench.provision(transport, { id, key })).status, 'assigned');
   });
 
-  await report.check(`${transport}: refused: a disabled individual enrollment, though its group is enabled`, async () => {
+  await report.check('refused: a disabled individual enrollment, though its group is enabled', async () => {
     const id = `refused-${transport}-blocked`;
     const { primaryKey } = (await control.group(`refused-${transport}-blocking`)).attestation.symmetricKey;
     const key = sas.deriveKey(primaryKey, id);
@@ -90,35 +82,38 @@ async function disabled(report, bench, transport) {
   });
 }
 
-async function oversize(report, bench) {
-  const { primaryKey: key } = (await bench.control.enroll('refused-large')).attestation.symmetricKey;
-  const payload = { text: 'x'.repeat(200 * 1024) };
-
-  await report.check('http: refused: a payload of 200 KB, with 413', async () => {
-    const error = await refused(bench.provision('http', { id: 'refused-large', key }, payload), { name: 'Error', status: 413 });
+/** How a payload of 200 KB is refused, by transport. */
+const OVERSIZE = {
+  http: async (bench, attempt) => {
+    const error = await refused(attempt(), { name: 'Error', status: 413 });
     checkError(JSON.parse(error.responseBody), 413);
-  });
-  await report.check('mqtt: refused: a payload of 200 KB, by closing the connection', async () => {
-    // When a connection ends under an unacknowledged publish, the SDK rejects, and then calls a callback that it does not
-    // have (its transport handles `error` once more although it is disconnected already).
-    const bug = { message: 'callback is not a function', from: 'azure-iot-provisioning-device-mqtt' };
-    await bench.tolerating(bug, () => refused(bench.provision('mqtt', { id: 'refused-large', key }, payload),
-      { name: 'NotConnectedError', message: /^Connection to the server has been closed/ }));
-  });
-  await report.check('a payload of 64 KB is taken, over both', async () => {
-    for (const transport of ['http', 'mqtt']) {
-      const state = await bench.provision(transport, { id: 'refused-large', key }, { text: 'x'.repeat(64 * 1024) });
-      assert.strictEqual(state.status, 'assigned', transport);
-    }
-  });
-}
+  },
+  // When a connection ends under an unacknowledged publish, the SDK rejects, and then calls a callback that it does not
+  // have (its transport handles `error` once more although it is disconnected already).
+  mqtt: (bench, attempt) => bench.tolerating({ message: 'callback is not a function', from: 'azure-iot-provisioning-device-mqtt' },
+    () => refused(attempt(), { name: 'NotConnectedError', message: /^Connection to the server has been closed/ })),
+};
+OVERSIZE['mqtt-ws'] = OVERSIZE.mqtt;
+// Over AMQP usherd closes the connection with amqp:link:message-size-exceeded. The SDK then waits for its links to be
+// detached, and tells its user after 30 s that it waited in vain; so that is in tests/vectors instead.
 
-async function run(report, bench) {
-  for (const transport of ['mqtt', 'http']) {
-    await overEither(report, bench, transport);
-    await disabled(report, bench, transport);
+async function oversize(report, bench, transport) {
+  const id = `refused-${transport}-large`;
+  const { primaryKey: key } = (await bench.control.enroll(id)).attestation.symmetricKey;
+  if (OVERSIZE[transport]) {
+    await report.check('refused: a payload of 200 KB', () => OVERSIZE[transport](bench,
+      () => bench.provision(transport, { id, key }, { text: 'x'.repeat(200 * 1024) })));
   }
-  await oversize(report, bench);
+  await report.check('a payload of 64 KB is taken', async () => {
+    const state = await bench.provision(transport, { id, key }, { text: 'x'.repeat(64 * 1024) });
+    assert.strictEqual(state.status, 'assigned');
+  });
 }
 
-module.exports = { name: 'refusals, device', run };
+async function run(report, bench, transport) {
+  await credentials(report, bench, transport);
+  await disabled(report, bench, transport);
+  await oversize(report, bench, transport);
+}
+
+module.exports = { name: 'refusals, device', over: ALL, run };

@@ -1,10 +1,11 @@
-// Claims: a device whose certificate is not good enough hears UnauthorizedError with 401002 from the SDK, over MQTT and over
-// HTTPS, never a broken connection, and its program goes on: with a good certificate it is let in after all.
+// Claims: a device whose certificate is not good enough hears 401002 from the SDK, in the form of its transport (refusals.js),
+// never a broken connection, and its program goes on: with a good certificate it is let in after all.
 'use strict';
 
 const assert = require('assert');
 const fs = require('fs');
 const { Pki } = require('../pki');
+const { ALL } = require('../transports');
 const { register, turnedAway } = require('../x509');
 const { mustUsher } = require('../../lib/control');
 
@@ -14,7 +15,7 @@ async function expired(pki, id) {
   return { cert: fs.readFileSync(file, 'utf8') + pki.pem('intermediate1'), key: pki.text(`${id}.key`) };
 }
 
-async function overEither(report, bench, transport) {
+async function run(report, bench, transport) {
   const usher = (...words) => mustUsher(bench, words);
   const [known, other, alone, late, stranger] = ['known', 'other', 'alone', 'late', 'stranger'].map((what) => `${transport}-${what}`);
   const pki = await Pki.create(bench, '--intermediates', '1', '--device', known, '--device', other, '--self-signed', alone);
@@ -24,7 +25,7 @@ async function overEither(report, bench, transport) {
   await usher('group', 'create', ca, '--ca', ca);
   await usher('enrollment', 'create', alone, '--certificate', pki.file(`${alone}.pem`));
 
-  const refused = (what, id, tls, message) => report.check(`${transport}: refused: ${what}`, () => turnedAway(bench, transport, id, tls, message));
+  const refused = (what, id, tls, message) => report.check(`refused: ${what}`, () => turnedAway(bench, transport, id, tls, message));
   await refused('a certificate below a CA that nobody uploaded', stranger, foreign.chain(stranger));
   await refused('a certificate below a CA of the same name with another key', known, foreign.chain(known));
   await refused('a certificate of another device of the same group', known, pki.chain(other));
@@ -32,40 +33,36 @@ async function overEither(report, bench, transport) {
   await refused('a self-signed certificate, enrolled for another device', known, pki.leaf(alone));
   await refused('a certificate of the group in place of the one enrolled', alone, await pki.again().device(alone));
   await refused('an expired certificate of a group', late, await expired(pki, late));
-  await report.check(`${transport}: refused: an expired certificate that is enrolled itself`, async () => {
+  await report.check('refused: an expired certificate that is enrolled itself', async () => {
     const id = `${transport}-past`;
     const tls = await expired(pki, id);
     await usher('enrollment', 'create', id, '--certificate', pki.file(`${id}.pem`));
     await turnedAway(bench, transport, id, tls);
   });
-  await report.check(`${transport}: refused: a certificate below a CA that is not verified`, async () => {
+  await report.check('refused: a certificate below a CA that is not verified', async () => {
     await usher('certificate', 'create', `${ca}-unverified`, '--file', foreign.file('root.pem'));
     await usher('group', 'create', `${ca}-unverified`, '--ca', `${ca}-unverified`);
     await turnedAway(bench, transport, stranger, foreign.chain(stranger));
   });
-  await report.check(`${transport}: a device of a disabled group is refused, told so, and let in once it is enabled`, async () => {
+  await report.check('a device of a disabled group is refused, told so, and let in once it is enabled', async () => {
     await usher('group', 'update', ca, '--disabled');
     await turnedAway(bench, transport, known, pki.chain(known), /disabled/);
     await usher('group', 'update', ca, '--enabled');
     await register(bench, transport, known, pki.chain(known), { group: ca });
   });
-  await report.check(`${transport}: a device whose own enrollment is disabled is refused, told so, and let in once it is enabled`, async () => {
+  await report.check('a device whose own enrollment is disabled is refused, told so, and let in once it is enabled', async () => {
     await usher('enrollment', 'update', alone, '--disabled');
     await turnedAway(bench, transport, alone, pki.leaf(alone), /disabled/);
     await usher('enrollment', 'update', alone, '--enabled');
     await register(bench, transport, alone, pki.leaf(alone));
   });
-  await report.check(`${transport}: whoever is refused leaves no registration behind`, async () => {
+  await report.check('whoever is refused leaves no registration behind', async () => {
     for (const id of [other, late, stranger]) assert.strictEqual((await bench.control.registration(id)).status, 404, id);
   });
-  await report.check(`${transport}: the refusals name neither CA, group nor device`, async () => {
+  await report.check('the refusals name neither CA, group nor device', async () => {
     const { message } = await turnedAway(bench, transport, known, pki.chain(other));
     for (const name of [known, other, ca, 'Usher bench']) assert.ok(!message.includes(name), message);
   });
 }
 
-async function run(report, bench) {
-  for (const transport of ['mqtt', 'http']) await overEither(report, bench, transport);
-}
-
-module.exports = { name: 'certificates refused', run };
+module.exports = { name: 'certificates refused', over: ALL, run };

@@ -1,27 +1,27 @@
-// The cases that hold for azure-iot-provisioning-device over either transport.
+// Claims: azure-iot-provisioning-device registers devices with symmetric keys over each of its transports, of individual
+// enrollments (primary, secondary, chosen and generated keys) and of groups (derived keys), and is told hub and device ID in
+// the first answer; with the key that let it in, the device is then at home in that hub.
 'use strict';
 
 const assert = require('assert');
-const sas = require('../lib/sas');
+const { checkState, visitsBy } = require('../devices');
+const sas = require('../../lib/sas');
+const { ALL } = require('../transports');
 
-/** What the SDK hands its user of an assigned device. */
-function checkState(bench, state, { id, deviceId = id }) {
-  assert.strictEqual(state.status, 'assigned');
-  assert.strictEqual(state.substatus, 'initialAssignment');
-  assert.strictEqual(state.registrationId, id);
-  assert.strictEqual(state.deviceId, deviceId);
-  assert.strictEqual(state.assignedHub, bench.hub);
-  return state;
-}
+const TWIN = { properties: { desired: { interval: 30, mode: { fan: 'auto' } } } };
 
 async function run(report, bench, transport) {
   const { control } = bench;
   const name = (what) => `${transport}-${what}`;
 
-  await report.check('a device with its own key is assigned to the hub', async () => {
+  /** Into the hub that the device was told, with the key that it provisioned with. */
+  const visits = ({ deviceId, assignedHub }, key) => visitsBy(bench, transport,
+    (over) => bench.deviceClient(deviceId, key, { hub: assignedHub, over }), TWIN.properties.desired);
+
+  await report.check('a device with its own key is assigned to the hub, and at home there', async () => {
     const id = name('individual');
-    const enrollment = await control.enroll(id);
-    checkState(bench, await bench.provision(transport, { id, key: enrollment.attestation.symmetricKey.primaryKey }), { id });
+    const { primaryKey: key } = (await control.enroll(id, { initialTwin: TWIN })).attestation.symmetricKey;
+    await visits(checkState(bench, await bench.provision(transport, { id, key }), { id }), key);
   });
 
   await report.check('the secondary key serves as well as the primary', async () => {
@@ -46,11 +46,12 @@ async function run(report, bench, transport) {
     checkState(bench, state, { id, deviceId: `${id}-in-the-hub` });
   });
 
-  await report.check('a device of a group is assigned with the key derived from the group key', async () => {
-    const group = await control.group(name('group'));
+  await report.check('a device of a group is assigned with the key derived from the group key, and at home in the hub', async () => {
+    const group = await control.group(name('group'), { initialTwin: TWIN });
     for (const [which, groupKey] of Object.entries(group.attestation.symmetricKey)) {
       const id = name(`member-${which.toLowerCase()}`);
-      checkState(bench, await bench.provision(transport, { id, key: sas.deriveKey(groupKey, id) }), { id });
+      const key = sas.deriveKey(groupKey, id);
+      await visits(checkState(bench, await bench.provision(transport, { id, key }), { id }), key);
     }
   });
 
@@ -93,4 +94,4 @@ async function run(report, bench, transport) {
   });
 }
 
-module.exports = { run, checkState };
+module.exports = { name: 'provisioning', over: ALL, run };

@@ -1,0 +1,292 @@
+// The table of challenges. All of it but submitting runs on the owner's loop. What is too old is swept by the
+// requests that come later, a few at a time: there is no timer.
+#include "flow/challenges.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+
+enum { SWEPT_AT_ONCE = 16, KEY_MAX = 512 };
+
+// Followed by copies of all that its slices point to.
+struct entry {
+    struct list links; // in `asked` or `claimed`, by age
+    struct challenge challenge;
+    struct slice key; // in the map
+    uint64_t serial;
+    int64_t answer_by_us; // until then it may be claimed
+    int64_t forget_us;
+    bool claimed; // by a register call under way
+    bool spent;   // by one that led to an operation
+    size_t size;  // bytes, all included
+};
+
+struct challenges {
+    struct mailbox *owner;
+    const struct clock *clock;
+    struct map entries;
+    struct list asked;   // never claimed: forgotten when their time to be answered is over
+    struct list claimed; // claimed at some time: forgotten when there is nothing left to poll for
+    size_t bytes;
+    uint64_t serial; // of the latest
+};
+
+struct challenges_client {
+    struct challenges *challenges;
+    struct mailbox *replies;
+    atomic_uint posting; // see challenges_client_free
+};
+
+static void entry_drop(struct challenges *table, struct entry *entry)
+{
+    list_remove(&entry->links);
+    (void)map_remove(&table->entries, entry->key);
+    table->bytes -= entry->size;
+    bytes_wipe(entry, entry->size);
+    free(entry);
+}
+
+// The lists are in the order of forget_us, because every entry of a list is kept equally long.
+static void sweep(struct challenges *table, struct list *list, int64_t now_us)
+{
+    for (int i = 0; i < SWEPT_AT_ONCE && !list_empty(list); i++) {
+        struct entry *oldest = CONTAINER_OF(list->next, struct entry, links);
+        if (oldest->forget_us > now_us)
+            break;
+        entry_drop(table, oldest);
+    }
+}
+
+// Neither a scope nor a registration ID holds a NUL.
+static struct err key_of(const struct challenge_request *request, struct buf *key)
+{
+    buf_bytes(key, request->id_scope);
+    buf_u8(key, 0);
+    buf_bytes(key, request->registration_id);
+    buf_u8(key, 0);
+    buf_u32(key, (uint32_t)(request->channel >> 32));
+    buf_u32(key, (uint32_t)request->channel);
+    return buf_err(key);
+}
+
+// ---- keeping
+// --------------------------------------------------------------------------------------------------------
+
+static struct slice put(uint8_t **at, struct slice text)
+{
+    struct slice kept = slice_of(*at, text.len);
+    if (text.len > 0)
+        memcpy(*at, text.at, text.len);
+    *at += text.len;
+    return kept;
+}
+
+static struct entry *entry_new(const struct challenge *c, struct slice key)
+{
+    size_t size = sizeof(struct entry) + key.len + c->endorsement_key.len + c->storage_root_key.len;
+    for (size_t i = 0; i < c->certificate_count; i++)
+        size += c->certificates[i].len;
+    struct entry *entry = calloc(1, size);
+    if (entry == NULL)
+        return NULL;
+    uint8_t *at = (uint8_t *)(entry + 1);
+    entry->size = size;
+    entry->key = put(&at, key);
+    entry->challenge.key = c->key;
+    entry->challenge.endorsement_key = put(&at, c->endorsement_key);
+    entry->challenge.storage_root_key = put(&at, c->storage_root_key);
+    entry->challenge.certificate_count = c->certificate_count;
+    for (size_t i = 0; i < c->certificate_count; i++)
+        entry->challenge.certificates[i] = put(&at, c->certificates[i]);
+    return entry;
+}
+
+static struct err keep(struct challenges *table, const struct challenge_request *request, struct slice key,
+                       int64_t now_us)
+{
+    INVARIANT(request->challenge.certificate_count <= CHALLENGE_CERTIFICATES_MAX);
+    struct entry *former = map_get(&table->entries, key);
+    if (former != NULL)
+        entry_drop(table, former);
+    if (table->entries.count >= CHALLENGES_MAX)
+        return FAIL(ERR_OVERLOADED);
+    struct entry *entry = entry_new(&request->challenge, key);
+    if (entry == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    struct err e = entry->size > CHALLENGES_BYTES_MAX - table->bytes ? FAIL(ERR_OVERLOADED) : OK;
+    if (!failed(e))
+        e = map_put(&table->entries, entry->key, entry, NULL);
+    if (failed(e)) {
+        bytes_wipe(entry, entry->size);
+        free(entry);
+        return e;
+    }
+    table->bytes += entry->size;
+    entry->serial = ++table->serial;
+    entry->answer_by_us = entry->forget_us = now_us + CHALLENGE_ANSWER_MS * INT64_C(1000);
+    list_append(&table->asked, &entry->links);
+    return OK;
+}
+
+// ---- what was kept
+// --------------------------------------------------------------------------------------------------------
+
+static bool holds(const struct entry *entry, int64_t now_us)
+{
+    return now_us < (entry->claimed || entry->spent ? entry->forget_us : entry->answer_by_us);
+}
+
+static struct err recall(const struct entry *entry, struct challenge_request *request)
+{
+    const struct challenge *kept = &entry->challenge;
+    struct challenge *told = &request->challenge;
+    *told = (struct challenge){.key = kept->key, .certificate_count = kept->certificate_count};
+    request->serial = entry->serial;
+    TRY(arena_copy(request->arena, kept->endorsement_key, &told->endorsement_key));
+    TRY(arena_copy(request->arena, kept->storage_root_key, &told->storage_root_key));
+    for (size_t i = 0; i < kept->certificate_count; i++)
+        TRY(arena_copy(request->arena, kept->certificates[i], &told->certificates[i]));
+    return OK;
+}
+
+static void keep_for_polls(struct challenges *table, struct entry *entry, int64_t now_us)
+{
+    list_remove(&entry->links);
+    entry->forget_us = now_us + CHALLENGE_POLL_MS * INT64_C(1000);
+    list_append(&table->claimed, &entry->links);
+}
+
+static struct err claim(struct challenges *table, struct entry *entry, int64_t now_us)
+{
+    if (entry->claimed || entry->spent)
+        return FAIL(ERR_CONFLICT);
+    entry->claimed = true;
+    keep_for_polls(table, entry, now_us);
+    return OK;
+}
+
+static struct err answer_from(struct challenges *table, struct entry *entry,
+                              struct challenge_request *request, int64_t now_us)
+{
+    switch (request->verb) {
+    case CHALLENGE_RECALL:
+        return recall(entry, request);
+    case CHALLENGE_CLAIM:
+        return claim(table, entry, now_us);
+    case CHALLENGE_GIVE_BACK:
+        entry->claimed = false;
+        return OK;
+    case CHALLENGE_SPEND:
+        entry->claimed = false;
+        entry->spent = true;
+        keep_for_polls(table, entry, now_us);
+        return OK;
+    case CHALLENGE_KEEP:
+        break;
+    }
+    return FAIL(ERR_INTERNAL);
+}
+
+static struct err carry_out(struct challenges *table, struct challenge_request *request)
+{
+    uint8_t room[KEY_MAX];
+    struct buf key = {.at = room, .room = sizeof room, .cap = sizeof room};
+    int64_t now_us = clock_monotonic_us(table->clock);
+    sweep(table, &table->asked, now_us);
+    sweep(table, &table->claimed, now_us);
+    TRY(key_of(request, &key));
+    if (request->verb == CHALLENGE_KEEP)
+        return keep(table, request, buf_slice(&key), now_us);
+    struct entry *entry = map_get(&table->entries, buf_slice(&key));
+    bool named = entry != NULL && (request->verb == CHALLENGE_RECALL || entry->serial == request->serial);
+    if (!named || !holds(entry, now_us))
+        return FAIL(ERR_ABSENT);
+    return answer_from(table, entry, request, now_us);
+}
+
+// ---- mail
+// --------------------------------------------------------------------------------------------------------
+
+static void deliver(struct mail *mail)
+{
+    struct challenge_request *request = CONTAINER_OF(mail, struct challenge_request, mail);
+    request->done(request);
+}
+
+static void arrived(struct mail *mail)
+{
+    struct challenge_request *request = CONTAINER_OF(mail, struct challenge_request, mail);
+    struct challenges_client *client = request->client;
+    request->result = carry_out(client->challenges, request);
+    request->mail.deliver = deliver;
+    atomic_fetch_add(&client->posting, 1);
+    mailbox_post(client->replies, &request->mail);
+    atomic_fetch_sub(&client->posting, 1);
+}
+
+void challenges_submit(struct challenges_client *client, struct challenge_request *request)
+{
+    request->client = client;
+    request->mail.deliver = arrived;
+    mailbox_post(client->challenges->owner, &request->mail);
+}
+
+// ---- from outside
+// --------------------------------------------------------------------------------------------------------
+
+struct err challenges_new(struct mailbox *owner, const struct clock *clock, uint64_t seed,
+                          struct challenges **out)
+{
+    struct challenges *table = calloc(1, sizeof *table);
+    *out = table;
+    if (table == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    table->owner = owner;
+    table->clock = clock;
+    map_init(&table->entries, seed);
+    list_init(&table->asked);
+    list_init(&table->claimed);
+    return OK;
+}
+
+void challenges_free(struct challenges *table)
+{
+    if (table == NULL)
+        return;
+    struct list *const lists[] = {&table->asked, &table->claimed};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        LIST_EACH (at, lists[i])
+            entry_drop(table, CONTAINER_OF(at, struct entry, links));
+    }
+    map_release(&table->entries);
+    free(table);
+}
+
+struct err challenges_client_new(struct challenges *table, struct mailbox *replies,
+                                 struct challenges_client **out)
+{
+    struct challenges_client *client = calloc(1, sizeof *client);
+    *out = client;
+    if (client == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    client->challenges = table;
+    client->replies = replies;
+    return OK;
+}
+
+// The last answer may be taken while the owner's thread is still on its way out of the post.
+void challenges_client_free(struct challenges_client *client)
+{
+    while (client != NULL && atomic_load(&client->posting) > 0) // a few instructions of another thread
+        sched_yield();
+    free(client);
+}
+
+size_t challenges_count(const struct challenges *table)
+{
+    return table->entries.count;
+}
