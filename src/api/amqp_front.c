@@ -6,7 +6,6 @@
 #include "net/conn.h"
 #include "net/loop.h"
 #include "ports/poller.h"
-#include "wire/tls/tls.h"
 
 enum {
     GREETING_MS = 5000,    // until SASL is over, or an open without it has come (threats A2)
@@ -46,7 +45,6 @@ struct amqp_connection {
     int64_t expires_us; // 0: never
     const char *awaited;
     struct poll_timer tick;
-    struct chain *chain; // what the peer showed, once somebody asked for it
 };
 
 static int64_t now_us(const struct amqp_connection *c)
@@ -319,10 +317,7 @@ void amqp_connection_expires(struct amqp_connection *c, int64_t at_us, const cha
 
 struct chain *amqp_connection_chain(struct amqp_connection *c)
 {
-    struct tls_session *tls = conn_tls(c->conn);
-    if (c->chain == NULL && tls != NULL && failed(tls_take_chain(tls, &c->chain)))
-        c->chain = NULL;
-    return c->chain;
+    return conn_chain(c->conn);
 }
 
 uint64_t amqp_connection_id(const struct amqp_connection *c)
@@ -374,7 +369,6 @@ static void closed(void *session)
     c->front->door.closed(c->session);
     poller_timer_release(loop_poller(c->front->settings.loop), &c->tick);
     amqp_peer_free(c->peer);
-    chain_release(c->chain);
     free(c);
 }
 

@@ -264,9 +264,7 @@ static TSS2_RC unwrap(struct device_tpm *tpm, const struct blob *blob, TPM2B_DIG
         rc =
             Esys_ActivateCredential(tpm->esys, tpm->storage.handle, tpm->endorsement.handle, ESYS_TR_PASSWORD,
                                     session, ESYS_TR_NONE, &blob->credential, &blob->credential_seed, inner);
-    if (rc == TSS2_RC_SUCCESS)
-        session = ESYS_TR_NONE; // the TPM ends it with its use
-    flush(tpm, &session);
+    flush(tpm, &session); // it would go on, and a TPM has room for three
     return rc;
 }
 
