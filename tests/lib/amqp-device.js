@@ -169,16 +169,26 @@ class AmqpDevice {
 
   /** One request: {rejected} or, after `accepted`, the answer: {json, text, correlation, properties, took}. */
   async ask(request) {
-    const { e } = this;
+    const sentAt = process.hrtime.bigint();
+    await this.send(request);
+    const got = await this.reply();
+    return got.rejected ? got : { ...got, took: Number(process.hrtime.bigint() - sentAt) / 1e6 };
+  }
+
+  async send(request) {
     const id = this.next;
     this.next += 1;
-    const sentAt = process.hrtime.bigint();
     await this.peer.write(...this.transfers(id, this.message(request)));
+  }
+
+  /** What came of the request that was sent last. */
+  async reply() {
+    const id = this.next - 1;
     const { fields: [role, first, last, settled, state] } = await this.take('disposition');
     assert.deepStrictEqual([role, first, last === null || last === undefined ? id : last, settled], [true, id, id, true], 'disposition of the request');
     if (state.described === 'rejected') return { rejected: refusal(state) };
     assert.strictEqual(state.described, 'accepted');
-    return { ...(await this.answer()), took: Number(process.hrtime.bigint() - sentAt) / 1e6 };
+    return this.answer();
   }
 
   async answer() {
