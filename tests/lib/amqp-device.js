@@ -122,14 +122,16 @@ class AmqpDevice {
     this.frameMax = frameMax;
   }
 
-  /** The next frame, of one of these names; a flow or an attach is taken note of. */
+  /** The next frame, of one of these names; of a flow or an attach it takes note, and a flow may come at any time. */
   async take(...names) {
-    const got = await this.peer.next(names.join(' or '), 10000);
-    const { name, fields } = got;
-    if (name === 'flow') this.flowed(fields);
-    else if (!names.includes(name)) throw new Error(`expected ${names.join(' or ')}, got ${describe(got)}`);
-    else if (name === 'attach') this.attached(fields);
-    return got;
+    for (;;) {
+      const got = await this.peer.next(names.join(' or '), 10000);
+      const { name, fields } = got;
+      if (name === 'flow') this.flowed(fields);
+      else if (name === 'attach') this.attached(fields);
+      if (names.includes(name)) return got;
+      if (name !== 'flow') throw new Error(`expected ${names.join(' or ')}, got ${describe(got)}`);
+    }
   }
 
   flowed([, , , , handle, , credit]) {

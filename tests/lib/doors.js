@@ -11,6 +11,7 @@ const websocket = require('./websocket');
 const { openDevice, plain } = require('./amqp-device');
 
 const ANSWER_MS = 30000; // a sanitized build, on a busy machine
+const FORM = { names: { receiver: 'r', sender: 's' }, credit: 1000 };
 const REGISTER = '$dps/registrations/PUT/iotdps-register/?$rid=1';
 const POLL = '$dps/registrations/GET/iotdps-get-operationstatus/?$rid=1&operationId=';
 
@@ -146,7 +147,7 @@ class OverHttps extends Connection {
 /** As the Node SDK does; with a TPM the blob comes in two challenges of SASL, and one connection is for one registration. */
 class OverAmqp extends Connection {
   static async open(server, who, options) {
-    const opened = await openDevice(server, { names: { receiver: 'r', sender: 's' } }, { id: who.id, tls: options, open: this.reach });
+    const opened = await openDevice(server, FORM, { id: who.id, tls: options, open: this.reach });
     const made = Object.assign(new this(server, who, opened.peer), { opened });
     const letIn = await made.authenticate();
     if (letIn.code !== 0) throw notLetIn(`SASL outcome ${letIn.code}`, opened.peer);
