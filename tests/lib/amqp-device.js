@@ -3,6 +3,7 @@
 'use strict';
 
 const assert = require('assert');
+const { Closed } = require('./peer');
 const { HEADER, encoder, frame, describe, openAmqp, sections } = require('./amqp');
 
 const OFFERED = ['PLAIN', 'TPM', 'EXTERNAL', 'ANONYMOUS'];
@@ -130,6 +131,7 @@ class AmqpDevice {
       if (name === 'flow') this.flowed(fields);
       else if (name === 'attach') this.attached(fields);
       if (names.includes(name)) return got;
+      if (name === 'close') throw new Closed(`${this.peer.name}: expected ${names.join(' or ')}, got ${describe(got)}`);
       if (name !== 'flow') throw new Error(`expected ${names.join(' or ')}, got ${describe(got)}`);
     }
   }
