@@ -175,6 +175,11 @@ class OverAmqp extends Connection {
     return undefined;
   }
 
+  /** What was proven is used up by one register call; polls go on. */
+  get once() {
+    return this.who.tpm !== undefined;
+  }
+
   ask(body) {
     return this.opened.send({ operation: 'iotdps-register', body: { data: JSON.stringify(body) } });
   }
