@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "crypto/possession.h"
+#include "domain/identifier.h"
 
 // Bytes that an answer of the store may take besides FLOW_ARENA_CAP: what is found by words (of each kind up
 // to STORE_FOUND_MAX records with their certificates), and each revocation list.
@@ -417,6 +418,16 @@ void flow_submit(struct flow *flow, struct flow_request *request)
     run->submitting = false;
     if (result == STEP_ENDS)
         run_free(run);
+}
+
+bool flow_expects(const struct flow *flow, struct slice id_scope, struct slice registration_id)
+{
+    if (flow->count >= FLOW_UNDER_WAY_MAX || flow->stopping)
+        return false;
+    struct directory_snapshot *snapshot = directory_hold(flow->ports.directory);
+    bool known = directory_by_scope(snapshot, id_scope) != NULL;
+    directory_release(snapshot);
+    return known && !failed(registration_id_check(registration_id, "the registration ID", NULL));
 }
 
 static void resumption_stop(struct resumption *r);

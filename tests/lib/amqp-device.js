@@ -38,7 +38,7 @@ class AmqpDevice {
     return frame(this.e.composite(name, fields), { type: 1 });
   }
 
-  /** The SASL layer up to its outcome: {code, …}. `answer(challenge)` is for mechanisms that go on after the first response. */
+  /** The SASL layer up to its outcome: {code, …}. `answer(challenge)`, which may take its time, is for mechanisms that go on after the first response. */
   async authenticate(mechanism, response, answer) {
     const { e, form } = this;
     const host = form.saslHost === undefined ? undefined : e.string(this.fill(form.saslHost));
@@ -58,7 +58,7 @@ class AmqpDevice {
       assert.ok(got.size <= SASL_FRAME_MAX, `a SASL frame of ${got.size} bytes`);
       if (got.name === 'outcome') return { code: got.fields[0] };
       assert.strictEqual(got.name, 'challenge', describe(got));
-      await this.peer.write(this.sasl('response', [e.binary(answer(got.fields[0]))]));
+      await this.peer.write(this.sasl('response', [e.binary(await answer(got.fields[0]))]));
     }
   }
 

@@ -39,12 +39,12 @@ const char *mqtt_type_name(enum mqtt_type type)
 
 void mqtt_decoder_init(struct mqtt_decoder *d, size_t limit)
 {
-    *d = (struct mqtt_decoder){.limit = limit};
+    *d = (struct mqtt_decoder){.limit = limit, .most = limit};
 }
 
 void mqtt_decoder_init_client(struct mqtt_decoder *d, size_t limit)
 {
-    *d = (struct mqtt_decoder){.limit = limit, .from_server = true};
+    *d = (struct mqtt_decoder){.limit = limit, .most = limit, .from_server = true};
 }
 
 void mqtt_decoder_release(struct mqtt_decoder *d)
@@ -57,7 +57,13 @@ void mqtt_decoder_release(struct mqtt_decoder *d)
 
 void mqtt_decoder_limit(struct mqtt_decoder *d, size_t limit)
 {
+    mqtt_decoder_ask_above(d, limit, limit);
+}
+
+void mqtt_decoder_ask_above(struct mqtt_decoder *d, size_t limit, size_t most)
+{
     d->limit = limit;
+    d->most = most;
 }
 
 bool mqtt_decoder_within_packet(const struct mqtt_decoder *d)
@@ -85,15 +91,20 @@ static struct err judge_first_byte(const struct mqtt_decoder *d, struct why *why
     return OK;
 }
 
+static size_t size_of(const struct mqtt_decoder *d)
+{
+    return (size_t)d->remaining + d->header_len;
+}
+
 static struct err judge_length(const struct mqtt_decoder *d, struct why *why)
 {
     const struct rule *rule = &rules[d->first >> 4];
     if (d->remaining < rule->least || d->remaining > rule->most)
         return why_fail(why, ERR_PROTOCOL, "%s cannot have the remaining length %u", rule->name,
                         d->remaining);
-    if ((size_t)d->remaining + d->header_len > d->limit)
-        return why_fail(why, ERR_CAPPED, "%s of %u bytes is larger than the %zu taken here", rule->name,
-                        d->remaining + d->header_len, d->limit);
+    if (size_of(d) > d->most)
+        return why_fail(why, ERR_CAPPED, "%s of %zu bytes is larger than the %zu taken here", rule->name,
+                        size_of(d), d->most);
     return OK;
 }
 
@@ -187,6 +198,8 @@ enum mqtt_result mqtt_decode(struct mqtt_decoder *d, struct slice *in, struct mq
     struct err e = take_fixed_header(d, in, why);
     if (failed(e))
         return bad(d, e);
+    if (d->judged && d->held.len == 0 && size_of(d) > d->limit)
+        return MQTT_LARGE;
     struct slice body;
     if (!d->judged || !take_body(d, in, &body)) {
         if (d->held.broken != 0)
