@@ -92,6 +92,14 @@ static size_t size_of_next(struct amqp_peer *peer, struct slice have)
     return size;
 }
 
+// Who the peer may be: words for the log.
+static const char *foreign(uint8_t first)
+{
+    if (first == 0x10)
+        return "; MQTT begins like this: a wrong port?";
+    return first >= 'A' && first <= 'Z' ? "; HTTP begins like this: a wrong port?" : "";
+}
+
 static void refuse_header(struct amqp_peer *peer, struct slice h)
 {
     struct slice ours = peer->phase == AMQP_AT_PLAIN_HEADER || h.at[4] != 3 ? plain_header : sasl_header;
@@ -101,8 +109,8 @@ static void refuse_header(struct amqp_peer *peer, struct slice h)
                    h.at[5], h.at[6], h.at[7], peer->phase == AMQP_AT_PLAIN_HEADER ? " after SASL" : "");
     else
         amqp_break(peer, "amqp:connection:framing-error",
-                   "not AMQP: begins with %02x %02x %02x %02x %02x %02x %02x %02x", h.at[0], h.at[1], h.at[2],
-                   h.at[3], h.at[4], h.at[5], h.at[6], h.at[7]);
+                   "not AMQP: begins with %02x %02x %02x %02x %02x %02x %02x %02x%s", h.at[0], h.at[1],
+                   h.at[2], h.at[3], h.at[4], h.at[5], h.at[6], h.at[7], foreign(h.at[0]));
 }
 
 static void take_header(struct amqp_peer *peer, struct slice header)

@@ -71,6 +71,14 @@ bool mqtt_decoder_within_packet(const struct mqtt_decoder *d)
     return d->header_len > 0;
 }
 
+// Who the peer may be that does not begin with CONNECT: words for the log.
+static const char *foreign(uint8_t first)
+{
+    if (first == 'A')
+        return "; AMQP begins like this: a wrong port?";
+    return first >= 'B' && first <= 'Z' ? "; HTTP begins like this: a wrong port?" : "";
+}
+
 static struct err judge_first_byte(const struct mqtt_decoder *d, struct why *why)
 {
     unsigned type = d->first >> 4;
@@ -81,8 +89,8 @@ static struct err judge_first_byte(const struct mqtt_decoder *d, struct why *why
     if (!(rule->senders & (d->from_server ? SERVER : CLIENT)))
         return why_fail(why, ERR_PROTOCOL, "%s came from the wrong end (MQTT 2.2.1)", rule->name);
     if (!d->started && type != opening)
-        return why_fail(why, ERR_PROTOCOL, "%s came before %s (MQTT-3.1.0-1, MQTT-3.2.0-1)", rule->name,
-                        rules[opening].name);
+        return why_fail(why, ERR_PROTOCOL, "%s came before %s (MQTT-3.1.0-1, MQTT-3.2.0-1)%s", rule->name,
+                        rules[opening].name, d->from_server ? "" : foreign(d->first));
     if (d->started && type == opening)
         return why_fail(why, ERR_PROTOCOL, "a second %s came (MQTT-3.1.0-2)", rule->name);
     if (rule->flags != FREE && (d->first & 15) != rule->flags)

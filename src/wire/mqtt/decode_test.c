@@ -136,6 +136,31 @@ static void every_malformed_packet_is_refused_with_a_reason(void **state)
     }
 }
 
+static void a_client_of_another_protocol_is_told_apart_in_the_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *words;
+    } rows[] = {
+        {"AMQP", "AMQP begins like this"}, {"GET /", "HTTP begins like this"}, {"PUT /", "HTTP begins"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct mqtt_decoder d = decoder_of(CLIENT_NEW);
+        struct mqtt_packet p;
+        struct why why = {0};
+        struct slice in = slice_text(rows[i].first);
+        assert_int_equal(mqtt_decode(&d, &in, &p, &why), MQTT_BAD);
+        assert_non_null(strstr(why.text, rows[i].words));
+        mqtt_decoder_release(&d);
+    }
+    struct mqtt_decoder d = decoder_of(CLIENT_NEW);
+    struct mqtt_packet p;
+    struct why why = {0};
+    struct slice in = BYTES(0xc0, 0);
+    assert_int_equal(mqtt_decode(&d, &in, &p, &why), MQTT_BAD);
+    assert_null(strstr(why.text, "begins like this"));
+    mqtt_decoder_release(&d);
+}
+
 static void a_bad_connection_stays_bad(void **state)
 {
     (void)state;
@@ -299,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_malformed_packet_is_refused_with_a_reason),
+        cmocka_unit_test(a_client_of_another_protocol_is_told_apart_in_the_reason),
         cmocka_unit_test(a_bad_connection_stays_bad),
         cmocka_unit_test(a_stream_is_cut_into_the_same_packets_however_it_arrives),
         cmocka_unit_test(a_whole_packet_is_not_copied),
