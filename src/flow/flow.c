@@ -79,6 +79,7 @@ static void wipe_keys(struct run *run)
     secret_wipe(&run->hub.identity.primary_key);
     secret_wipe(&run->hub.identity.secondary_key);
     secret_wipe(&run->record.hub_key);
+    secret_wipe(&run->theirs.hub_key);
 }
 
 static void run_free(struct run *run)
@@ -477,7 +478,7 @@ struct resumption {
     size_t found;
 };
 
-static void resume_one(struct flow *flow, const struct registration *registration, struct slice id_scope)
+void run_resume(struct flow *flow, const struct registration *registration, struct slice id_scope)
 {
     struct flow_request *request = flow_request_new(flow);
     if (request == NULL)
@@ -552,7 +553,7 @@ static void resume_page(struct store_request *request)
     struct resumption *r = request->context;
     struct err result = request->result;
     for (size_t i = 0; i < request->count && !failed(result); i++)
-        resume_one(r->flow, request->rows[i], request->row_partitions[i]);
+        run_resume(r->flow, request->rows[i], request->row_partitions[i]);
     r->found += request->count;
     bool more = !failed(result) && request->more && !r->flow->stopping;
     if (more) {
