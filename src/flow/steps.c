@@ -123,13 +123,15 @@ enum step_result step_admit(struct run *run)
     return step_write_refusal(run);
 }
 
-// Whether the hub lets in whoever made this request. After a renewal the request that was first may have been
-// made with another certificate.
-static bool has_our_thumbprint(const struct run *run, const struct registration *registration)
+// Whether the hub knows the device by what this request would tell it, in whatever order. The request that
+// was first may have been made with another certificate, or before the enrollment got another one.
+static bool has_our_thumbprints(const struct run *run, const struct registration *registration)
 {
-    struct slice ours = run->decision.primary_thumbprint;
-    return slice_equal(registration->primary_thumbprint, ours) ||
-           slice_equal(registration->secondary_thumbprint, ours);
+    const struct decision *ours = &run->decision;
+    bool first = slice_equal(registration->primary_thumbprint, ours->primary_thumbprint);
+    struct slice other = first ? registration->secondary_thumbprint : registration->primary_thumbprint;
+    struct slice same = first ? registration->primary_thumbprint : registration->secondary_thumbprint;
+    return slice_equal(same, ours->primary_thumbprint) && slice_equal(other, ours->secondary_thumbprint);
 }
 
 // Another request is registering this device: one assignment, equal answers (I2). Waits for its end and
@@ -144,7 +146,7 @@ enum step_result step_join(struct run *run)
         return STEP_DONE;
     bool underway = prior->status == STATUS_ASSIGNING;
     bool same = joined.len > 0 && slice_equal(prior->operation_id, joined);
-    if (same && !underway && has_our_thumbprint(run, prior)) {
+    if (same && !underway && has_our_thumbprints(run, prior)) {
         run_answer(run, prior);
         return STEP_ENDS;
     }
