@@ -15,11 +15,14 @@ enum {
     CHALLENGE_ANSWER_MS = 60000,    // a challenge must be answered within
     CHALLENGE_POLL_MS = 15 * 60000, // and then proves the device to its operation's polls as long
     CHALLENGES_MAX = 50000,
+    CHALLENGES_OF_DEVICE_MAX =
+        16, // on whatever channels: beyond, its oldest is forgotten. As many that it has answered
     CHALLENGES_BYTES_MAX = 64 << 20, // of all of them
     CHALLENGE_CERTIFICATES_MAX = 4
 };
 
-// A new one replaces the one before of the same device and channel.
+// A new one replaces the one before of the same device and channel. Who is challenged has proved nothing yet,
+// so that one device's must not take the room of all others.
 struct challenge {
     struct secret key; // planted in the TPM
     struct slice endorsement_key;
