@@ -92,13 +92,19 @@ static struct err name_of_device(const struct challenge_request *request, struct
     return buf_err(name);
 }
 
-static struct entry *find(const struct device *device, uint64_t channel)
+static bool has_answered(const struct entry *entry)
+{
+    return entry->claimed || entry->spent;
+}
+
+// On a channel there is at most one that was not answered, besides those that were.
+static struct entry *find_asked(const struct device *device, uint64_t channel)
 {
     if (device == NULL)
         return NULL;
     LIST_EACH (at, &device->entries) {
         struct entry *entry = CONTAINER_OF(at, struct entry, of_device);
-        if (entry->channel == channel)
+        if (entry->channel == channel && !has_answered(entry))
             return entry;
     }
     return NULL;
@@ -156,11 +162,6 @@ static struct err device_of(struct challenges *table, struct slice name, struct 
     return e;
 }
 
-static bool has_answered(const struct entry *entry)
-{
-    return entry->claimed || entry->spent;
-}
-
 // Makes room for one more of those that have answered, or of those that have not. Apart, so that a stranger,
 // who gets no further than to be asked, takes the place of nobody who has answered.
 static void forget_oldest(struct challenges *table, struct device *device, bool answered)
@@ -207,7 +208,7 @@ static struct err keep(struct challenges *table, const struct challenge_request 
 {
     INVARIANT(request->challenge.certificate_count <= CHALLENGE_CERTIFICATES_MAX);
     struct device *device = map_get(&table->devices, name);
-    struct entry *former = find(device, request->channel);
+    struct entry *former = find_asked(device, request->channel);
     if (former != NULL)
         entry_drop(table, former); // and the device, if that was all
     else if (device != NULL)
@@ -224,6 +225,31 @@ static struct err keep(struct challenges *table, const struct challenge_request 
 static bool holds(const struct entry *entry, int64_t now_us)
 {
     return now_us < (has_answered(entry) ? entry->forget_us : entry->answer_by_us);
+}
+
+static struct entry *find_serial(const struct device *device, uint64_t channel, uint64_t serial)
+{
+    LIST_EACH (at, &device->entries) {
+        struct entry *entry = CONTAINER_OF(at, struct entry, of_device);
+        if (entry->channel == channel && entry->serial == serial)
+            return entry;
+    }
+    return NULL;
+}
+
+static struct entry *find_fitting(const struct device *device, const struct challenge_request *request,
+                                  int64_t now_us)
+{
+    struct entry *newest = NULL;
+    LIST_EACH (at, &device->entries) {
+        struct entry *entry = CONTAINER_OF(at, struct entry, of_device);
+        if (entry->channel != request->channel || !holds(entry, now_us))
+            continue;
+        if (request->fits != NULL && request->fits(request, &entry->challenge))
+            return entry;
+        newest = entry;
+    }
+    return newest;
 }
 
 static struct err recall(const struct entry *entry, struct challenge_request *request)
@@ -256,6 +282,27 @@ static struct err claim(struct challenges *table, struct entry *entry, int64_t n
     return OK;
 }
 
+// What it was challenged with meanwhile counts.
+static void give_back(struct challenges *table, struct entry *entry)
+{
+    if (find_asked(entry->device, entry->channel) != NULL)
+        entry_drop(table, entry);
+    else
+        entry->claimed = false;
+}
+
+static void spend(struct challenges *table, struct entry *entry, int64_t now_us)
+{
+    LIST_EACH (at, &entry->device->entries) {
+        struct entry *former = CONTAINER_OF(at, struct entry, of_device);
+        if (former->channel == entry->channel && former->spent && former != entry)
+            entry_drop(table, former);
+    }
+    entry->claimed = false;
+    entry->spent = true;
+    keep_for_polls(table, entry, now_us);
+}
+
 static struct err answer_from(struct challenges *table, struct entry *entry,
                               struct challenge_request *request, int64_t now_us)
 {
@@ -265,12 +312,10 @@ static struct err answer_from(struct challenges *table, struct entry *entry,
     case CHALLENGE_CLAIM:
         return claim(table, entry, now_us);
     case CHALLENGE_GIVE_BACK:
-        entry->claimed = false;
+        give_back(table, entry);
         return OK;
     case CHALLENGE_SPEND:
-        entry->claimed = false;
-        entry->spent = true;
-        keep_for_polls(table, entry, now_us);
+        spend(table, entry, now_us);
         return OK;
     case CHALLENGE_KEEP:
         break;
@@ -288,9 +333,13 @@ static struct err carry_out(struct challenges *table, struct challenge_request *
     TRY(name_of_device(request, &name));
     if (request->verb == CHALLENGE_KEEP)
         return keep(table, request, buf_slice(&name), now_us);
-    struct entry *entry = find(map_get(&table->devices, buf_slice(&name)), request->channel);
-    bool named = entry != NULL && (request->verb == CHALLENGE_RECALL || entry->serial == request->serial);
-    if (!named || !holds(entry, now_us))
+    const struct device *device = map_get(&table->devices, buf_slice(&name));
+    if (device == NULL)
+        return FAIL(ERR_ABSENT);
+    struct entry *entry = request->verb == CHALLENGE_RECALL
+                              ? find_fitting(device, request, now_us)
+                              : find_serial(device, request->channel, request->serial);
+    if (entry == NULL || !holds(entry, now_us))
         return FAIL(ERR_ABSENT);
     return answer_from(table, entry, request, now_us);
 }

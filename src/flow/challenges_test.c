@@ -198,10 +198,47 @@ static void the_end_of_an_old_call_leaves_a_new_challenge_alone(void **state)
     assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", first)));
     assert_false(failed(keep(b, "dev", 0, "key 2")));
     uint64_t second = recall(b, "dev", 0, "key 2");
+    assert_false(failed(ask(b, CHALLENGE_GIVE_BACK, "dev", first))); // it was replaced meanwhile
+    assert_int_equal(ask(b, CHALLENGE_CLAIM, "dev", first).code, ERR_ABSENT);
     assert_int_equal(ask(b, CHALLENGE_SPEND, "dev", first).code, ERR_ABSENT);
     assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", second)));
     assert_int_equal(ask(b, CHALLENGE_GIVE_BACK, "dev", first).code, ERR_ABSENT);
     assert_int_equal(ask(b, CHALLENGE_CLAIM, "dev", second).code, ERR_CONFLICT);
+}
+
+static bool fits_first(const struct challenge_request *request, const struct challenge *kept)
+{
+    (void)request;
+    return slice_equal(secret_slice(&kept->key), SLICE("key 1"));
+}
+
+static uint64_t recall_first(struct bench *b)
+{
+    struct challenge_request r = {
+        .verb = CHALLENGE_RECALL, .registration_id = SLICE("dev"), .fits = fits_first};
+    return !failed(submit(b, &r)) && fits_first(NULL, &r.challenge) ? r.serial : 0;
+}
+
+// Else whoever knows the device's public key could keep it from ever hearing where it was assigned.
+static void polls_go_on_when_somebody_asks_for_a_new_challenge(void **state)
+{
+    struct bench *b = *state;
+    assert_false(failed(keep(b, "dev", 0, "key 1")));
+    uint64_t first = recall(b, "dev", 0, "key 1");
+    assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", first)));
+    assert_false(failed(keep(b, "dev", 0, "key 2")));
+    assert_false(failed(ask(b, CHALLENGE_SPEND, "dev", first)));
+    assert_false(failed(keep(b, "dev", 0, "key 3")));
+    assert_int_equal(recall_first(b), first);
+    assert_int_equal(ask(b, CHALLENGE_CLAIM, "dev", first).code, ERR_CONFLICT); // for polls only, as ever
+    uint64_t third = recall(b, "dev", 0, "key 3");
+    assert_int_equal(challenges_count(b->challenges), 2);
+    assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", third)));
+    assert_int_equal(recall_first(b), first);
+    assert_false(failed(ask(b, CHALLENGE_SPEND, "dev", third)));
+    assert_int_equal(recall_first(b), 0); // another registration took its place
+    assert_int_equal(recall(b, "dev", 0, "key 3"), third);
+    assert_int_equal(challenges_count(b->challenges), 1);
 }
 
 static void there_are_no_more_than_the_cap_and_the_old_make_room(void **state)
@@ -422,6 +459,7 @@ int main(void)
         TEST(polls_go_on_for_a_quarter_of_an_hour),
         TEST(what_was_given_back_too_late_is_of_no_use),
         TEST(the_end_of_an_old_call_leaves_a_new_challenge_alone),
+        TEST(polls_go_on_when_somebody_asks_for_a_new_challenge),
         TEST(there_are_no_more_than_the_cap_and_the_old_make_room),
         TEST(certificates_do_not_take_all_the_memory),
         TEST(one_device_does_not_take_the_room_of_the_others),
