@@ -10,13 +10,22 @@
 #include "base/list.h"
 #include "base/map.h"
 
-enum { SWEPT_AT_ONCE = 16, KEY_MAX = 512 };
+enum { SWEPT_AT_ONCE = 16, NAME_MAX_BYTES = 512 };
+
+// All that one device has been asked, oldest first. Followed by its name, which is its key in the map.
+struct device {
+    struct list entries;
+    size_t count;
+    struct slice name;
+};
 
 // Followed by copies of all that its slices point to.
 struct entry {
-    struct list links; // in `asked` or `claimed`, by age
+    struct list links;     // in `asked` or `claimed`, by age
+    struct list of_device; // in the device's
+    struct device *device;
     struct challenge challenge;
-    struct slice key; // in the map
+    uint64_t channel;
     uint64_t serial;
     int64_t answer_by_us; // until then it may be claimed
     int64_t forget_us;
@@ -28,7 +37,8 @@ struct entry {
 struct challenges {
     struct mailbox *owner;
     const struct clock *clock;
-    struct map entries;
+    struct map devices;  // that have entries
+    size_t count;        // entries
     struct list asked;   // never claimed: forgotten when their time to be answered is over
     struct list claimed; // claimed at some time: forgotten when there is nothing left to poll for
     size_t bytes;
@@ -41,13 +51,25 @@ struct challenges_client {
     atomic_uint posting; // see challenges_client_free
 };
 
+static void device_forget(struct challenges *table, struct device *device)
+{
+    if (device->count > 0)
+        return;
+    (void)map_remove(&table->devices, device->name);
+    free(device);
+}
+
 static void entry_drop(struct challenges *table, struct entry *entry)
 {
+    struct device *device = entry->device;
     list_remove(&entry->links);
-    (void)map_remove(&table->entries, entry->key);
+    list_remove(&entry->of_device);
+    device->count--;
+    table->count--;
     table->bytes -= entry->size;
     bytes_wipe(entry, entry->size);
     free(entry);
+    device_forget(table, device);
 }
 
 // The lists are in the order of forget_us, because every entry of a list is kept equally long.
@@ -62,15 +84,30 @@ static void sweep(struct challenges *table, struct list *list, int64_t now_us)
 }
 
 // Neither a scope nor a registration ID holds a NUL.
-static struct err key_of(const struct challenge_request *request, struct buf *key)
+static struct err name_of_device(const struct challenge_request *request, struct buf *name)
 {
-    buf_bytes(key, request->id_scope);
-    buf_u8(key, 0);
-    buf_bytes(key, request->registration_id);
-    buf_u8(key, 0);
-    buf_u32(key, (uint32_t)(request->channel >> 32));
-    buf_u32(key, (uint32_t)request->channel);
-    return buf_err(key);
+    buf_bytes(name, request->id_scope);
+    buf_u8(name, 0);
+    buf_bytes(name, request->registration_id);
+    return buf_err(name);
+}
+
+static bool has_answered(const struct entry *entry)
+{
+    return entry->claimed || entry->spent;
+}
+
+// On a channel there is at most one that was not answered, besides those that were.
+static struct entry *find_asked(const struct device *device, uint64_t channel)
+{
+    if (device == NULL)
+        return NULL;
+    LIST_EACH (at, &device->entries) {
+        struct entry *entry = CONTAINER_OF(at, struct entry, of_device);
+        if (entry->channel == channel && !has_answered(entry))
+            return entry;
+    }
+    return NULL;
 }
 
 // ---- keeping
@@ -85,9 +122,9 @@ static struct slice put(uint8_t **at, struct slice text)
     return kept;
 }
 
-static struct entry *entry_new(const struct challenge *c, struct slice key)
+static struct entry *entry_new(const struct challenge *c, uint64_t channel)
 {
-    size_t size = sizeof(struct entry) + key.len + c->endorsement_key.len + c->storage_root_key.len;
+    size_t size = sizeof(struct entry) + c->endorsement_key.len + c->storage_root_key.len;
     for (size_t i = 0; i < c->certificate_count; i++)
         size += c->certificates[i].len;
     struct entry *entry = calloc(1, size);
@@ -95,7 +132,7 @@ static struct entry *entry_new(const struct challenge *c, struct slice key)
         return NULL;
     uint8_t *at = (uint8_t *)(entry + 1);
     entry->size = size;
-    entry->key = put(&at, key);
+    entry->channel = channel;
     entry->challenge.key = c->key;
     entry->challenge.endorsement_key = put(&at, c->endorsement_key);
     entry->challenge.storage_root_key = put(&at, c->storage_root_key);
@@ -105,26 +142,60 @@ static struct entry *entry_new(const struct challenge *c, struct slice key)
     return entry;
 }
 
-static struct err keep(struct challenges *table, const struct challenge_request *request, struct slice key,
-                       int64_t now_us)
+// The device of that name, made if it is not there. ERR_NO_MEMORY.
+static struct err device_of(struct challenges *table, struct slice name, struct device **out)
 {
-    INVARIANT(request->challenge.certificate_count <= CHALLENGE_CERTIFICATES_MAX);
-    struct entry *former = map_get(&table->entries, key);
-    if (former != NULL)
-        entry_drop(table, former);
-    if (table->entries.count >= CHALLENGES_MAX)
+    *out = map_get(&table->devices, name);
+    if (*out != NULL)
+        return OK;
+    struct device *device = calloc(1, sizeof *device + name.len);
+    if (device == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    uint8_t *at = (uint8_t *)(device + 1);
+    device->name = put(&at, name);
+    list_init(&device->entries);
+    struct err e = map_put(&table->devices, device->name, device, NULL);
+    if (failed(e))
+        free(device);
+    else
+        *out = device;
+    return e;
+}
+
+// Makes room for one more of those that have answered, or of those that have not. Apart, so that a stranger,
+// who gets no further than to be asked, takes the place of nobody who has answered.
+static void forget_oldest(struct challenges *table, struct device *device, bool answered)
+{
+    struct entry *oldest = NULL;
+    size_t count = 0;
+    LIST_EACH (at, &device->entries) {
+        struct entry *entry = CONTAINER_OF(at, struct entry, of_device);
+        if (has_answered(entry) != answered)
+            continue;
+        oldest = oldest != NULL ? oldest : entry;
+        count++;
+    }
+    if (count >= CHALLENGES_OF_DEVICE_MAX)
+        entry_drop(table, oldest);
+}
+
+static struct err add(struct challenges *table, const struct challenge_request *request,
+                      struct device *device, int64_t now_us)
+{
+    if (table->count >= CHALLENGES_MAX)
         return FAIL(ERR_OVERLOADED);
-    struct entry *entry = entry_new(&request->challenge, key);
+    struct entry *entry = entry_new(&request->challenge, request->channel);
     if (entry == NULL)
         return FAIL(ERR_NO_MEMORY);
-    struct err e = entry->size > CHALLENGES_BYTES_MAX - table->bytes ? FAIL(ERR_OVERLOADED) : OK;
-    if (!failed(e))
-        e = map_put(&table->entries, entry->key, entry, NULL);
-    if (failed(e)) {
+    if (entry->size > CHALLENGES_BYTES_MAX - table->bytes) {
         bytes_wipe(entry, entry->size);
         free(entry);
-        return e;
+        return FAIL(ERR_OVERLOADED);
     }
+    entry->device = device;
+    list_append(&device->entries, &entry->of_device);
+    device->count++;
+    table->count++;
     table->bytes += entry->size;
     entry->serial = ++table->serial;
     entry->answer_by_us = entry->forget_us = now_us + CHALLENGE_ANSWER_MS * INT64_C(1000);
@@ -132,12 +203,53 @@ static struct err keep(struct challenges *table, const struct challenge_request 
     return OK;
 }
 
+static struct err keep(struct challenges *table, const struct challenge_request *request, struct slice name,
+                       int64_t now_us)
+{
+    INVARIANT(request->challenge.certificate_count <= CHALLENGE_CERTIFICATES_MAX);
+    struct device *device = map_get(&table->devices, name);
+    struct entry *former = find_asked(device, request->channel);
+    if (former != NULL)
+        entry_drop(table, former); // and the device, if that was all
+    else if (device != NULL)
+        forget_oldest(table, device, false);
+    TRY(device_of(table, name, &device));
+    struct err e = add(table, request, device, now_us);
+    device_forget(table, device);
+    return e;
+}
+
 // ---- what was kept
 // --------------------------------------------------------------------------------------------------------
 
 static bool holds(const struct entry *entry, int64_t now_us)
 {
-    return now_us < (entry->claimed || entry->spent ? entry->forget_us : entry->answer_by_us);
+    return now_us < (has_answered(entry) ? entry->forget_us : entry->answer_by_us);
+}
+
+static struct entry *find_serial(const struct device *device, uint64_t channel, uint64_t serial)
+{
+    LIST_EACH (at, &device->entries) {
+        struct entry *entry = CONTAINER_OF(at, struct entry, of_device);
+        if (entry->channel == channel && entry->serial == serial)
+            return entry;
+    }
+    return NULL;
+}
+
+static struct entry *find_fitting(const struct device *device, const struct challenge_request *request,
+                                  int64_t now_us)
+{
+    struct entry *newest = NULL;
+    LIST_EACH (at, &device->entries) {
+        struct entry *entry = CONTAINER_OF(at, struct entry, of_device);
+        if (entry->channel != request->channel || !holds(entry, now_us))
+            continue;
+        if (request->fits != NULL && request->fits(request, &entry->challenge))
+            return entry;
+        newest = entry;
+    }
+    return newest;
 }
 
 static struct err recall(const struct entry *entry, struct challenge_request *request)
@@ -162,11 +274,33 @@ static void keep_for_polls(struct challenges *table, struct entry *entry, int64_
 
 static struct err claim(struct challenges *table, struct entry *entry, int64_t now_us)
 {
-    if (entry->claimed || entry->spent)
+    if (has_answered(entry))
         return FAIL(ERR_CONFLICT);
+    forget_oldest(table, entry->device, true);
     entry->claimed = true;
     keep_for_polls(table, entry, now_us);
     return OK;
+}
+
+// What it was challenged with meanwhile counts.
+static void give_back(struct challenges *table, struct entry *entry)
+{
+    if (find_asked(entry->device, entry->channel) != NULL)
+        entry_drop(table, entry);
+    else
+        entry->claimed = false;
+}
+
+static void spend(struct challenges *table, struct entry *entry, int64_t now_us)
+{
+    LIST_EACH (at, &entry->device->entries) {
+        struct entry *former = CONTAINER_OF(at, struct entry, of_device);
+        if (former->channel == entry->channel && former->spent && former != entry)
+            entry_drop(table, former);
+    }
+    entry->claimed = false;
+    entry->spent = true;
+    keep_for_polls(table, entry, now_us);
 }
 
 static struct err answer_from(struct challenges *table, struct entry *entry,
@@ -178,12 +312,10 @@ static struct err answer_from(struct challenges *table, struct entry *entry,
     case CHALLENGE_CLAIM:
         return claim(table, entry, now_us);
     case CHALLENGE_GIVE_BACK:
-        entry->claimed = false;
+        give_back(table, entry);
         return OK;
     case CHALLENGE_SPEND:
-        entry->claimed = false;
-        entry->spent = true;
-        keep_for_polls(table, entry, now_us);
+        spend(table, entry, now_us);
         return OK;
     case CHALLENGE_KEEP:
         break;
@@ -193,17 +325,21 @@ static struct err answer_from(struct challenges *table, struct entry *entry,
 
 static struct err carry_out(struct challenges *table, struct challenge_request *request)
 {
-    uint8_t room[KEY_MAX];
-    struct buf key = {.at = room, .room = sizeof room, .cap = sizeof room};
+    uint8_t room[NAME_MAX_BYTES];
+    struct buf name = {.at = room, .room = sizeof room, .cap = sizeof room};
     int64_t now_us = clock_monotonic_us(table->clock);
     sweep(table, &table->asked, now_us);
     sweep(table, &table->claimed, now_us);
-    TRY(key_of(request, &key));
+    TRY(name_of_device(request, &name));
     if (request->verb == CHALLENGE_KEEP)
-        return keep(table, request, buf_slice(&key), now_us);
-    struct entry *entry = map_get(&table->entries, buf_slice(&key));
-    bool named = entry != NULL && (request->verb == CHALLENGE_RECALL || entry->serial == request->serial);
-    if (!named || !holds(entry, now_us))
+        return keep(table, request, buf_slice(&name), now_us);
+    const struct device *device = map_get(&table->devices, buf_slice(&name));
+    if (device == NULL)
+        return FAIL(ERR_ABSENT);
+    struct entry *entry = request->verb == CHALLENGE_RECALL
+                              ? find_fitting(device, request, now_us)
+                              : find_serial(device, request->channel, request->serial);
+    if (entry == NULL || !holds(entry, now_us))
         return FAIL(ERR_ABSENT);
     return answer_from(table, entry, request, now_us);
 }
@@ -247,7 +383,7 @@ struct err challenges_new(struct mailbox *owner, const struct clock *clock, uint
         return FAIL(ERR_NO_MEMORY);
     table->owner = owner;
     table->clock = clock;
-    map_init(&table->entries, seed);
+    map_init(&table->devices, seed);
     list_init(&table->asked);
     list_init(&table->claimed);
     return OK;
@@ -262,7 +398,7 @@ void challenges_free(struct challenges *table)
         LIST_EACH (at, lists[i])
             entry_drop(table, CONTAINER_OF(at, struct entry, links));
     }
-    map_release(&table->entries);
+    map_release(&table->devices);
     free(table);
 }
 
@@ -288,5 +424,5 @@ void challenges_client_free(struct challenges_client *client)
 
 size_t challenges_count(const struct challenges *table)
 {
-    return table->entries.count;
+    return table->count;
 }

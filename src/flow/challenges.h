@@ -15,11 +15,15 @@ enum {
     CHALLENGE_ANSWER_MS = 60000,    // a challenge must be answered within
     CHALLENGE_POLL_MS = 15 * 60000, // and then proves the device to its operation's polls as long
     CHALLENGES_MAX = 50000,
+    CHALLENGES_OF_DEVICE_MAX =
+        16, // on whatever channels: beyond, its oldest is forgotten. As many that it has answered
     CHALLENGES_BYTES_MAX = 64 << 20, // of all of them
     CHALLENGE_CERTIFICATES_MAX = 4
 };
 
-// A new one replaces the one before of the same device and channel.
+// A new one replaces the one before of the same device and channel, unless that was answered: whoever knows a
+// public key may ask for challenges, and must not take a registration away from the TPM that has it. Who is
+// challenged has proved nothing yet, so that one device's must not take the room of all others.
 struct challenge {
     struct secret key; // planted in the TPM
     struct slice endorsement_key;
@@ -31,12 +35,13 @@ struct challenge {
 
 enum challenge_verb {
     CHALLENGE_KEEP, // `challenge` is copied. ERR_OVERLOADED when there are CHALLENGES_MAX, or too many bytes
-    CHALLENGE_RECALL, // what is kept; ERR_ABSENT: none, it was not answered in time, or it was replaced
+    // The one that fits, else the newest; ERR_ABSENT: none, it was not answered in time, or it was replaced.
+    CHALLENGE_RECALL,
     // For a register call that is proven: the challenge of this serial is its alone. ERR_CONFLICT while
     // another call has it, and after SPEND; ERR_ABSENT as above.
     CHALLENGE_CLAIM,
     CHALLENGE_GIVE_BACK, // the register call led to no operation: it may be claimed again
-    CHALLENGE_SPEND,     // it did: from now on it proves the device to polls only
+    CHALLENGE_SPEND,     // it did: from now on it proves the device to polls only, in place of the one before
 };
 
 struct challenge_request {
@@ -50,6 +55,8 @@ struct challenge_request {
     uint64_t serial;            // RECALL: out. CLAIM, GIVE_BACK, SPEND: of which; another is left alone
     struct challenge challenge; // KEEP: in. RECALL: out, made in `arena`
     struct arena *arena;        // RECALL
+    // RECALL: whether the answer is one to this challenge; NULL: none is. On the owner's loop.
+    bool (*fits)(const struct challenge_request *request, const struct challenge *kept);
     struct err result;
     void (*done)(struct challenge_request *request); // on the caller's loop, never from within submit
     void *context;

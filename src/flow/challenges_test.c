@@ -198,10 +198,47 @@ static void the_end_of_an_old_call_leaves_a_new_challenge_alone(void **state)
     assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", first)));
     assert_false(failed(keep(b, "dev", 0, "key 2")));
     uint64_t second = recall(b, "dev", 0, "key 2");
+    assert_false(failed(ask(b, CHALLENGE_GIVE_BACK, "dev", first))); // it was replaced meanwhile
+    assert_int_equal(ask(b, CHALLENGE_CLAIM, "dev", first).code, ERR_ABSENT);
     assert_int_equal(ask(b, CHALLENGE_SPEND, "dev", first).code, ERR_ABSENT);
     assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", second)));
     assert_int_equal(ask(b, CHALLENGE_GIVE_BACK, "dev", first).code, ERR_ABSENT);
     assert_int_equal(ask(b, CHALLENGE_CLAIM, "dev", second).code, ERR_CONFLICT);
+}
+
+static bool fits_first(const struct challenge_request *request, const struct challenge *kept)
+{
+    (void)request;
+    return slice_equal(secret_slice(&kept->key), SLICE("key 1"));
+}
+
+static uint64_t recall_first(struct bench *b)
+{
+    struct challenge_request r = {
+        .verb = CHALLENGE_RECALL, .registration_id = SLICE("dev"), .fits = fits_first};
+    return !failed(submit(b, &r)) && fits_first(NULL, &r.challenge) ? r.serial : 0;
+}
+
+// Else whoever knows the device's public key could keep it from ever hearing where it was assigned.
+static void polls_go_on_when_somebody_asks_for_a_new_challenge(void **state)
+{
+    struct bench *b = *state;
+    assert_false(failed(keep(b, "dev", 0, "key 1")));
+    uint64_t first = recall(b, "dev", 0, "key 1");
+    assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", first)));
+    assert_false(failed(keep(b, "dev", 0, "key 2")));
+    assert_false(failed(ask(b, CHALLENGE_SPEND, "dev", first)));
+    assert_false(failed(keep(b, "dev", 0, "key 3")));
+    assert_int_equal(recall_first(b), first);
+    assert_int_equal(ask(b, CHALLENGE_CLAIM, "dev", first).code, ERR_CONFLICT); // for polls only, as ever
+    uint64_t third = recall(b, "dev", 0, "key 3");
+    assert_int_equal(challenges_count(b->challenges), 2);
+    assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", third)));
+    assert_int_equal(recall_first(b), first);
+    assert_false(failed(ask(b, CHALLENGE_SPEND, "dev", third)));
+    assert_int_equal(recall_first(b), 0); // another registration took its place
+    assert_int_equal(recall(b, "dev", 0, "key 3"), third);
+    assert_int_equal(challenges_count(b->challenges), 1);
 }
 
 static void there_are_no_more_than_the_cap_and_the_old_make_room(void **state)
@@ -230,8 +267,10 @@ static void certificates_do_not_take_all_the_memory(void **state)
     struct err e = OK;
     size_t kept = 0;
     for (uint64_t i = 1; !failed(e); i++, kept++) {
+        char id[32];
+        (void)snprintf(id, sizeof id, "dev-%u", (unsigned)i);
         struct challenge_request r = {.verb = CHALLENGE_KEEP,
-                                      .registration_id = SLICE("dev"),
+                                      .registration_id = slice_text(id),
                                       .channel = i,
                                       .challenge = challenge_of("key")};
         r.challenge.certificates[0] = slice_of(big, sizeof big);
@@ -240,6 +279,56 @@ static void certificates_do_not_take_all_the_memory(void **state)
     assert_int_equal(e.code, ERR_OVERLOADED);
     assert_true(kept * sizeof big <= CHALLENGES_BYTES_MAX);
     assert_true((kept + 2) * (sizeof big + 1024) > CHALLENGES_BYTES_MAX);
+}
+
+// Whoever knows a public key that is enrolled may ask for challenges, on as many connections as he likes.
+static void one_device_does_not_take_the_room_of_the_others(void **state)
+{
+    struct bench *b = *state;
+    for (uint64_t channel = 1; channel <= CHALLENGES_MAX + 1; channel++)
+        assert_false(failed(keep(b, "dev", channel, "key")));
+    assert_int_equal(challenges_count(b->challenges), CHALLENGES_OF_DEVICE_MAX);
+    assert_false(failed(keep(b, "another", 0, "key")));
+    assert_int_equal(recall(b, "dev", CHALLENGES_MAX + 1 - CHALLENGES_OF_DEVICE_MAX, ""), 0);
+    for (uint64_t i = 0; i < CHALLENGES_OF_DEVICE_MAX; i++)
+        assert_int_not_equal(recall(b, "dev", CHALLENGES_MAX + 1 - i, "key"), 0);
+}
+
+static uint64_t answer(struct bench *b, uint64_t channel)
+{
+    uint64_t serial = recall(b, "dev", channel, "key");
+    struct challenge_request r = {
+        .verb = CHALLENGE_CLAIM, .registration_id = SLICE("dev"), .channel = channel, .serial = serial};
+    assert_false(failed(submit(b, &r)));
+    r.verb = CHALLENGE_SPEND;
+    assert_false(failed(submit(b, &r)));
+    return serial;
+}
+
+static void who_only_asks_takes_no_place_of_who_has_answered(void **state)
+{
+    struct bench *b = *state;
+    assert_false(failed(keep(b, "dev", 0, "key")));
+    uint64_t serial = answer(b, 0);
+    for (uint64_t channel = 1; channel <= 2 * CHALLENGES_OF_DEVICE_MAX; channel++)
+        assert_false(failed(keep(b, "dev", channel, "key")));
+    assert_int_equal(recall(b, "dev", 0, "key"), serial);
+    assert_int_equal(challenges_count(b->challenges), CHALLENGES_OF_DEVICE_MAX + 1);
+}
+
+static void who_has_answered_often_takes_no_place_of_who_is_asked(void **state)
+{
+    struct bench *b = *state;
+    for (uint64_t channel = 0; channel <= 2 * CHALLENGES_OF_DEVICE_MAX; channel++) {
+        assert_false(failed(keep(b, "dev", channel, "key")));
+        (void)answer(b, channel);
+    }
+    assert_int_equal(challenges_count(b->challenges), CHALLENGES_OF_DEVICE_MAX);
+    assert_int_equal(recall(b, "dev", 0, ""), 0);
+    assert_false(failed(keep(b, "dev", 100, "key")));
+    assert_false(failed(keep(b, "dev", 101, "key")));
+    assert_int_not_equal(recall(b, "dev", 100, "key"), 0);
+    assert_int_not_equal(recall(b, "dev", 101, "key"), 0);
 }
 
 // ---- many loops
@@ -370,8 +459,12 @@ int main(void)
         TEST(polls_go_on_for_a_quarter_of_an_hour),
         TEST(what_was_given_back_too_late_is_of_no_use),
         TEST(the_end_of_an_old_call_leaves_a_new_challenge_alone),
+        TEST(polls_go_on_when_somebody_asks_for_a_new_challenge),
         TEST(there_are_no_more_than_the_cap_and_the_old_make_room),
         TEST(certificates_do_not_take_all_the_memory),
+        TEST(one_device_does_not_take_the_room_of_the_others),
+        TEST(who_only_asks_takes_no_place_of_who_has_answered),
+        TEST(who_has_answered_often_takes_no_place_of_who_is_asked),
         TEST(of_many_loops_exactly_one_claims_each_challenge),
 #undef TEST
     };

@@ -90,9 +90,11 @@ void fill_challenges(struct world *w)
 {
     for (uint64_t i = 0; challenges_count(w->challenges) < CHALLENGES_MAX; i++) {
         bool done = false;
+        char id[32];
+        (void)snprintf(id, sizeof id, "somebody-%u", (unsigned)i);
         struct challenge_request r = {.verb = CHALLENGE_KEEP,
                                       .id_scope = SLICE(SCOPE),
-                                      .registration_id = SLICE("somebody"),
+                                      .registration_id = slice_text(id),
                                       .channel = i,
                                       .challenge = {.key = {.len = 32}},
                                       .done = told,

@@ -111,6 +111,13 @@ static void recalled(struct challenge_request *request)
     }
 }
 
+// On the loop of the table, while the run waits for it.
+static bool made_the_signature(const struct challenge_request *request, const struct challenge *kept)
+{
+    const struct run *run = request->context;
+    return !failed(sas_verify(&run->request.credential.sas, &kept->key, NULL));
+}
+
 enum step_result step_recall(struct run *run)
 {
     const struct credential *credential = &run->request.credential;
@@ -122,6 +129,7 @@ enum step_result step_recall(struct run *run)
     if (!may_be)
         return STEP_DONE;
     run->says_its_tpm = credential->tpm.endorsement_key.len > 0;
+    run->table.fits = made_the_signature;
     ask_table(run, CHALLENGE_RECALL, recalled);
     return STEP_WAITS;
 }

@@ -208,6 +208,23 @@ static void a_new_challenge_makes_the_former_answer_useless(void **state)
     assert_assigned(w);
 }
 
+// Endorsement keys are public: whoever knows one may ask, and ask again.
+static void a_stranger_who_asks_takes_no_polls_from_a_tpm_that_registered(void **state)
+{
+    struct world *w = *state;
+    struct secret key = be_asked(w, 0);
+    call(w, (struct tpm_call){.verb = FLOW_REGISTER, .key = &key});
+    assert_assigned(w);
+    char operation[80];
+    memcpy(operation, w->operation, sizeof operation);
+    (void)be_asked(w, 0);
+    call(w, (struct tpm_call){.verb = FLOW_OPERATION, .operation = operation, .key = &key});
+    assert_assigned(w);
+    call(w, (struct tpm_call){.verb = FLOW_REGISTER, .key = &key});
+    assert_refused(w, ERR_CHALLENGE_UNKNOWN); // good for one registration, as ever
+    assert_int_equal(w->hub_calls, 1);
+}
+
 static void what_is_signed_with_another_key_leaves_the_challenge_to_its_tpm(void **state)
 {
     struct world *w = *state;
@@ -442,6 +459,7 @@ int main(void)
         TEST(of_two_calls_with_one_answer_one_registers),
         TEST(an_answer_that_comes_too_late_is_of_no_use),
         TEST(a_new_challenge_makes_the_former_answer_useless),
+        TEST(a_stranger_who_asks_takes_no_polls_from_a_tpm_that_registered),
         TEST(what_is_signed_with_another_key_leaves_the_challenge_to_its_tpm),
         TEST(an_answer_counts_on_the_connection_that_was_asked),
         TEST(when_too_many_were_asked_a_tpm_is_told_to_come_back_and_later_is_asked),

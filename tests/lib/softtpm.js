@@ -5,7 +5,9 @@
 
 const assert = require('assert');
 const crypto = require('crypto');
+const { promisify } = require('util');
 
+const generateKeyPair = promisify(crypto.generateKeyPair);
 const EK_POLICY = Buffer.from('837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa', 'hex');
 const EMPTY = Buffer.alloc(0);
 const TEMPLATE = { ek: { attributes: 0x000300b2, policy: EK_POLICY }, srk: { attributes: 0x00030472, policy: EMPTY } };
@@ -43,18 +45,24 @@ function split(bytes) {
   return [bytes.subarray(2, end), bytes.subarray(end)];
 }
 
+const RSA = ['rsa', { modulusLength: 2048 }];
+
 /** RSA 2048 in the form of TPMT_PUBLIC: name algorithm SHA-256, AES-128-CFB, no scheme, default exponent. */
-function makeKey({ attributes, policy }) {
-  const { privateKey, publicKey } = crypto.generateKeyPairSync('rsa', { modulusLength: 2048 });
+function makeKey({ attributes, policy }, { privateKey, publicKey } = crypto.generateKeyPairSync(...RSA)) {
   const modulus = Buffer.from(publicKey.export({ format: 'jwk' }).n, 'base64url');
   const area = Buffer.concat([hex('0001000b'), u32(attributes), sized(policy), hex('00060080004300100800'), u32(0), sized(modulus)]);
   return { privateKey, area, name: Buffer.concat([hex('000b'), sha256(area)]), bytes: sized(area) };
 }
 
 class SoftTpm {
-  constructor() {
-    this.ek = makeKey(TEMPLATE.ek);
-    this.srk = makeKey(TEMPLATE.srk);
+  constructor([ek, srk] = []) {
+    this.ek = makeKey(TEMPLATE.ek, ek);
+    this.srk = makeKey(TEMPLATE.srk, srk);
+  }
+
+  /** The same, without keeping everything else in this process waiting while keys are made: for many at once. */
+  static async make() {
+    return new SoftTpm(await Promise.all([generateKeyPair(...RSA), generateKeyPair(...RSA)]));
   }
 
   get endorsementKey() {

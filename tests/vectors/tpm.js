@@ -30,7 +30,7 @@ const AMQP = [
 const LONGEST_ID = 'x'.repeat(128);
 
 async function enrolled(server, id, more = {}) {
-  const tpm = new SoftTpm();
+  const tpm = await SoftTpm.make();
   const registrationId = id || tpm.id;
   await server.control.must('PUT', `/enrollments/${registrationId}?${API}`, { registrationId, attestation: tpm.attestation(), ...more });
   return { tpm, id: registrationId };
