@@ -348,6 +348,34 @@ static void a_call_with_a_new_certificate_is_not_answered_by_an_operation_with_t
     assert_assigned(w);
 }
 
+static void a_certificate_enrolled_meanwhile_is_taken_to_the_hub_too(void **state)
+{
+    struct world *w = *state;
+    struct certificate *first = device(w, "dev2", NULL);
+    struct certificate *second = device(w, "dev2", NULL);
+    put_individual(w, "dev2", first, NULL, PROVISIONING_ENABLED);
+    w->hub_answers = false;
+    show_and_leave(w, FLOW_REGISTER, "dev2", "", first, NULL, NULL);
+    until_hub_called(w, 1);
+    put_individual(w, "dev2", first, second, PROVISIONING_ENABLED);
+    show_and_leave(w, FLOW_REGISTER, "dev2", "", first, NULL, NULL);
+    for (int i = 0; i < 20; i++) { // it waits for the first
+        deliver(w, 1);
+        pass(w, 5);
+    }
+    answer_hub(w, OK);
+    for (int i = 0; i < 200 && w->hub_calls < 2; i++) {
+        deliver(w, 2);
+        pass(w, 10);
+    }
+    assert_int_equal(w->hub_calls, 2);
+    assert_thumbprint(w->calls[0]->identity.secondary_thumbprint, second);
+    answer_hub(w, OK);
+    until_answers(w, 2);
+    assert_assigned(w);
+    assert_thumbprint(stored_registration(w, SLICE("dev2"))->secondary_thumbprint, second);
+}
+
 static void a_device_that_changes_to_keys_is_no_longer_recorded_by_its_certificate(void **state)
 {
     struct world *w = *state;
@@ -477,6 +505,7 @@ int main(void)
         TEST(a_new_certificate_takes_the_place_of_the_old_one_in_hub_and_record),
         TEST(two_calls_at_once_with_one_certificate_end_in_one_operation),
         TEST(a_call_with_a_new_certificate_is_not_answered_by_an_operation_with_the_old_one),
+        TEST(a_certificate_enrolled_meanwhile_is_taken_to_the_hub_too),
         TEST(a_device_that_changes_to_keys_is_no_longer_recorded_by_its_certificate),
         TEST(a_disabled_group_cannot_be_hidden_behind_others),
         TEST(a_restart_goes_on_with_the_thumbprints_that_were_recorded),
