@@ -300,6 +300,15 @@ static void attached(struct amqp_session *s, const struct amqp_event *event)
     count_refusal(s);
 }
 
+static void too_large(struct amqp_session *s, const struct amqp_event *event)
+{
+    struct why why;
+    struct err e =
+        why_fail(&why, ERR_CAPPED, "a message of more than %zu bytes; its link is detached", event->limit);
+    amqp_connection_log_refusal(s->connection, s->registration_id, e, &why);
+    count_refusal(s);
+}
+
 static void detached(struct amqp_session *s, const struct amqp_link *link)
 {
     if (s->receiver == link)
@@ -557,6 +566,9 @@ static void happened(void *session, const struct amqp_event *event)
         break;
     case AMQP_DELIVERED:
         delivered(s, event);
+        break;
+    case AMQP_TOO_LARGE:
+        too_large(s, event);
         break;
     case AMQP_CLOSED:
     case AMQP_BROKEN:

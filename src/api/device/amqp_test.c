@@ -748,6 +748,22 @@ static void what_goes_away_meanwhile_takes_nothing_with_it(void **state)
     assert_int_equal(stored_registration(w, SLICE("dev1"))->status, STATUS_ASSIGNED);
 }
 
+static void messages_that_are_too_large_are_not_sent_without_end(void **state)
+{
+    struct world *w = *state;
+    struct amqp_link *sender;
+    struct amqp_connection *c = dev1(w, &sender);
+    for (int i = 0; i < 8; i++) {
+        happens(c, (struct amqp_event){.kind = AMQP_TOO_LARGE, .link = sender, .limit = AMQP_MESSAGE_MAX});
+        if (c->closed)
+            break;
+        happens(c, (struct amqp_event){.kind = AMQP_DETACHED, .link = sender});
+        sender = attach(c, false, "dev1");
+        assert_true(i < 7);
+    }
+    assert_true(c->closed);
+}
+
 // ---- TPMs
 // ---------------------------------------------------------------------------------------------------------------
 
@@ -900,6 +916,7 @@ int main(void)
         TEST(a_fifth_request_at_once_is_told_to_come_again),
         TEST(java_is_not_answered_faster_than_it_can_wait),
         TEST(what_goes_away_meanwhile_takes_nothing_with_it),
+        TEST(messages_that_are_too_large_are_not_sent_without_end),
         TEST(a_device_with_a_tpm_is_let_in_by_what_was_planted),
         TEST(a_tpm_that_does_not_answer_what_it_was_asked_is_refused),
         TEST(what_is_no_tpm_is_refused_before_anything_is_looked_up),

@@ -1,4 +1,5 @@
 // Messages in both directions and their outcomes. A struct amqp_delivery is a pn_delivery_t by another name.
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <proton/codec.h>
@@ -84,16 +85,32 @@ static size_t bytes_in_parts(const struct amqp_peer *peer)
     return sum;
 }
 
+// Detaches the link and not more: there are peers that wait for that, and not for the connection's end, to
+// hear what became of their message.
+static void refuse_size(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
+{
+    char text[64];
+    int len = snprintf(text, sizeof text, "messages of more than %zu bytes at once", peer->message_max);
+    pn_delivery_settle(delivery);
+    amqp_set_condition(pn_link_condition(link->proton), SLICE("amqp:link:message-size-exceeded"),
+                       slice_of(text, (size_t)len));
+    pn_link_close(link->proton);
+    link->state = AMQP_LINK_REFUSED;
+    peer->event = (struct amqp_event){.kind = AMQP_TOO_LARGE, .link = link, .limit = peer->message_max};
+    peer->has_event = true;
+}
+
 static void received(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
 {
     if (!pn_delivery_current(delivery))
         return; // the peer settled what has been delivered; its outcome is still ours to give
     if (pn_delivery_aborted(delivery) || link->state != AMQP_LINK_OPEN || peer->closing)
         discard(link, delivery);
+    else if (peer->has_event || peer->over)
+        return;
     else if (bytes_in_parts(peer) > peer->message_max)
-        amqp_break(peer, "amqp:link:message-size-exceeded", "messages of more than %zu bytes at once",
-                   peer->message_max);
-    else if (!pn_delivery_partial(delivery) && !peer->has_event && !peer->over)
+        refuse_size(peer, link, delivery);
+    else if (!pn_delivery_partial(delivery))
         deliver(peer, link, delivery);
 }
 
