@@ -10,8 +10,7 @@ const http1 = require('../lib/http1');
 const mqtt = require('../lib/mqtt');
 const { API } = require('../lib/control');
 const { openDevice, plain } = require('../lib/amqp-device');
-const { SoftTpm } = require('../lib/softtpm');
-const { enter, phases } = require('./phases');
+const { enter, enrolTpm, phases } = require('../lib/phases');
 const { oneLogLine } = require('./judge');
 const { pause, until } = require('../lib/wait');
 
@@ -20,13 +19,6 @@ const EARLY_MS = 1000; // and a peer that still has time must not be closed
 const TRICKLE_MS = 250;
 const CLOSING_MS = 5000; // for the last bytes, and the peer's FIN
 const UNREAD_MAX = 128 * 1024 * 1024; // far more than all buffers between us
-
-/** An enrolled TPM in software: {id, tpm}. */
-async function enrolTpm(server, id) {
-  const tpm = new SoftTpm();
-  await server.control.must('PUT', `/enrollments/${id}?${API}`, { registrationId: id, attestation: tpm.attestation() });
-  return { id, tpm };
-}
 
 async function eachPhase(report, server, good) {
   const rows = phases(server, good, await enrolTpm(server, 'slow-tpm'));
@@ -143,4 +135,4 @@ async function run(report, server, good, ownerToken) {
   await report.check('slow: no descriptor is left', () => until(5000, 'the descriptors', () => server.descriptors() <= descriptors));
 }
 
-module.exports = { run, enrolTpm };
+module.exports = { run };

@@ -4,6 +4,7 @@
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
+const besides = require('./besides');
 const children = require('../lib/children');
 const servers = require('./servers');
 const usherd = require('../lib/usherd');
@@ -44,7 +45,7 @@ const MEMORY = ['usherd_started', ...TOTALS.map((total) => `mqtt_symmetric_${tot
 const CONNECTIONS = ['idle_mqtt_symmetric', 'idle_mqtt_x509'];
 const SCALE = ['mqtt_symmetric_1k_enrollments', 'mqtt_symmetric_1m_enrollments'];
 const CROWD = ['mqtt_x509_1_group', 'mqtt_x509_10k_groups'];
-const NAMES = [...Object.keys(CASES), ...FLOOR, ...MEMORY, ...CONNECTIONS, ...SCALE, ...CROWD];
+const NAMES = [...Object.keys(CASES), ...FLOOR, ...MEMORY, ...CONNECTIONS, ...SCALE, ...CROWD, ...besides.NAMES];
 
 async function must(program, args, timeout = 600000) {
   const { code, stdout, stderr } = await children.run(program, args, { timeout });
@@ -255,6 +256,7 @@ async function run(names, repetitions, say) {
   if (pick(FLOOR).length > 0) results.push(...await floor(repetitions, say));
   if (pick(CONNECTIONS).length > 0) results.push(...await idle(pick(CONNECTIONS), say));
   if (pick(CROWD).length > 0) results.push(...await crowd(pick(CROWD), repetitions, say));
+  if (pick(besides.NAMES).length > 0) results.push(...await besides.run(pick(besides.NAMES), repetitions, await prepare(0), say));
   if (pick(SCALE).length > 0) results.push(...await scale(pick(SCALE), repetitions, say));
   return results;
 }

@@ -15,6 +15,8 @@ const TARGETS = [
   flat('resident memory, 200,000 registrations against 10,000', 'mqtt_symmetric_200k_registrations', 'mqtt_symmetric_10k_registrations', 0.1),
   below('memory of an idle X.509 MQTT connection', 'idle_mqtt_x509', 'rss_kib', 20, 'KiB'),
   ratio('CPU per X.509 registration, 10,000 groups and 1,000 CA certificates against one', 'mqtt_x509_10k_groups', 'mqtt_x509_1_group', 1.1),
+  slower('MQTT: p99 beside 2,000 slow peers against alone', 'mqtt_beside_slow', 'mqtt_alone', 2),
+  slower('HTTPS: p99 beside 2,000 slow peers against alone', 'https_beside_slow', 'https_alone', 2),
   ratio('CPU per registration, 1,000,000 enrollments against 1,000', 'mqtt_symmetric_1m_enrollments', 'mqtt_symmetric_1k_enrollments', 1.1),
 ];
 
@@ -30,6 +32,13 @@ function below(target, name, figure, limit, unit) {
   return {
     target, limit: `< ${limit} ${unit}`, needs: [name],
     reach: (of) => ({ text: `${of[name][figure]} ${unit}`, good: of[name][figure] < limit }),
+  };
+}
+
+function slower(target, name, base, limit) {
+  return {
+    target, limit: `≤ ${limit} ×`, needs: [name, base],
+    reach: (of) => ({ text: `${(of[name].p99_ms / of[base].p99_ms).toFixed(2)} ×`, good: of[name].p99_ms <= limit * of[base].p99_ms }),
   };
 }
 

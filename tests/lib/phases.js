@@ -1,18 +1,20 @@
 // The phases in which a peer can be slow, at every door, with the deadline of each (threats A2): TLS handshake 10 s, first
 // MQTT packet 5 s, SASL 5 s and 30 s once a TPM is challenged, AMQP open and link 10 s, an AMQP message 30 s, HTTP headers
-// 10 s, HTTP body, what comes after a challenge over HTTPS or MQTT 60 s. A row opens a connection up to where its phase
-// begins, says `fast` at once, then `slow` byte by byte or nothing more.
+// 10 s, HTTP body 20 s, what comes after a challenge over HTTPS or MQTT 60 s. A row opens a connection up to where its phase
+// begins, says `fast` at once, then `slow` byte by byte or nothing more. `bare`: without a TLS handshake.
 'use strict';
 
-const amqp = require('../lib/amqp');
-const device = require('../lib/device');
-const http1 = require('../lib/http1');
-const mqtt = require('../lib/mqtt');
-const sas = require('../lib/sas');
-const websocket = require('../lib/websocket');
-const { openDevice, plain } = require('../lib/amqp-device');
-const { openTcp } = require('../lib/peer');
-const { pause } = require('../lib/wait');
+const amqp = require('./amqp');
+const device = require('./device');
+const http1 = require('./http1');
+const mqtt = require('./mqtt');
+const sas = require('./sas');
+const websocket = require('./websocket');
+const { openDevice, plain } = require('./amqp-device');
+const { API } = require('./control');
+const { openTcp } = require('./peer');
+const { SoftTpm } = require('./softtpm');
+const { pause } = require('./wait');
 
 // The record header and the first bytes of a ClientHello that says it is 512 bytes long.
 const HELLO = Buffer.concat([Buffer.from('1603010200010001fc0303', 'hex'), Buffer.alloc(500)]);
@@ -27,7 +29,7 @@ async function trickle(peer, bytes, ms) {
   }
 }
 
-/** Takes the peer of a row from where its phase begins: {peer, start, begun}. */
+/** A peer of a row, slow from `start` on; `ms` between its bytes. */
 async function enter(row, ms) {
   const peer = await row.open();
   const start = Date.now();
@@ -40,8 +42,8 @@ function tlsRows(server) {
   return [['HTTPS', server.httpsPort], ['MQTT', server.mqttPort], ['AMQP', server.amqpPort]].flatMap(([door, port]) => {
     const row = { open: () => openTcp({ port }), limit: 10000 };
     return [
-      { ...row, name: `silent before TLS, ${door} port` },
-      { ...row, name: `a ClientHello byte by byte, ${door} port`, slow: HELLO },
+      { ...row, name: `silent before TLS, ${door} port`, bare: true },
+      { ...row, name: `a ClientHello byte by byte, ${door} port`, bare: true, slow: HELLO },
     ];
   });
 }
@@ -162,6 +164,13 @@ function tpmRows(server, { id, tpm }) {
   ];
 }
 
+/** An enrolled TPM in software: {id, tpm}. */
+async function enrolTpm(server, id) {
+  const tpm = new SoftTpm();
+  await server.control.must('PUT', `/enrollments/${id}?${API}`, { registrationId: id, attestation: tpm.attestation() });
+  return { id, tpm };
+}
+
 /** All rows, of a device {id, key} and another that is a TPM {id, tpm}. */
 function phases(server, { id, key }, withTpm) {
   const token = sas.deviceToken({ scope: server.scope, id, key });
@@ -172,4 +181,4 @@ function phases(server, { id, key }, withTpm) {
   return [...tlsRows(server), ...mqttRows(server, who), ...amqpRows(server, who), ...httpRows(server, who), ...tpmRows(server, withTpm)];
 }
 
-module.exports = { phases, enter, keysOf };
+module.exports = { phases, enter, keysOf, enrolTpm };
