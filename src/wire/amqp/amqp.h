@@ -38,7 +38,7 @@ enum amqp_event_kind {
     AMQP_DELIVERED,     // link, delivery, message: answer with amqp_accept or amqp_reject, any time
     AMQP_TOO_LARGE, // link: a message on it has more than `limit` bytes. The link is detached with the error,
                     // and DETACHED follows once the peer has answered; the connection goes on
-    AMQP_CLOSED, // the peer ended the connection in order, or answered amqp_close; what has to be
+    AMQP_CLOSED,    // the peer ended the connection in order, or answered amqp_close; what has to be
                  // answered is in the output, and the error that it gave, if any, in amqp_why. Its links are
                  // gone without DETACHED. Nothing follows
     AMQP_BROKEN, // it did not keep to the protocol or to a cap: amqp_why says how, in words for the log; a
