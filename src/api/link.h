@@ -25,6 +25,9 @@ struct mqtt_door {
     // The granted QoS, or 0x80.
     uint8_t (*subscribe)(void *session, struct slice filter, uint8_t qos);
     void (*unsubscribe)(void *session, struct slice filter);
+    // A packet came over the cap of mqtt_link_may_ask. Nothing more arrives until mqtt_link_limit or
+    // mqtt_link_close was called, at once or later. NULL: never asked.
+    void (*large)(void *session);
     // The link is gone or going: forget it. Called once for each session that connect returned.
     void (*closed)(void *session);
     // Every publish of the device is answered by one of ours (or by mqtt_link_acknowledge), so its PUBACK
@@ -68,3 +71,5 @@ bool mqtt_link_may_log(const struct mqtt_link *link);
 void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaited);
 // Bytes of the largest packet that is taken from now on, as in mqtt_link_accept.
 void mqtt_link_limit(struct mqtt_link *link, uint32_t max_packet);
+// Packets over the cap, up to `most` bytes, do not end the link: the door is asked about them (`large`).
+void mqtt_link_may_ask(struct mqtt_link *link, uint32_t most);

@@ -29,6 +29,7 @@ struct mqtt_link {
     enum link_state state;
     const struct mqtt_door *door;
     void *session;
+    bool asked; // the door, about a large packet: nothing is read meanwhile
     int64_t keep_alive_ms;
     int64_t expires_us;  // monotonic; 0: never
     const char *awaited; // by then
@@ -164,6 +165,16 @@ void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why
 void mqtt_link_limit(struct mqtt_link *link, uint32_t max_packet)
 {
     mqtt_decoder_limit(&link->decoder, max_packet);
+    if (!link->asked)
+        return;
+    link->asked = false;
+    conn_resume(link->conn);
+}
+
+void mqtt_link_may_ask(struct mqtt_link *link, uint32_t most)
+{
+    INVARIANT(link->door->large != NULL);
+    mqtt_decoder_ask_above(&link->decoder, link->decoder.limit, most);
 }
 
 struct chain *mqtt_link_chain(struct mqtt_link *link)
@@ -333,6 +344,12 @@ static void receive(void *session, struct slice *bytes)
         enum mqtt_result result = mqtt_decode(&link->decoder, bytes, &packet, &why);
         if (result == MQTT_MORE)
             return;
+        if (result == MQTT_LARGE) {
+            link->asked = true;
+            conn_pause(link->conn);
+            link->door->large(link->session);
+            return;
+        }
         if (result == MQTT_BAD) {
             log_link(link, "request.unreadable", (struct slice){0}, FAIL(link->decoder.broken), &why);
             end(link);

@@ -54,9 +54,24 @@ static bool harmless(uint32_t point)
     return !control && !bidi;
 }
 
+// How many bytes of it stand for themselves, whatever comes after them.
+static size_t plain(struct slice value)
+{
+    size_t len = 0;
+    while (len < value.len && value.at[len] >= 0x20 && value.at[len] < 0x7f && value.at[len] != '"' &&
+           value.at[len] != '\\')
+        len++;
+    return len;
+}
+
 static void escaped(struct buf *out, struct slice value)
 {
-    while (value.len > 0) {
+    for (;;) {
+        size_t as_it_is = plain(value);
+        buf_bytes(out, slice_to(value, as_it_is));
+        value = slice_from(value, as_it_is);
+        if (value.len == 0)
+            return;
         uint32_t point = value.at[0];
         size_t len = character(value, &point);
         if (len == 0) {
@@ -79,7 +94,9 @@ void log_text(struct log_line *line, enum log_key key, struct slice value)
     if (line->dropped || value.len == 0)
         return;
     size_t before = line->text.len;
-    buf_printf(&line->text, ",\"%s\":\"", key_names[key]);
+    buf_text(&line->text, ",\"");
+    buf_text(&line->text, key_names[key]);
+    buf_text(&line->text, "\":\"");
     escaped(&line->text, slice_to(value, key == LOG_trace ? TRACE_MAX_BYTES : VALUE_MAX));
     buf_text(&line->text, "\"");
     if (line->text.broken != 0) {

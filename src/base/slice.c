@@ -44,18 +44,6 @@ int slice_compare(struct slice a, struct slice b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-struct slice slice_from(struct slice s, size_t from)
-{
-    if (from >= s.len)
-        return (struct slice){0};
-    return slice_of(s.at + from, s.len - from);
-}
-
-struct slice slice_to(struct slice s, size_t len)
-{
-    return slice_of(s.at, len < s.len ? len : s.len);
-}
-
 size_t slice_find(struct slice s, struct slice needle)
 {
     if (needle.len == 0)

@@ -33,6 +33,18 @@ static inline bool slice_empty(struct slice s)
     return s.len == 0;
 }
 
+// From byte `from` (clamped) to the end.
+static inline struct slice slice_from(struct slice s, size_t from)
+{
+    return from < s.len ? slice_of(s.at + from, s.len - from) : (struct slice){0};
+}
+
+// The first `len` bytes (clamped).
+static inline struct slice slice_to(struct slice s, size_t len)
+{
+    return slice_of(s.at, len < s.len ? len : s.len);
+}
+
 // Not for secrets: use bytes_equal_ct.
 bool slice_equal(struct slice a, struct slice b);
 // ASCII letters compare without case.
@@ -42,10 +54,6 @@ bool slice_starts_with_nocase(struct slice s, struct slice prefix);
 bool slice_ends_with(struct slice s, struct slice suffix);
 // Byte order, shorter first when equal so far: <0, 0, >0.
 int slice_compare(struct slice a, struct slice b);
-// From byte `from` (clamped) to the end.
-struct slice slice_from(struct slice s, size_t from);
-// The first `len` bytes (clamped).
-struct slice slice_to(struct slice s, size_t len);
 // Where `needle` first starts in s; s.len when it does not.
 size_t slice_find(struct slice s, struct slice needle);
 size_t slice_find_byte(struct slice s, uint8_t byte);

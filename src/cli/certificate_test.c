@@ -397,11 +397,11 @@ static void a_device_has_a_key_or_a_certificate(void **state)
 {
     (void)state;
     assert_int_equal(RUN("device", "register", "x", "--scope", "s"), 2);
-    assert_trouble("give either --key, or --certificate and --key-file");
+    assert_trouble("give one of --key, --certificate with --key-file, and --tpm");
     buf_clear(&trouble);
     assert_int_equal(
         RUN("device", "register", "x", "--scope", "s", "--key", "cA==", "--certificate", ca_path), 2);
-    assert_trouble("give either --key, or --certificate and --key-file");
+    assert_trouble("give one of --key, --certificate with --key-file, and --tpm");
     buf_clear(&trouble);
     assert_int_equal(RUN("device", "register", "x", "--scope", "s", "--certificate", ca_path), 2);
     assert_trouble("--certificate and --key-file go together");

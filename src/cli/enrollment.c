@@ -229,7 +229,7 @@ static struct err remove_one(struct cli *cli, const struct cli_args *args, struc
 #define CERTIFICATE_OPTIONS \
     {.name = "certificate", .value = "FILE", .help = "the device proves itself by exactly this certificate"}, \
     {.name = "secondary-certificate", .value = "FILE", .help = "another one that is as good, to change over to"}, \
-    {.name = "endorsement-key", .value = "B64", .help = "the device proves itself by its TPM, which has this key"}
+    {.name = "endorsement-key", .value = "B64|FILE", .help = "the device proves itself by its TPM, which has this key"}
 #define GROUP_CERTIFICATE_OPTIONS \
     {.name = "certificate", .value = "FILE", .help = "admit devices whose certificates are below this CA"}, \
     {.name = "secondary-certificate", .value = "FILE", .help = "or below this one"}, \
@@ -268,7 +268,7 @@ static const struct cli_option list_options[] = {
 };
 
 static const struct cli_verb individual_verbs[] = {
-    {.name = "enrollment create", .arguments = "ID", .help = "admit one device, by key (which is printed) or by certificate",
+    {.name = "enrollment create", .arguments = "ID", .help = "admit one device, by key (which is printed), by certificate or by TPM",
      .options = create_options, .run = create, .subject = &individual},
     {.name = "enrollment show", .arguments = "ID", .help = "show an enrollment and where its device is",
      .options = show_options, .run = show, .subject = &individual},

@@ -114,6 +114,40 @@ static struct err by_certificate(struct cli *cli, const struct enrollment_kind *
     return read_file(cli, kind, args, "secondary-certificate", &proof->secondary, why);
 }
 
+enum { MODULUS = 256 }; // bytes; no endorsement key has fewer
+
+// Base64 of an endorsement key, or the name of a file.
+static bool is_key(struct cli *cli, struct slice given)
+{
+    struct slice bytes = {0};
+    return !failed(b64_decode_arena(&cli->arena, given, &bytes)) && bytes.len >= MODULUS;
+}
+
+// As `usher device tpm` prints it, or a file of that or of the TPM2B_PUBLIC itself, as tpm2-tools write it.
+static struct err by_tpm(struct cli *cli, const struct cli_args *args, struct enrollment_proof *proof,
+                         struct why *why)
+{
+    struct slice given = args_value(args, "endorsement-key"), content = {0};
+    struct why what = {0};
+    *proof = (struct enrollment_proof){.type = "tpm", .form = "endorsementKey", .primary = given};
+    if (is_key(cli, given))
+        return OK;
+    struct err e = cli_file_read(cli, given, &content, &what);
+    if (failed(e))
+        return why_fail(why, e.code, "--endorsement-key is neither base64 of a key nor a file: %s",
+                        what.text);
+    proof->primary = slice_trim(content);
+    if (is_key(cli, proof->primary))
+        return OK;
+    struct buf text = buf_capped(CLI_FILE_MAX * 2);
+    b64_encode(&text, content);
+    e = buf_err(&text);
+    if (!failed(e))
+        e = arena_copy(&cli->arena, buf_slice(&text), &proof->primary);
+    buf_release(&text);
+    return e;
+}
+
 struct err enrollment_proof_read(struct cli *cli, const struct enrollment_kind *kind,
                                  const struct cli_args *args, struct enrollment_proof *proof, struct why *why)
 {
@@ -128,8 +162,7 @@ struct err enrollment_proof_read(struct cli *cli, const struct enrollment_kind *
                                            .primary = args_value(args, "ca"),
                                            .secondary = args_value(args, "secondary-ca")};
     else if (tpm_given(args) && kind->individual)
-        *proof = (struct enrollment_proof){
-            .type = "tpm", .form = "endorsementKey", .primary = args_value(args, "endorsement-key")};
+        return by_tpm(cli, args, proof, why);
     else if (tpm_given(args))
         *proof = (struct enrollment_proof){.type = "tpm",
                                            .form = forms[2],
@@ -175,9 +208,12 @@ void enrollment_proof_write(struct json_writer *w, const struct enrollment_proof
 {
     json_key(w, proof->type);
     json_object_open(w);
-    if (enrollment_proof_is_tpm(proof) && !proof->named)
+    if (enrollment_proof_is_tpm(proof) && !proof->named) {
         json_field_text(w, proof->form, proof->primary);
-    else
+        if (patch)
+            json_field_node(w, "storageRootKey", NULL); // of the TPM before
+    } else {
         write_pair(w, proof, patch);
+    }
     json_object_close(w);
 }

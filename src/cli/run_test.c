@@ -227,7 +227,7 @@ static void help_and_version_ask_nobody(void **state)
     assert_int_equal(RUN("hub", "link", "--help"), 0);
     assert_int_equal(RUN("--version"), 0);
     buf_u8(&cli.out, '\0');
-    assert_has((const char *)cli.out.at, "device register ID");
+    assert_has((const char *)cli.out.at, "device register [ID]");
     assert_has((const char *)cli.out.at, "usher hub link HOST [options]");
     assert_int_equal(fake.served, 0);
 }

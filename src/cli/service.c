@@ -81,7 +81,8 @@ static struct err tpm_certificates_of(const struct cli_args *args, struct slice 
                     SLICE_ARG(*word));
 }
 
-static struct err create(struct cli *cli, const struct cli_args *args, struct why *why)
+// Creating and updating differ in the condition only: what is not given stays as it is, or gets its default.
+static struct err put_service(struct cli *cli, const struct cli_args *args, bool create, struct why *why)
 {
     const char *allocation;
     struct slice target, tpm_certificates;
@@ -97,11 +98,25 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
     json_field_text_if(&w, "allocationPolicy", slice_text(allocation));
     json_field_text_if(&w, "tpmEndorsementCertificates", tpm_certificates);
     json_object_close(&w);
+    struct control_request how = {
+        .target = target, .create_only = create, .if_match = create ? (struct slice){0} : SLICE("*")};
     struct reply reply;
-    TRY(cli_put(cli, &(struct control_request){.target = target, .create_only = true}, &body, &reply, why));
+    TRY(cli_put(cli, &how, &body, &reply, why));
     struct err e = print_service(cli, &reply);
     reply_release(&reply);
     return e;
+}
+
+static struct err create(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    return put_service(cli, args, true, why);
+}
+
+static struct err change(struct cli *cli, const struct cli_args *args, struct why *why)
+{
+    if (!args_has(args, "host") && !args_has(args, "allocation") && !args_has(args, "tpm-certificates"))
+        return why_fail(why, ERR_INVALID, "service update: nothing to change is given");
+    return put_service(cli, args, false, why);
 }
 
 static struct err remove_service(struct cli *cli, const struct cli_args *args, struct why *why)
@@ -111,14 +126,24 @@ static struct err remove_service(struct cli *cli, const struct cli_args *args, s
     return cli_delete(cli, target, why);
 }
 
+#define TPM_CERTIFICATES_OPTION                                                                              \
+    {                                                                                                        \
+        .name = "tpm-certificates", .value = "required|optional",                                            \
+        .help = "required: a device with a TPM must show the certificate of its endorsement key too"         \
+    }
+
 static const struct cli_option create_options[] = {
     {.name = "host", .value = "HOST", .help = "the host name by which operators and devices reach it"},
     {.name = "allocation",
      .value = "POLICY",
      .help = "hashed (the default) or static, for enrollments that do not say"},
-    {.name = "tpm-certificates",
-     .value = "required|optional",
-     .help = "required: a device with a TPM must show the certificate of its endorsement key too"},
+    TPM_CERTIFICATES_OPTION,
+    {0},
+};
+static const struct cli_option change_options[] = {
+    {.name = "host", .value = "HOST", .help = "another host name by which to reach it"},
+    {.name = "allocation", .value = "POLICY", .help = "hashed or static, for enrollments that do not say"},
+    TPM_CERTIFICATES_OPTION,
     {0},
 };
 static const struct cli_verb verbs[] = {
@@ -127,6 +152,11 @@ static const struct cli_verb verbs[] = {
      .help = "make a service: a tenant with an ID scope of its own",
      .options = create_options,
      .run = create},
+    {.name = "service update",
+     .arguments = "NAME",
+     .help = "change what is given, leave the rest; it counts from the next request on",
+     .options = change_options,
+     .run = change},
     {.name = "service show",
      .arguments = "[NAME]",
      .help = "show a service and its linked hubs",

@@ -128,7 +128,11 @@ struct err device_tpm_open(const char *tcti, struct device_tpm **out, struct why
     if (rc == TSS2_RC_SUCCESS)
         rc = Esys_Initialize(&tpm->esys, tpm->tcti, NULL);
     if (rc != TSS2_RC_SUCCESS)
-        e = why_fail(why, ERR_SYSTEM, "no TPM at '%s': %s", tcti, Tss2_RC_Decode(rc));
+        e = why_fail(
+            why, ERR_SYSTEM,
+            "no TPM at '%s': %s. It must be there, and you may need a right to open it; the forms are "
+            "device:PATH and swtpm:host=HOST,port=N",
+            tcti, Tss2_RC_Decode(rc));
     if (!failed(e))
         e = find_key(tpm, true, &tpm->endorsement, why);
     if (!failed(e))

@@ -110,8 +110,11 @@ static struct err lost(const struct session *session, int code, struct why *why)
             "certificate in the other file");
     if (session->trouble.text[0] != '\0')
         return why_fail(why, ERR_SYSTEM, "the connection failed: %s", session->trouble.text);
-    if (code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_SUCCESS)
-        return why_fail(why, ERR_SYSTEM, "the server closed the connection");
+    if (code == MOSQ_ERR_PROTOCOL)
+        return why_fail(why, ERR_SYSTEM, "what answers does not speak MQTT: is this the right port?");
+    if (code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_SUCCESS || (code == MOSQ_ERR_ERRNO && errno == 0))
+        return why_fail(why, ERR_SYSTEM, "the server closed the connection%s",
+                        session->connack != CONNACK_NONE ? "" : ": is this the port of its MQTT?");
     return why_fail(why, ERR_SYSTEM, "the connection failed: %s",
                     code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code));
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "crypto/openssl_p256.h"
 
 enum { OFFERED_MAX = 12 };
 
@@ -93,6 +94,17 @@ static int capabilities(void *context, const char *capability, OSSL_CALLBACK *fo
     return OSSL_PROVIDER_get_capabilities(whole, capability, found, arg);
 }
 
+static OSSL_ALGORITHM *of_name(int operation, const char *name)
+{
+    for (size_t i = 0; i < OFFERS; i++) {
+        for (size_t k = 0; offers[i].operation == operation && k < OFFERED_MAX; k++) {
+            if (picked[i][k].algorithm_names != NULL && has_name(picked[i][k].algorithm_names, name))
+                return &picked[i][k];
+        }
+    }
+    INVARIANT(false);
+}
+
 // The algorithms are the whole provider's code, so its context is what they are given.
 static int start(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
                  void **context)
@@ -102,9 +114,10 @@ static int start(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OS
         {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, (void (*)(void))capabilities},
         {0, NULL},
     };
-    (void)core, (void)in;
+    (void)core;
     *out = functions;
     *context = OSSL_PROVIDER_get0_provider_ctx(whole);
+    openssl_p256_take_over(*context, in, of_name(OSSL_OP_KEYMGMT, "EC"), of_name(OSSL_OP_DECODER, "EC"));
     return 1;
 }
 

@@ -229,6 +229,8 @@ static void a_self_signed_device_is_nobodys(void **state)
     hold(make_ca("root", NULL), true);
     SHOW(make(&(struct spec){.subject = "d1", .extensions = ""}));
     assert_refused(ERR_CERTIFICATE_UNTRUSTED, "CN=d1 is self-signed");
+    chain_rest(chain); // as between two requests of a connection
+    assert_refused(ERR_CERTIFICATE_UNTRUSTED, "CN=d1 is self-signed");
 }
 
 static void signatures_that_are_checked_are_few(void **state)

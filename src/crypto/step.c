@@ -344,7 +344,10 @@ static struct label wanted_label(const struct search *s)
 void step_blame_nobody(struct search *s)
 {
     struct label name = top_label(s);
-    const struct facts *top = s->depth > 0 ? top_facts(s) : s->question->chain->shown[0].facts;
+    struct facts *leaf = NULL; // decoded anew when the chain rested
+    if (s->depth == 0 && failed(chain_facts(s->question->chain, 0, &leaf)))
+        leaf = NULL;
+    const struct facts *top = s->depth > 0 ? top_facts(s) : leaf;
     if (s->depth == 0 && top != NULL && top->self_issued)
         (void)blame(s, GUESS_NOBODY, ERR_CERTIFICATE_UNTRUSTED,
                     "the certificate %s is self-signed: nobody known issued it, and no enrollment holds it",

@@ -85,8 +85,8 @@ static struct err match_group(const struct admission *admission, struct decision
     if (admission->credential.chain == NULL)
         return why_fail(why, ERR_REGISTRATION_UNKNOWN,
                         "no individual enrollment has the registration ID %.*s, and the TPM sent no "
-                        "certificate of its endorsement key, by which an enrollment group could know it: "
-                        "enroll the key, or send the certificate in tpm.endorsementCertificates",
+                        "certificate of its endorsement key for a group: enroll the key, or send "
+                        "tpm.endorsementCertificates",
                         SLICE_ARG(slice_to(admission->registration_id, 64)));
     TRY(check_name(admission, why));
     TRY(check_certificate(admission, why));

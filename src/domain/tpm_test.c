@@ -75,7 +75,8 @@ static const struct row {
     {"under a name that it chose", "A t%A", "e1", "e1 A1", 0, ERR_IDENTITY_MISMATCH, NULL, "know this TPM only as"},
     {"the certificate of another TPM", "A t%A", "e1", "e2 A1", OWN, ERR_CERTIFICATE_REFUSED, NULL, ""},
     {"the certificate of a device", "A t%A", "e1", "dA", OWN, ERR_CERTIFICATE_REFUSED, NULL, ""},
-    {"no certificate", "A t%A", "e1", "", OWN, ERR_REGISTRATION_UNKNOWN, NULL, "sent no certificate of its endorsement key"},
+    {"no certificate", "A t%A", "e1", "", OWN, ERR_REGISTRATION_UNKNOWN, NULL,
+     "no certificate of its endorsement key for a group: enroll the key, or send tpm.endorsementCertificates"},
     {"too many certificates", "A t%A", "e1", "e1 A1 A B C A2 A3", OWN, ERR_CERTIFICATE_REFUSED, NULL, ""},
 
     // groups: what is trusted

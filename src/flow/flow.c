@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "crypto/possession.h"
+#include "domain/identifier.h"
 
 // Bytes that an answer of the store may take besides FLOW_ARENA_CAP: what is found by words (of each kind up
 // to STORE_FOUND_MAX records with their certificates), and each revocation list.
@@ -78,6 +79,7 @@ static void wipe_keys(struct run *run)
     secret_wipe(&run->hub.identity.primary_key);
     secret_wipe(&run->hub.identity.secondary_key);
     secret_wipe(&run->record.hub_key);
+    secret_wipe(&run->theirs.hub_key);
 }
 
 static void run_free(struct run *run)
@@ -418,6 +420,16 @@ void flow_submit(struct flow *flow, struct flow_request *request)
         run_free(run);
 }
 
+bool flow_expects(const struct flow *flow, struct slice id_scope, struct slice registration_id)
+{
+    if (flow->count >= FLOW_UNDER_WAY_MAX || flow->stopping)
+        return false;
+    struct directory_snapshot *snapshot = directory_hold(flow->ports.directory);
+    bool known = directory_by_scope(snapshot, id_scope) != NULL;
+    directory_release(snapshot);
+    return known && !failed(registration_id_check(registration_id, "the registration ID", NULL));
+}
+
 static void resumption_stop(struct resumption *r);
 
 void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)
@@ -466,7 +478,7 @@ struct resumption {
     size_t found;
 };
 
-static void resume_one(struct flow *flow, const struct registration *registration, struct slice id_scope)
+void run_resume(struct flow *flow, const struct registration *registration, struct slice id_scope)
 {
     struct flow_request *request = flow_request_new(flow);
     if (request == NULL)
@@ -541,7 +553,7 @@ static void resume_page(struct store_request *request)
     struct resumption *r = request->context;
     struct err result = request->result;
     for (size_t i = 0; i < request->count && !failed(result); i++)
-        resume_one(r->flow, request->rows[i], request->row_partitions[i]);
+        run_resume(r->flow, request->rows[i], request->row_partitions[i]);
     r->found += request->count;
     bool more = !failed(result) && request->more && !r->flow->stopping;
     if (more) {

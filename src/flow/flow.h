@@ -109,6 +109,9 @@ struct flow_request *flow_request_new(struct flow *flow);
 // For a request that is not going to be submitted.
 void flow_request_free(struct flow *flow, struct flow_request *request);
 void flow_submit(struct flow *flow, struct flow_request *request);
+// Whether a request with these would be looked at: there is such a service, this can be a registration ID,
+// and not too much is under way. Asks nobody.
+bool flow_expects(const struct flow *flow, struct slice id_scope, struct slice registration_id);
 
 // Start-up: takes up the operations that an earlier run left unfinished. One flow of the process does it.
 void flow_resume(struct flow *flow);

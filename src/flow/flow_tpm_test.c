@@ -86,6 +86,24 @@ struct secret planted(struct world *w, const char *id, uint64_t channel)
     return failed(r.result) ? (struct secret){0} : r.challenge.key;
 }
 
+void fill_challenges(struct world *w)
+{
+    for (uint64_t i = 0; challenges_count(w->challenges) < CHALLENGES_MAX; i++) {
+        bool done = false;
+        struct challenge_request r = {.verb = CHALLENGE_KEEP,
+                                      .id_scope = SLICE(SCOPE),
+                                      .registration_id = SLICE("somebody"),
+                                      .channel = i,
+                                      .challenge = {.key = {.len = 32}},
+                                      .done = told,
+                                      .context = &done};
+        challenges_submit(w->asking, &r);
+        for (int tries = 0; tries < 100 && !done; tries++)
+            deliver(w, 2);
+        assert_true(done && !failed(r.result));
+    }
+}
+
 const char *tpm_json(struct world *w, const char *more, const struct tpm *tpm)
 {
     struct buf text = buf_capped(4096);

@@ -17,6 +17,8 @@ const struct tpm *tpm_of(unsigned number);
 void put_tpm_enrollment(struct world *w, const char *id, const struct tpm *tpm);
 // The key of the challenge that waits for this device; len 0: none does.
 struct secret planted(struct world *w, const char *id, uint64_t channel);
+// As many challenges of others as the table takes.
+void fill_challenges(struct world *w);
 
 struct tpm_call {
     enum flow_verb verb;

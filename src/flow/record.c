@@ -216,6 +216,83 @@ static void decide_anew(struct run *run, const struct registration *found)
     run_advance(run);
 }
 
+// Whether the hub may know the device by what this call brought there, and the record that holds says
+// otherwise: the device would be told a key that its hub does not have, or another one let in.
+static bool hub_has_ours_instead(const struct run *run, const struct registration *found)
+{
+    const struct registration *ours = &run->record;
+    if (found == NULL || (failed(run->failure) && !run->may_be_there))
+        return false;
+    bool underway = found->status == STATUS_ASSIGNING;
+    bool here =
+        slice_equal_nocase(underway ? found->intended_hub : found->assigned_hub, run->decision.hub->host);
+    bool same = secret_equal(&ours->hub_key, &found->hub_key) &&
+                slice_equal(ours->primary_thumbprint, found->primary_thumbprint) &&
+                slice_equal(ours->secondary_thumbprint, found->secondary_thumbprint);
+    return here && !same && (underway || found->status == STATUS_ASSIGNED);
+}
+
+static void lost(struct run *run, const struct registration *found);
+
+static void given_back(struct store_request *request)
+{
+    struct run *run = request->context;
+    if (lost_race(request->result)) {
+        lost(run, request->found);
+        return;
+    }
+    if (failed(request->result)) { // asks again for the record that holds
+        run->attempts++;
+        if (run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
+            run_end(run);
+        return;
+    }
+    run_log(run, "operation.overtaken", OK);
+    run->attempts = 0;
+    run_resume(run->flow, &run->theirs, run->admission.service->id_scope);
+    decide_anew(run, &run->theirs);
+}
+
+// The operation of that record is under way once more, as after a restart: whoever asks meanwhile waits for
+// its end, and it takes its own credentials to the hub.
+static void give_back(struct run *run, const struct registration *found)
+{
+    run->theirs = *found;
+    run->theirs.status = STATUS_ASSIGNING;
+    run->theirs.intended_hub = found->assigned_hub;
+    run->theirs.intended_device_id = found->device_id;
+    run->theirs.plan_steps = PLAN_ASSIGN_IDENTITY;
+    run->theirs.etag = random_etag(run->flow->ports.random);
+    run->theirs.updated_us = clock_wall_us(run->flow->ports.clock);
+    run->store = (struct store_request){
+        .verb = STORE_PUT,
+        .table = STORE_REGISTRATION,
+        .condition = STORE_IF_MATCH,
+        .match = found->etag,
+        .record = &run->theirs,
+    };
+    (void)run_ask_store(run, given_back);
+}
+
+// The record is another call's.
+static void lost(struct run *run, const struct registration *found)
+{
+    if (!hub_has_ours_instead(run, found) || life_is_over(run)) {
+        decide_anew(run, found);
+        return;
+    }
+    if (found->status == STATUS_ASSIGNED) {
+        give_back(run, found);
+        return;
+    }
+    // under way: what it takes to the hub may come before ours or after it, which is seen at its end
+    if (!run->answered && !run->resumed && run->answer_by_us == 0)
+        (void)run_refuse(run, why_fail(&run->why, ERR_TIMEOUT, "another call for the device was faster"));
+    run->attempts++;
+    if (run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
+        run_end(run);
+}
+
 static void recorded(struct store_request *request)
 {
     struct run *run = request->context;
@@ -234,7 +311,7 @@ static void recorded(struct store_request *request)
         return;
     }
     if (lost_race(request->result)) {
-        decide_anew(run, request->found);
+        lost(run, request->found);
         return;
     }
     // the hub has the device: the record is tried until it holds. Until then the intention is what the device

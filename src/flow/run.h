@@ -47,6 +47,7 @@ struct run {
     struct decision decision;
     struct trace trace;
     struct registration record; // what is being written
+    struct registration theirs; // another call's, that goes to the hub once more
     struct err failure;         // why the operation failed, when it did
     struct why why;
     struct store_request store;
@@ -89,6 +90,8 @@ void run_advance(struct run *run);
 void run_rewind(struct run *run);
 // To the first step of what a restart does: whether the operation may still be carried on is to be seen anew.
 void run_take_up(struct run *run);
+// As after a restart: carries on what this record says is under way. Nobody waits for it.
+void run_resume(struct flow *flow, const struct registration *registration, struct slice id_scope);
 // Takes the current step again after ms.
 enum step_result run_again_after(struct run *run, int64_t ms);
 // The run is over, outside of any step.

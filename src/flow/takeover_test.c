@@ -42,6 +42,8 @@ static void a_device_whose_name_went_to_another_group_meanwhile_hears_nothing_of
     answer_hub(w, OK);
     until_answers(w, 2);
     assert_refused(w, ERR_REGISTRATION_TAKEN);
+    until_idle(w);
+    assert_int_equal(w->hub_calls, 3); // nor does the hub let it in
     const struct registration *r = stored_registration(w, SLICE("dev3"));
     assert_slice(r->enrollment_id, "rival");
     assert_int_equal(r->status, STATUS_ASSIGNED);

@@ -234,6 +234,23 @@ static void an_answer_counts_on_the_connection_that_was_asked(void **state)
     assert_assigned(w);
 }
 
+// Not 401, which the device would take for a challenge that it cannot read; and who was asked before may
+// answer.
+static void when_too_many_were_asked_a_tpm_is_told_to_come_back_and_later_is_asked(void **state)
+{
+    struct world *w = *state;
+    struct secret key = be_asked(w, 3);
+    fill_challenges(w);
+    call(w, (struct tpm_call){.verb = FLOW_REGISTER, .tpm = tpm_of(0)});
+    assert_refused(w, ERR_OVERLOADED);
+    call(w, (struct tpm_call){.verb = FLOW_REGISTER, .key = &key, .channel = 3});
+    assert_assigned(w);
+    w->now_us += CHALLENGE_ANSWER_MS * INT64_C(1000);
+    key = be_asked(w, 0);
+    call(w, (struct tpm_call){.verb = FLOW_REGISTER, .key = &key});
+    assert_assigned(w);
+}
+
 static void a_challenge_is_for_both_keys_of_its_tpm(void **state)
 {
     struct world *w = *state;
@@ -427,6 +444,7 @@ int main(void)
         TEST(a_new_challenge_makes_the_former_answer_useless),
         TEST(what_is_signed_with_another_key_leaves_the_challenge_to_its_tpm),
         TEST(an_answer_counts_on_the_connection_that_was_asked),
+        TEST(when_too_many_were_asked_a_tpm_is_told_to_come_back_and_later_is_asked),
         TEST(a_challenge_is_for_both_keys_of_its_tpm),
         TEST(a_device_nobody_knows_gets_no_challenge),
         TEST(a_device_with_a_key_may_be_called_as_a_tpm_would_be),

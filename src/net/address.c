@@ -143,18 +143,14 @@ static bool peer_address(const struct conn *conn, union address *address)
     return getpeername(fd, &address->any, &len) == 0;
 }
 
-struct slice address_origin(const struct conn *conn, uint8_t room[8])
+static void keep_origin(struct conn *conn, const union address *address)
 {
-    union address address;
-    if (conn->over_unix || !peer_address(conn, &address))
-        return (struct slice){0};
-    const uint8_t *v6 = address.v6.sin6_addr.s6_addr;
-    size_t len = address.any.sa_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr) ? 8 : 4;
-    const void *from = len == 8                            ? v6
-                       : address.any.sa_family == AF_INET6 ? v6 + 12
-                                                           : (const void *)&address.v4.sin_addr;
-    memcpy(room, from, len);
-    return slice_of(room, len);
+    const uint8_t *v6 = address->v6.sin6_addr.s6_addr;
+    bool is_v6 = address->any.sa_family == AF_INET6;
+    bool network = is_v6 && !IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr);
+    conn->origin_len = network ? 8 : 4;
+    memcpy(conn->origin, is_v6 ? v6 + (network ? 0 : 12) : (const uint8_t *)&address->v4.sin_addr,
+           conn->origin_len);
 }
 
 void address_of_peer(struct conn *conn)
@@ -167,6 +163,7 @@ void address_of_peer(struct conn *conn)
     }
     if (!peer_address(conn, &address))
         return; // gone already
+    keep_origin(conn, &address);
     bool v6 = address.any.sa_family == AF_INET6;
     const void *bytes = v6 ? (const void *)&address.v6.sin6_addr : (const void *)&address.v4.sin_addr;
     (void)inet_ntop(address.any.sa_family, bytes, text, sizeof text);

@@ -17,9 +17,8 @@ static bool too_fast(struct corner *corner, const struct loop *loop)
 
 bool crowd_enter(struct conn *conn, struct why *why)
 {
-    uint8_t room[8];
     struct loop *loop = conn->loop;
-    struct slice origin = address_origin(conn, room);
+    struct slice origin = slice_of(conn->origin, conn->origin_len);
     if (origin.len == 0)
         return true;
     struct corner *corner = &loop->crowd[map_hash(loop->settings.seed, origin) % CORNERS];

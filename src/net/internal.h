@@ -60,6 +60,7 @@ struct loop {
     struct list listeners;
     struct buf plain;   // what TLS decrypted
     struct buf payload; // and what of that was in frames
+    struct websocket_spare websocket_spare;
     char *read_room;
     _Atomic int64_t stop_ms; // asked for by loop_stop, -1: not
     bool stopping;
@@ -142,8 +143,11 @@ struct conn {
     bool aborted;    // conn_abort was called
     bool closing;    // conn_close_after_flush was called
     bool peer_ended; // FIN or close_notify, not acted on yet
+    bool notified;   // close_notify came
     bool fin_seen;
-    char peer[64];
+    uint8_t origin_len; // 0: not known
+    uint8_t origin[8];  // the part of its address that a peer can hardly change: of IPv6 the first 64 bits
+    char peer[56];
 };
 
 // conn.c
@@ -170,10 +174,7 @@ void crowd_leave(struct conn *conn);
 struct err address_listen_tcp(const char *host, uint16_t port, bool join, int *fd, uint16_t *bound,
                               struct why *why);
 struct err address_listen_unix(const char *path, int *fd, struct why *why);
-void address_of_peer(struct conn *conn);
-// The part of the peer's address that one peer can hardly change: of IPv6 the first 64 bits. Empty when it is
-// not known.
-struct slice address_origin(const struct conn *conn, uint8_t room[8]);
+void address_of_peer(struct conn *conn); // and its origin
 // poll.c
 extern const struct poller_methods loop_poller_methods;
 // loop.c

@@ -57,11 +57,12 @@ static void shut(uv_shutdown_t *request, int status)
 }
 
 // All is written. Closing now would make the kernel send RST if the peer had sent anything we did not read,
-// and that could destroy our last words on their way (RFC 9112 9.6): so FIN first.
+// and that could destroy our last words on their way (RFC 9112 9.6): so FIN first. Not when the peer said
+// that it sends no more.
 static void half_close(struct conn *conn)
 {
     conn->state = CONN_LINGERING;
-    struct departure *d = conn->fin_seen ? NULL : departure_new(conn);
+    struct departure *d = conn->fin_seen || conn->notified ? NULL : departure_new(conn);
     if (d != NULL && uv_shutdown(&d->request.shutdown, &conn->io.stream, shut) == 0) {
         read_on(conn, true);
         return;
@@ -263,6 +264,7 @@ static void become(struct conn *conn)
     conn->protocol = conn->becoming.protocol;
     conn->context = conn->becoming.context;
     conn->websocket = conn->becoming.websocket;
+    websocket_share(conn->websocket, &conn->loop->websocket_spare);
     conn->becoming = (struct becoming){0};
     conn->paused = conn->again = false;
     buf_bytes(websocket_output(conn->websocket), buf_slice(&conn->output));
@@ -277,7 +279,7 @@ static void tls_ended(struct conn *conn)
     if (conn->state == CONN_FLUSHING || conn->state == CONN_LINGERING)
         return;
     if (tls_session_state(conn->tls) == TLS_CLOSED) {
-        conn->peer_ended = true;
+        conn->peer_ended = conn->notified = true;
         return;
     }
     const char *event = conn->state == CONN_HANDSHAKE ? "handshake.failed" : "tls.failed";

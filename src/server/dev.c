@@ -242,7 +242,7 @@ void dev_print(const struct dev *dev, const struct daemon *daemon)
         "Usher bench\n"
         "  ID scope                     %.*s\n"
         "  provisioning host, MQTT      localhost:%u\n"
-        "  provisioning host, HTTPS     localhost:%u\n"
+        "  provisioning host, HTTPS     localhost:%u      (and MQTT or AMQP over WebSocket)\n"
         "  provisioning host, AMQP      localhost:%u\n"
         "  trust this CA                %s/ca.pem      (NODE_EXTRA_CA_CERTS=… for Node)\n"
         "  service connection string    %.*s\n"
@@ -253,9 +253,11 @@ void dev_print(const struct dev *dev, const struct daemon *daemon)
         SLICE_ARG(dev->service_connection), SLICE_ARG(dev->hubs.items[0]), SLICE_ARG(dev->hub_connection),
         dev->folder);
     if (daemon->https_port != 443)
-        (void)printf("  HTTPS is not on 443: SDKs that cannot be given a port will not find it\n");
+        (void)printf(
+            "  HTTPS is not on 443: SDKs that cannot be given a port will not find it, and none will over "
+            "WebSocket\n");
     if (daemon->amqp_port != AMQP_PORT)
-        (void)printf("  AMQP is not on %d: SDKs cannot be given another port\n", AMQP_PORT);
+        (void)printf("  AMQP is not on %d: SDKs that cannot be given a port will not find it\n", AMQP_PORT);
     if (dev->linked_hub.len > 0)
         (void)printf("  Devices of this folder are assigned to %.*s, made in an earlier run: start with the "
                      "same --mqtt-port\n"

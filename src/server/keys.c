@@ -7,8 +7,8 @@
 
 const struct config_key config_keys[] = {
     {"listen.https.address", CONFIG_TEXT, AT(https_address), 0, 0, "", "", "localhost",
-     "address of the HTTPS door (device, service, control and hub API); localhost is both loopback "
-     "addresses"},
+     "address of the HTTPS door (device, service, control and hub API; MQTT and AMQP over WebSocket); "
+     "localhost is both loopback addresses"},
     {"listen.https.port", CONFIG_NUMBER, AT(https_port), 0, 65535, "", "", "443",
      "its port; 0 takes any free one"},
     {"listen.mqtt.address", CONFIG_TEXT, AT(mqtt_address), 0, 0, "", "", "localhost",
@@ -25,8 +25,8 @@ const struct config_key config_keys[] = {
      "PEM file with the server certificate and its chain; read again on SIGHUP"},
     {"tls.key", CONFIG_PATH, AT(tls_key), 0, 0, "", "", "", "PEM file with its private key; mode 0600"},
     {"tls.clientCertificates", CONFIG_SWITCH, AT(tls_client_certificates), 0, 0, "", "", "true",
-     "devices are asked for a certificate, and none is required; off: only symmetric keys can prove a "
-     "device"},
+     "devices are asked for a certificate, and none is required; off: only symmetric keys and TPMs can "
+     "prove a device"},
     {"attestation.expiredCaCertificates", CONFIG_SWITCH, AT(expired_anchors), 0, 0, "", "", "false",
      "a service's verified CA certificate counts although it expired: for a fleet whose CA cannot be "
      "replaced "

@@ -20,6 +20,8 @@ const LONG_MS = 20000;
 const CASES = {
   mqtt_alone: { kind: 'mqtt', what: 'a device registers over MQTT, one at a time' },
   mqtt_beside_slow: { kind: 'mqtt', crowd: true, what: `the same beside ${CROWD} slow peers` },
+  amqp_alone: { kind: 'amqp', what: 'a device registers over AMQP, one at a time' },
+  amqp_beside_slow: { kind: 'amqp', crowd: true, what: `the same beside ${CROWD} slow peers` },
   https_alone: { kind: 'https', what: 'a device registers over HTTPS, one at a time' },
   https_beside_slow: { kind: 'https', crowd: true, what: `the same beside ${CROWD} slow peers` },
 };
@@ -27,7 +29,7 @@ const NAMES = Object.keys(CASES);
 
 /** One lot of devices that never registered before; `held` says how many slow ones there are. */
 async function measure(server, made, kind, first) {
-  const port = kind === 'mqtt' ? server.bench.mqttPort : server.bench.httpsPort;
+  const port = server.bench[`${kind}Port`];
   const load = { port, ca: server.ca, kind, count: OPS, concurrency: 1, first, scope: made.scope, 'group-key': made.groupKey, prefix: 'device-' };
   const args = Object.entries(load).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const { code, stdout, stderr } = await children.run(usherd.program('usher-load'), args, { timeout: FILL_MS });

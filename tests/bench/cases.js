@@ -8,6 +8,7 @@ const besides = require('./besides');
 const children = require('../lib/children');
 const servers = require('./servers');
 const usherd = require('../lib/usherd');
+const { SoftTpm } = require('../lib/softtpm');
 const { API } = require('../lib/control');
 const { repetition, hold, summary, median } = require('./measure');
 
@@ -20,10 +21,17 @@ const MANY = 1000000;
 const STRIDE = 997; // prime, so that the devices of a run lie all over the million
 
 const IDLE = 5000;
+const TPM_OPS = 500;
+const TPMS = 16; // whose keys the devices share, because making them takes longer than all else
 
 const NGINX = 'nginx, one tiny GET on a new TLS 1.3 connection';
+const AMQP = 'a device registers over AMQP, opening in the flights of the SDKs for Node and C#, closing as that for C#';
+const DETACH = 'a device registers over AMQP in all the flights of the SDK for Node';
+const PIPELINED = 'a device registers over AMQP in as few flights as the protocol allows';
+const REGISTRAR = 'a registrar on Node that keeps no records; CPU with what it forks: tpm2_makecredential';
 // `by`: how a device proves itself. group: a key derived from the group's; own: the key of its enrollment; certificate:
-// a leaf of its own below the intermediate of the bench's PKI, shown together with it.
+// a leaf of its own below the intermediate of the bench's PKI, shown together with it; tpm: a TPM in software. `load`: further
+// arguments of usher-load. `ops`: of a repetition.
 const CASES = {
   nginx_tls: { what: NGINX, server: 'nginx', kind: 'get' },
   nginx_mtls: { what: `${NGINX} with a client certificate: leaf and intermediate, P-256`, server: 'nginxMtls', kind: 'get', by: 'client' },
@@ -34,6 +42,19 @@ const CASES = {
   https_x509: { what: 'a device of an X.509 group registers over HTTPS: leaf and intermediate, P-256', server: 'usherd', kind: 'https', by: 'certificate' },
   mqtt_symmetric_individual: { what: 'a device with an enrollment of its own, over MQTT', server: 'usherd', kind: 'mqtt', by: 'own' },
   https_symmetric_individual: { what: 'a device with an enrollment of its own, over HTTPS', server: 'usherd', kind: 'https', by: 'own' },
+  mqtt_ws_symmetric: { what: 'as mqtt_symmetric, over WebSocket', server: 'usherd', kind: 'mqtt-ws', by: 'group' },
+  mqtt_ws_x509: { what: 'as mqtt_x509, over WebSocket', server: 'usherd', kind: 'mqtt-ws', by: 'certificate' },
+  amqp_symmetric: { what: `${AMQP}, SASL PLAIN`, server: 'usherd', kind: 'amqp', by: 'group' },
+  amqp_x509: { what: `${AMQP}, no SASL layer: leaf and intermediate, P-256`, server: 'usherd', kind: 'amqp', by: 'certificate' },
+  amqp_symmetric_node: { what: `${DETACH}, SASL PLAIN`, server: 'usherd', kind: 'amqp', by: 'group', load: { detach: 1 } },
+  amqp_x509_node: { what: `${DETACH}, no SASL layer`, server: 'usherd', kind: 'amqp', by: 'certificate', load: { detach: 1 } },
+  amqp_symmetric_pipelined: { what: `${PIPELINED}, SASL PLAIN`, server: 'usherd', kind: 'amqp', by: 'group', load: { pipelined: 1 } },
+  amqp_x509_pipelined: { what: `${PIPELINED}, no SASL layer`, server: 'usherd', kind: 'amqp', by: 'certificate', load: { pipelined: 1 } },
+  amqp_ws_symmetric: { what: 'as amqp_symmetric, over WebSocket', server: 'usherd', kind: 'amqp-ws', by: 'group' },
+  amqp_ws_x509: { what: 'as amqp_x509, over WebSocket', server: 'usherd', kind: 'amqp-ws', by: 'certificate' },
+  https_tpm: { what: 'a device with a TPM and an enrollment of its own, over HTTPS: challenge, register; two activation blobs', server: 'usherd', kind: 'tpm', by: 'tpm', ops: TPM_OPS },
+  registrar_fork: { what: `${REGISTRAR} for the challenge and for the key of the hub`, server: 'registrar', kind: 'tpm', by: 'tpm', ops: TPM_OPS },
+  registrar_fork_challenge: { what: `${REGISTRAR} for the challenge alone, and gives no key`, server: 'registrarOfChallenges', kind: 'tpm', by: 'tpm', ops: TPM_OPS },
   nginx_tls_one_at_a_time: { what: NGINX, server: 'nginx', kind: 'get', alone: true },
   mqtt_symmetric_one_at_a_time: { what: 'as mqtt_symmetric, one device at a time', server: 'usherd', kind: 'mqtt', by: 'group', alone: true },
   https_symmetric_one_at_a_time: { what: 'as https_symmetric, one device at a time', server: 'usherd', kind: 'https', by: 'group', alone: true },
@@ -42,10 +63,18 @@ const CASES = {
 const FLOOR = ['openssl_x509_floor'];
 const TOTALS = [10000, 50000, 100000, 200000];
 const MEMORY = ['usherd_started', ...TOTALS.map((total) => `mqtt_symmetric_${total / 1000}k_registrations`)];
-const CONNECTIONS = ['idle_mqtt_symmetric', 'idle_mqtt_x509'];
+const TOOL = 'tpm2_makecredential'; // measured together with registrar_fork_challenge
+const CONNECTIONS = {
+  idle_mqtt_symmetric: { kind: 'mqtt', by: 'group' },
+  idle_mqtt_x509: { kind: 'mqtt', by: 'certificate' },
+  idle_mqtt_ws_symmetric: { kind: 'mqtt-ws', by: 'group' },
+  idle_amqp_symmetric: { kind: 'amqp', by: 'group' },
+  idle_amqp_x509: { kind: 'amqp', by: 'certificate' },
+  idle_amqp_ws_symmetric: { kind: 'amqp-ws', by: 'group' },
+};
 const SCALE = ['mqtt_symmetric_1k_enrollments', 'mqtt_symmetric_1m_enrollments'];
 const CROWD = ['mqtt_x509_1_group', 'mqtt_x509_10k_groups'];
-const NAMES = [...Object.keys(CASES), ...FLOOR, ...MEMORY, ...CONNECTIONS, ...SCALE, ...CROWD, ...besides.NAMES];
+const NAMES = [...Object.keys(CASES), ...FLOOR, ...MEMORY, ...Object.keys(CONNECTIONS), ...SCALE, ...CROWD, ...besides.NAMES];
 
 async function must(program, args, timeout = 600000) {
   const { code, stdout, stderr } = await children.run(program, args, { timeout });
@@ -60,9 +89,17 @@ async function makePki() {
   return { dir, at: (name) => path.join(dir, name) };
 }
 
+/** A file with the private keys of TPMS TPMs. */
+function makeTpms() {
+  const file = path.join(usherd.scratch(), 'tpms.pem');
+  const pem = ({ privateKey }) => privateKey.export({ type: 'pkcs8', format: 'pem' });
+  fs.writeFileSync(file, Array.from({ length: TPMS }, () => new SoftTpm()).map((tpm) => pem(tpm.ek) + pem(tpm.srk)).join(''));
+  return file;
+}
+
 /** Makes a folder with certificates, keys and a service with an enrollment group for each kind of proof, and `count`
-    enrollments with one key. {dir, scope, key, groupKey, pki} */
-async function prepare(count) {
+    enrollments with one key, and `tpmCount` of TPMs. {dir, scope, key, groupKey, pki, tpms} */
+async function prepare(count, tpmCount = 0) {
   const dir = usherd.scratch();
   const pki = await makePki();
   const server = await usherd.start({ dir });
@@ -76,7 +113,9 @@ async function prepare(count) {
   await server.stop();
   const key = crypto.randomBytes(32).toString('base64');
   if (count > 0) await must(usherd.program('usher-fill'), [dir, scope, key, 'own-', String(count)]);
-  return { dir, scope, key, groupKey: group.attestation.symmetricKey.primaryKey, pki };
+  const tpms = tpmCount > 0 ? makeTpms() : undefined;
+  if (tpmCount > 0) await must(usherd.program('usher-fill'), [dir, scope, 'tpm', tpms, 'tpm-', String(tpmCount)]);
+  return { dir, scope, key, tpms, groupKey: group.attestation.symmetricKey.primaryKey, pki };
 }
 
 /** The arguments of usher-load that say how devices prove themselves. */
@@ -87,6 +126,7 @@ function proof(made, by) {
     client: { certificate: pki.at('bench-client-chain.pem'), 'certificate-key': pki.at('bench-client.key') },
     group: { scope, 'group-key': made.groupKey, prefix: 'device-' },
     own: { scope, key: made.key, prefix: 'own-' },
+    tpm: { scope, tpms: made.tpms, prefix: 'tpm-' },
     certificate: { scope, issuer: pki.at('intermediate1.pem'), 'issuer-key': pki.at('intermediate1.key'), prefix: 'unit-' },
   }[by];
 }
@@ -94,7 +134,8 @@ function proof(made, by) {
 /** Starts what the named cases need. */
 async function startAll(names, repetitions) {
   const wanted = new Set(names.map((name) => CASES[name].server));
-  const made = await prepare(2 * (repetitions + 1) * OPS);
+  const tpm = names.some((name) => CASES[name].by === 'tpm');
+  const made = await prepare(2 * (repetitions + 1) * OPS, tpm ? 3 * (repetitions + 1) * TPM_OPS : 0);
   const inDir = (name) => path.join(made.dir, name);
   const certificates = { ca: inDir('ca.pem'), certificate: inDir('server.pem'), key: inDir('server.key'), clientCa: made.pki.at('root.pem') };
   const running = { made };
@@ -103,12 +144,18 @@ async function startAll(names, repetitions) {
     running.nginxMtls = running.nginx;
   }
   if (wanted.has('mosquitto')) running.mosquitto = await servers.startMosquitto(certificates);
+  if (wanted.has('registrar')) running.registrar = await servers.startRegistrar(certificates, 2);
+  if (wanted.has('registrarOfChallenges')) running.registrarOfChallenges = await servers.startRegistrar(certificates, 1);
   if (wanted.has('usherd')) running.usherd = await servers.startUsherd(made.dir);
   return running;
 }
 
+function usherPort({ bench }, kind) {
+  return { mqtt: bench.mqttPort, amqp: bench.amqpPort }[kind] || bench.httpsPort;
+}
+
 function portOf(running, { server, kind }) {
-  if (server === 'usherd') return kind === 'mqtt' ? running.usherd.bench.mqttPort : running.usherd.bench.httpsPort;
+  if (server === 'usherd') return usherPort(running.usherd, kind);
   return server === 'nginxMtls' ? running.nginx.mtlsPort : running[server].port;
 }
 
@@ -116,23 +163,30 @@ function portOf(running, { server, kind }) {
 async function direct(names, repetitions, say) {
   const running = await startAll(names, repetitions);
   const results = new Map(names.map((name) => [name, []]));
-  const next = { group: 0, own: 0, certificate: 0 }; // the first device that has not registered
+  const forked = [];
+  const next = { group: 0, own: 0, certificate: 0, tpm: 0 }; // the first device that has not registered
   for (let i = 0; i <= repetitions; i += 1) {
     for (const name of names) {
       const one = CASES[name];
-      const count = i === 0 ? WARM_UP : one.alone ? ONE_BY_ONE : OPS;
-      const load = { kind: one.kind, count, concurrency: one.alone ? 1 : IN_FLIGHT, ...proof(running.made, one.by) };
+      const count = i === 0 ? WARM_UP : one.alone ? ONE_BY_ONE : one.ops || OPS;
+      const load = { kind: one.kind, count, concurrency: one.alone ? 1 : IN_FLIGHT, ...one.load, ...proof(running.made, one.by) };
       if (one.by in next) {
         load.first = next[one.by];
         next[one.by] += count;
       }
-      const got = await repetition(running[one.server], portOf(running, one), load);
+      const server = running[one.server];
+      const before = one.server === 'registrarOfChallenges' ? server.forked() : undefined;
+      const got = await repetition(server, portOf(running, one), load);
       if (i > 0) results.get(name).push(got);
+      if (i > 0 && before !== undefined) forked.push({ ...got, cpu_us_per_op: (server.forked() - before) / got.ops });
     }
     say(i === 0 ? 'warmed up' : `repetition ${i} of ${repetitions}`);
   }
-  for (const server of new Set([running.nginx, running.mosquitto, running.usherd].filter(Boolean))) await server.stop();
-  return names.map((name) => summary(name, CASES[name].what, results.get(name)));
+  for (const server of new Set([running.nginx, running.mosquitto, running.registrar, running.registrarOfChallenges, running.usherd].filter(Boolean))) await server.stop();
+  const made = names.map((name) => summary(name, CASES[name].what, results.get(name)));
+  if (forked.length === 0) return made;
+  const { cpu_us_per_op: cpu } = summary(TOOL, '', forked);
+  return [...made, { case: TOOL, what: 'of registrar_fork_challenge, what the forked tpm2_makecredential alone took', repetitions, ops: TPM_OPS, cpu_us_per_op: cpu }];
 }
 
 /** What no server that lets a device in by its certificate can avoid, in CPU time of one core: an X25519 key and a shared
@@ -175,13 +229,15 @@ async function idle(names, say) {
   for (const name of names) {
     const made = await prepare(0);
     const server = await servers.startUsherd(made.dir);
-    const by = name === 'idle_mqtt_x509' ? 'certificate' : 'group';
-    await repetition(server, server.bench.mqttPort, { kind: 'mqtt', count: WARM_UP, concurrency: IN_FLIGHT, ...proof(made, by) });
+    const { kind, by } = CONNECTIONS[name];
+    const port = usherPort(server, kind);
+    const load = { kind, concurrency: IN_FLIGHT, ...proof(made, by) };
+    await repetition(server, port, { ...load, count: WARM_UP });
     const before = server.rss();
-    const held = await hold(server, { kind: 'mqtt', count: IDLE, concurrency: IN_FLIGHT, first: WARM_UP, keep: 1, ...proof(made, by) });
+    const held = await hold(server, port, { ...load, count: IDLE, first: WARM_UP, keep: 1 });
     results.push({
       case: name, ops: IDLE, rss_kib: (server.rss() - before) / IDLE,
-      what: `resident memory for each of ${IDLE} MQTT connections whose devices registered and then say nothing`,
+      what: `resident memory for each of ${IDLE} connections (${kind}) whose devices registered and then say nothing`,
     });
     held.child.stdin.end();
     await held.child.done;
@@ -254,7 +310,7 @@ async function run(names, repetitions, say) {
   if (pick(Object.keys(CASES)).length > 0) results.push(...await direct(pick(Object.keys(CASES)), repetitions, say));
   if (pick(MEMORY).length > 0) results.push(...await memory(pick(MEMORY), say));
   if (pick(FLOOR).length > 0) results.push(...await floor(repetitions, say));
-  if (pick(CONNECTIONS).length > 0) results.push(...await idle(pick(CONNECTIONS), say));
+  if (pick(Object.keys(CONNECTIONS)).length > 0) results.push(...await idle(pick(Object.keys(CONNECTIONS)), say));
   if (pick(CROWD).length > 0) results.push(...await crowd(pick(CROWD), repetitions, say));
   if (pick(besides.NAMES).length > 0) results.push(...await besides.run(pick(besides.NAMES), repetitions, await prepare(0), say));
   if (pick(SCALE).length > 0) results.push(...await scale(pick(SCALE), repetitions, say));

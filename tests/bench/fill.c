@@ -1,6 +1,6 @@
-// Fills a store straight through its port: individual enrollments, all with the same key; groups, each with
-// an intermediate CA certificate of its own; CA certificates. A million enrollments through the API would
-// take longer than all measurements. While it runs usherd must not; the store's lock sees to that.
+// Fills a store straight through its port: individual enrollments, all with the same key or of TPMs; groups,
+// each with an intermediate CA certificate of its own; CA certificates. A million enrollments through the API
+// would take longer than all measurements. While it runs usherd must not; the store's lock sees to that.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,6 +13,8 @@
 #include "crypto/seal.h"
 #include "domain/words.h"
 #include "store/sqlite/sqlite.h"
+
+#include "soft_tpm.h"
 
 enum { IN_FLIGHT = 1024, ID_SIZE = 96, PATH_SIZE = 512, WAIT_MS = 30000 };
 static const int64_t YEAR_US = INT64_C(365) * 24 * 3600 * 1000000;
@@ -38,7 +40,9 @@ struct fill {
     struct slice scope;
     const struct kind *kind;
     const char *prefix;
-    struct secret key;             // of enrollments
+    struct secret key;     // of enrollments
+    struct soft_tpm *tpms; // of enrollments, in turns
+    size_t tpm_count;
     struct buf root_pem, root_key; // above the groups
     long count;
     long begun, done;
@@ -87,6 +91,15 @@ static struct err make_enrollment(struct fill *f, struct slot *slot, int64_t now
     };
     slot->request.record = &slot->enrollment;
     return OK;
+}
+
+static struct err make_tpm_enrollment(struct fill *f, struct slot *slot, int64_t now_us)
+{
+    TRY(make_enrollment(f, slot, now_us));
+    size_t i = (size_t)(f->begun - 1) % f->tpm_count; // begun counts this one already
+    slot->enrollment.attestation = (struct attestation){
+        .type = ATTESTATION_TPM, .endorsement_key = buf_slice(&f->tpms[i].endorsement_public)};
+    return enrollment_words(&slot->arena, &slot->enrollment, &slot->enrollment.words);
 }
 
 // A new CA whose name is the slot's ID, with a new key that nobody will use. *der is made in the slot's
@@ -146,6 +159,7 @@ static struct err make_certificate(struct fill *f, struct slot *slot, int64_t no
 }
 
 static const struct kind enrollments = {STORE_ENROLLMENT, make_enrollment};
+static const struct kind tpm_enrollments = {STORE_ENROLLMENT, make_tpm_enrollment};
 static const struct kind groups = {STORE_GROUP, make_group};
 static const struct kind certificates = {STORE_CERTIFICATE, make_certificate};
 
@@ -267,6 +281,9 @@ static struct err make_root(struct fill *f, struct why *why)
 
 static const char usage[] =
     "usher-fill DIR SCOPE KEY PREFIX COUNT: makes the enrollments PREFIX0000000 and on, each with the key\n"
+    "usher-fill DIR SCOPE tpm FILE PREFIX COUNT: makes the enrollments PREFIX0000000 and on, of the TPMs "
+    "whose\n"
+    "  private keys are in FILE, in turns\n"
     "usher-fill DIR SCOPE groups COUNT: makes the groups group-0000000 and on, each with an intermediate CA\n"
     "usher-fill DIR SCOPE certificates COUNT: makes the verified CA certificates ca-0000000 and on\n"
     "KEY is base64, DIR the folder of usherd --dev, which must not be running\n";
@@ -275,10 +292,16 @@ static bool read_arguments(struct fill *f, int argc, char **argv)
 {
     struct why why;
     uint64_t count = 0;
-    if ((argc != 5 && argc != 6) || !slice_to_u64(slice_text(argv[argc - 1]), &count))
+    if (argc < 5 || argc > 7 || !slice_to_u64(slice_text(argv[argc - 1]), &count))
         return false;
     f->scope = slice_text(argv[2]);
     f->count = (long)count;
+    if (argc == 7) {
+        f->kind = &tpm_enrollments;
+        f->prefix = argv[5];
+        return slice_equal(slice_text(argv[3]), SLICE("tpm")) &&
+               soft_tpm_read(argv[4], &f->tpms, &f->tpm_count);
+    }
     f->kind = &enrollments;
     f->prefix = argv[4];
     if (argc == 6)

@@ -11,63 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
-#include "crypto/keys.h"
-#include "crypto/sas.h"
-#include "wire/http/http.h"
-#include "wire/mqtt/mqtt.h"
-#include "wire/tls/tls.h"
+#include "load.h"
 
-#include "fleet.h"
-
-enum { SLOTS_MAX = 4096, EVENTS = 256, MESSAGE_CAP = 64 * 1024, DEVICE_S = 30 };
-
-enum kind { KIND_MQTT, KIND_HTTPS, KIND_GET, KIND_ECHO };
-static const char *const kinds[] = {"mqtt", "https", "get", "echo"};
-
-struct options {
-    enum kind kind;
-    uint16_t port;
-    const char *ca_file;
-    const char *certificate_file; // the client certificate, or NULL
-    const char *key_file;
-    const char *issuer_file; // devices prove themselves by certificates that this one signs, or NULL
-    const char *issuer_key_file;
-    const char *scope;
-    const char *prefix;
-    struct secret group_key;
-    bool own_key; // the key is each device's own, not a group's
-    long count;
-    long first;
-    long stride; // from the number of one device to that of the next
-    long concurrency;
-    bool keep; // connections stay open until stdin ends
-};
-
-struct device {
-    int fd;
-    struct tls_session *tls;
-    struct mqtt_decoder mqtt;
-    struct http_decoder http;
-    struct buf plain;
-    long number;
-    char id[64];
-    int64_t started_us;
-    bool greeted;
-    bool busy;
-};
-
-struct load {
-    struct options o;
-    struct tls_context *context;
-    struct fleet fleet;
-    int epoll;
-    struct device *devices;
-    double *took_ms;
-    long begun, done, failed;
-    int64_t se;
-    char first_failure[300];
-};
+enum { EVENTS = 256, DEVICE_S = 30 };
 
 static int64_t now_us(void)
 {
@@ -76,123 +22,18 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-// ---- what a device says
-// ----------------------------------------------------------------------------------------------------------
-
-static void token(const struct load *l, const struct device *d, struct buf *out)
-{
-    struct secret key = l->o.group_key;
-    char resource[160];
-    (void)snprintf(resource, sizeof resource, "%s%%2Fregistrations%%2F%s", l->o.scope, d->id);
-    if (!l->o.own_key && failed(key_derive(&l->o.group_key, slice_text(d->id), &key)))
-        abort();
-    sas_sign(out, slice_text(resource), l->se, &key, SLICE("registration"));
-}
-
-static void send_plain(struct device *d, const struct buf *bytes)
-{
-    if (failed(buf_err(bytes)) || failed(tls_write(d->tls, buf_slice(bytes))))
-        d->busy = false;
-}
-
-static void say_mqtt(const struct load *l, struct device *d, bool echo)
-{
-    struct buf out = buf_capped(MESSAGE_CAP);
-    struct buf sas = buf_capped(4096);
-    char user[200];
-    char topic[200];
-    struct mqtt_connect connect = {.clean_session = true, .keep_alive_s = 60, .client_id = slice_text(d->id)};
-    if (!echo) {
-        connect.has_password = l->o.issuer_file == NULL;
-        if (connect.has_password)
-            token(l, d, &sas);
-        (void)snprintf(user, sizeof user, "%s/registrations/%s/api-version=2019-03-31&ClientVersion=bench",
-                       l->o.scope, d->id);
-        connect.has_user_name = true;
-        connect.user_name = slice_text(user);
-        connect.password = buf_slice(&sas);
-    }
-    mqtt_encode_connect(&out, &connect);
-    (void)snprintf(topic, sizeof topic, "bench/%s", d->id);
-    struct slice filter = echo ? slice_text(topic) : SLICE("$dps/registrations/res/#");
-    struct mqtt_subscribe subscribe = {.packet_id = 1, .count = 1, .filters = {{.topic = filter, .qos = 1}}};
-    if (d->greeted) {
-        out.len = 0;
-        mqtt_encode_subscribe(&out, &subscribe);
-    }
-    send_plain(d, &out);
-    buf_release(&out);
-    buf_release(&sas);
-}
-
-static void say_publish(struct device *d, bool echo)
-{
-    struct buf out = buf_capped(MESSAGE_CAP);
-    char topic[200];
-    char body[200];
-    int len = snprintf(body, sizeof body, "{\"registrationId\":\"%s\"}", d->id);
-    (void)snprintf(topic, sizeof topic, "bench/%s", d->id);
-    struct mqtt_publish publish = {
-        .qos = 1,
-        .packet_id = 2,
-        .topic = echo ? slice_text(topic) : SLICE("$dps/registrations/PUT/iotdps-register/?$rid=1"),
-        .payload = slice_of(body, (size_t)len),
-    };
-    mqtt_encode_publish(&out, &publish);
-    send_plain(d, &out);
-    buf_release(&out);
-}
-
-static void say_http(const struct load *l, struct device *d)
-{
-    struct buf out = buf_capped(MESSAGE_CAP);
-    struct buf sas = buf_capped(4096);
-    char target[200] = "/";
-    char body[200] = "";
-    struct http_outgoing request = {.method = SLICE("GET"), .host = SLICE("localhost")};
-    struct http_field fields[2] = {{SLICE("Content-Type"), SLICE("application/json; charset=utf-8")}};
-    if (l->o.kind == KIND_HTTPS) {
-        if (l->o.issuer_file == NULL)
-            token(l, d, &sas);
-        (void)snprintf(target, sizeof target, "/%s/registrations/%s/register?api-version=2019-03-31",
-                       l->o.scope, d->id);
-        (void)snprintf(body, sizeof body, "{\"registrationId\":\"%s\"}", d->id);
-        fields[1] = (struct http_field){SLICE("Authorization"), buf_slice(&sas)};
-        request.method = SLICE("PUT");
-        request.fields = fields;
-        request.field_count = l->o.issuer_file == NULL ? 2 : 1;
-        request.has_body = true;
-    }
-    request.target = slice_text(target);
-    request.body = slice_text(body);
-    http_encode_request(&out, &request);
-    send_plain(d, &out);
-    buf_release(&out);
-    buf_release(&sas);
-}
-
-// What a client says before it goes.
-static void say_goodbye(struct device *d, const struct mqtt_publish *answer)
-{
-    struct buf out = buf_capped(MESSAGE_CAP);
-    if (answer->qos > 0)
-        mqtt_encode_puback(&out, answer->packet_id);
-    mqtt_encode_disconnect(&out);
-    send_plain(d, &out);
-    buf_release(&out);
-}
-
 // ---- a device's life
 // ---------------------------------------------------------------------------------------------------------------
 
 static void end(struct load *l, struct device *d, bool good, const char *what, struct slice detail)
 {
-    if (good) {
-        l->took_ms[l->done] = (double)(now_us() - d->started_us) / 1000.0;
-    } else if (l->first_failure[0] == '\0') {
+    if (!d->answered)
+        d->took_ms = (double)(now_us() - d->started_us) / 1000.0;
+    if (good)
+        l->took_ms[l->done] = d->took_ms;
+    else if (l->first_failure[0] == '\0')
         (void)snprintf(l->first_failure, sizeof l->first_failure, "%s: %.*s", what,
                        SLICE_ARG(slice_to(detail, 200)));
-    }
     l->failed += !good;
     l->done++;
     d->busy = false;
@@ -206,15 +47,41 @@ static void end(struct load *l, struct device *d, bool good, const char *what, s
     tls_session_free(d->tls);
     mqtt_decoder_release(&d->mqtt);
     http_decoder_release(&d->http);
+    amqp_client_release(&d->amqp);
     d->plain.len = 0;
+    d->stream.len = 0;
     d->fd = -1;
+}
+
+// Some say goodbye and wait for the other side's: the time that counts is that until now.
+static void answered(struct device *d)
+{
+    d->took_ms = (double)(now_us() - d->started_us) / 1000.0;
+    d->answered = true;
+}
+
+static void flush(struct load *l, struct device *d)
+{
+    struct buf *out = tls_output(d->tls);
+    while (d->busy && out->len > 0) {
+        ssize_t sent = send(d->fd, out->at, out->len, MSG_NOSIGNAL);
+        if (sent > 0)
+            buf_consume(out, (size_t)sent);
+        else if (errno == EAGAIN || errno == EINPROGRESS || errno == ENOTCONN)
+            return;
+        else
+            end(l, d, false, "send", slice_text(strerror(errno)));
+    }
 }
 
 static bool begin(struct load *l, struct device *d)
 {
-    struct buf plain = d->plain;
-    *d = (struct device){
-        .plain = plain, .number = l->o.first + l->begun * l->o.stride, .busy = true, .started_us = now_us()};
+    *d = (struct device){.load = l,
+                         .plain = d->plain,
+                         .stream = d->stream,
+                         .number = l->o.first + l->begun * l->o.stride,
+                         .busy = true,
+                         .started_us = now_us()};
     (void)snprintf(d->id, sizeof d->id, "%s%07ld", l->o.prefix, d->number);
     d->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_in to = {
@@ -233,66 +100,133 @@ static bool begin(struct load *l, struct device *d)
     return epoll_ctl(l->epoll, EPOLL_CTL_ADD, d->fd, &event) == 0;
 }
 
+static bool assigned(struct slice body)
+{
+    return slice_find(body, SLICE("\"status\":\"assigned\"")) < body.len;
+}
+
+static void mqtt_answered(struct load *l, struct device *d, const struct mqtt_publish *answer)
+{
+    bool good = l->o.kind->protocol == LOAD_ECHO || assigned(answer->payload);
+    if (good && !l->o.keep) {
+        answered(d);
+        say_goodbye(d, answer);
+        if (d->upgraded) // a client waits for the server's Close
+            return;
+    }
+    end(l, d, good, "not assigned", answer->payload);
+}
+
 static void mqtt_packet(struct load *l, struct device *d, const struct mqtt_packet *p)
 {
-    bool echo = l->o.kind == KIND_ECHO;
-    if (p->type == MQTT_CONNACK && p->connack.code == 0) {
-        d->greeted = true;
-        say_mqtt(l, d, echo);
-    } else if (p->type == MQTT_SUBACK) {
-        say_publish(d, echo);
-    } else if (p->type == MQTT_PUBLISH) {
-        bool good =
-            echo || slice_find(p->publish.payload, SLICE("\"status\":\"assigned\"")) < p->publish.payload.len;
-        if (good && !l->o.keep)
-            say_goodbye(d, &p->publish);
-        end(l, d, good, "not assigned", p->publish.payload);
-    } else if (p->type != MQTT_PUBACK) {
+    if (p->type == MQTT_CONNACK && p->connack.code == 0)
+        say_subscribe(d);
+    else if (p->type == MQTT_SUBACK)
+        say_publish(d);
+    else if (p->type == MQTT_PUBLISH)
+        mqtt_answered(l, d, &p->publish);
+    else if (p->type != MQTT_PUBACK)
         end(l, d, false, "refused", slice_text(mqtt_type_name(p->type)));
+}
+
+static void take_mqtt(struct load *l, struct device *d, struct slice *in)
+{
+    struct why why = {0};
+    struct mqtt_packet packet;
+    enum mqtt_result r = mqtt_decode(&d->mqtt, in, &packet, &why);
+    if (r == MQTT_PACKET)
+        mqtt_packet(l, d, &packet);
+    else if (r == MQTT_BAD)
+        end(l, d, false, "bad MQTT", slice_text(why.text));
+}
+
+static void take_amqp(struct load *l, struct device *d, struct slice *in)
+{
+    struct buf token = buf_capped(4096);
+    if (!d->amqp.sasl_over)
+        say_token(d, &token);
+    enum amqp_client_result r = amqp_client_feed(&d->amqp, in, buf_slice(&token));
+    buf_release(&token);
+    bool good = assigned(d->amqp.answer);
+    switch (r) {
+    case AMQP_CLIENT_MORE:
+        break;
+    case AMQP_CLIENT_ANSWERED:
+        answered(d);
+        amqp_client_settle(&d->amqp);
+        flush(l, d);
+        if (!good || l->o.keep)
+            end(l, d, good, "not assigned", d->amqp.answer);
+        else
+            amqp_client_leave(&d->amqp);
+        break;
+    case AMQP_CLIENT_REFUSED:
+        end(l, d, false, "refused", d->amqp.answer);
+        break;
+    case AMQP_CLIENT_GONE:
+        end(l, d, true, "", (struct slice){0});
+        break;
+    }
+}
+
+static void http_answered(struct load *l, struct device *d, const struct http_answer *answer)
+{
+    bool get = l->o.kind->protocol == LOAD_GET;
+    if (l->o.kind->protocol == LOAD_TPM && answer->status == 401 && !d->challenged) {
+        if (!say_activated(d, answer->body))
+            end(l, d, false, "a challenge that the TPM refuses", answer->body);
+        return;
+    }
+    end(l, d, get ? answer->status == 200 : answer->status == 202 && assigned(answer->body), "not assigned",
+        answer->body);
+}
+
+static void take_http(struct load *l, struct device *d, struct slice *in)
+{
+    struct why why = {0};
+    struct http_answer answer;
+    enum http_result r = http_decode_answer(&d->http, in, &answer, &why);
+    if (r == HTTP_BAD) {
+        end(l, d, false, "bad HTTP", slice_text(why.text));
+    } else if (r == HTTP_REQUEST && l->o.kind->websocket != NULL) {
+        d->upgraded = answer.status == 101;
+        if (d->upgraded)
+            say_first(d);
+        else
+            end(l, d, false, "no WebSocket", answer.body);
+    } else if (r == HTTP_REQUEST) {
+        http_answered(l, d, &answer);
+    }
+}
+
+static void take_protocol(struct load *l, struct device *d, struct slice in)
+{
+    while (d->busy && in.len > 0) {
+        if (l->o.kind->protocol == LOAD_AMQP)
+            take_amqp(l, d, &in);
+        else if (l->o.kind->protocol == LOAD_MQTT || l->o.kind->protocol == LOAD_ECHO)
+            take_mqtt(l, d, &in);
+        else
+            take_http(l, d, &in);
     }
 }
 
 static void take_plain(struct load *l, struct device *d)
 {
     struct slice in = buf_slice(&d->plain);
-    struct why why = {0};
-    while (d->busy && in.len > 0) {
-        if (l->o.kind == KIND_MQTT || l->o.kind == KIND_ECHO) {
-            struct mqtt_packet packet;
-            enum mqtt_result r = mqtt_decode(&d->mqtt, &in, &packet, &why);
-            if (r == MQTT_PACKET)
-                mqtt_packet(l, d, &packet);
-            else if (r == MQTT_BAD)
-                end(l, d, false, "bad MQTT", slice_text(why.text));
-            continue;
-        }
-        struct http_answer answer;
-        enum http_result r = http_decode_answer(&d->http, &in, &answer, &why);
-        bool get = l->o.kind == KIND_GET;
-        if (r == HTTP_REQUEST)
-            end(l, d,
-                get ? answer.status == 200
-                    : answer.status == 202 &&
-                          slice_find(answer.body, SLICE("\"status\":\"assigned\"")) < answer.body.len,
-                "not assigned", answer.body);
-        else if (r == HTTP_BAD)
-            end(l, d, false, "bad HTTP", slice_text(why.text));
+    if (l->o.kind->websocket == NULL) {
+        take_protocol(l, d, in);
+    } else {
+        while (d->busy && !d->upgraded && in.len > 0)
+            take_http(l, d, &in);
+        if (d->busy && !websocket_client_feed(&d->websocket, in, &d->stream))
+            end(l, d, false, "bad WebSocket", in);
+        take_protocol(l, d, buf_slice(&d->stream));
+        d->stream.len = 0;
+        if (d->busy && d->websocket.closed)
+            end(l, d, d->answered, "the server closed the WebSocket", (struct slice){0});
     }
     d->plain.len = 0;
-}
-
-static void flush(struct load *l, struct device *d)
-{
-    struct buf *out = tls_output(d->tls);
-    while (d->busy && out->len > 0) {
-        ssize_t sent = send(d->fd, out->at, out->len, MSG_NOSIGNAL);
-        if (sent > 0)
-            buf_consume(out, (size_t)sent);
-        else if (errno == EAGAIN || errno == EINPROGRESS || errno == ENOTCONN)
-            return;
-        else
-            end(l, d, false, "send", slice_text(strerror(errno)));
-    }
 }
 
 static void ready(struct load *l, struct device *d)
@@ -304,7 +238,7 @@ static void ready(struct load *l, struct device *d)
         if (got < 0 && (errno == EAGAIN || errno == ENOTCONN))
             return;
         if (got <= 0) {
-            end(l, d, false, "the server closed the connection", (struct slice){0});
+            end(l, d, d->answered, "the server closed the connection", (struct slice){0});
             return;
         }
         struct slice in = slice_of(bytes, (size_t)got);
@@ -313,12 +247,8 @@ static void ready(struct load *l, struct device *d)
             end(l, d, false, "TLS", slice_text(tls_session_why(d->tls)->text));
             return;
         }
-        if (!was_open && tls_session_state(d->tls) == TLS_OPEN) {
-            if (l->o.kind == KIND_MQTT || l->o.kind == KIND_ECHO)
-                say_mqtt(l, d, l->o.kind == KIND_ECHO);
-            else
-                say_http(l, d);
-        }
+        if (!was_open && tls_session_state(d->tls) == TLS_OPEN)
+            say_first(d);
         take_plain(l, d);
         if (d->busy)
             flush(l, d);
@@ -381,68 +311,6 @@ static int run(struct load *l)
     return l->failed > 0 ? 1 : 0;
 }
 
-static bool kind_of(const char *name, enum kind *out)
-{
-    for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-        if (strcmp(kinds[k], name) == 0) {
-            *out = (enum kind)k;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_options(struct options *o, int argc, char **argv)
-{
-    *o = (struct options){
-        .scope = "", .prefix = "bench-", .count = 1, .stride = 1, .concurrency = 1, .kind = KIND_MQTT};
-    for (int i = 1; i + 1 < argc; i += 2) {
-        struct slice name = slice_text(argv[i]);
-        const char *value = argv[i + 1];
-        uint64_t number = 0;
-        (void)slice_to_u64(slice_text(value), &number);
-        if (slice_equal(name, SLICE("--kind"))) {
-            if (!kind_of(value, &o->kind))
-                return false;
-        } else if (slice_equal(name, SLICE("--port"))) {
-            o->port = (uint16_t)number;
-        } else if (slice_equal(name, SLICE("--ca"))) {
-            o->ca_file = value;
-        } else if (slice_equal(name, SLICE("--certificate"))) {
-            o->certificate_file = value;
-        } else if (slice_equal(name, SLICE("--certificate-key"))) {
-            o->key_file = value;
-        } else if (slice_equal(name, SLICE("--issuer"))) {
-            o->issuer_file = value;
-        } else if (slice_equal(name, SLICE("--issuer-key"))) {
-            o->issuer_key_file = value;
-        } else if (slice_equal(name, SLICE("--scope"))) {
-            o->scope = value;
-        } else if (slice_equal(name, SLICE("--prefix"))) {
-            o->prefix = value;
-        } else if (slice_equal(name, SLICE("--group-key")) || slice_equal(name, SLICE("--key"))) {
-            struct why why = {0};
-            o->own_key = slice_equal(name, SLICE("--key"));
-            if (failed(key_read_b64(slice_text(value), &o->group_key, &why)))
-                return false;
-        } else if (slice_equal(name, SLICE("--count"))) {
-            o->count = (long)number;
-        } else if (slice_equal(name, SLICE("--first"))) {
-            o->first = (long)number;
-        } else if (slice_equal(name, SLICE("--stride"))) {
-            o->stride = (long)number;
-        } else if (slice_equal(name, SLICE("--concurrency"))) {
-            o->concurrency = (long)number;
-        } else if (slice_equal(name, SLICE("--keep"))) {
-            o->keep = number != 0;
-        } else {
-            return false;
-        }
-    }
-    return o->port != 0 && o->ca_file != NULL && o->count > 0 && o->concurrency > 0 &&
-           o->concurrency <= SLOTS_MAX && argc % 2 == 1;
-}
-
 static bool read_file(const char *path, struct buf *out)
 {
     FILE *file = fopen(path, "rb");
@@ -491,13 +359,12 @@ int main(int argc, char **argv)
 {
     struct load l = {.epoll = epoll_create1(EPOLL_CLOEXEC), .se = (int64_t)time(NULL) + 3600};
     struct why why = {0};
-    if (!read_options(&l.o, argc, argv)) {
-        (void)fputs(
-            "usher-load --kind mqtt|https|get|echo --port N --ca FILE [--scope S]\n"
-            "           [--group-key B64 | --key B64 | --issuer FILE --issuer-key FILE]\n"
-            "           [--certificate FILE --certificate-key FILE]\n"
-            "           [--prefix P] [--first N] [--stride N] [--count N] [--concurrency N] [--keep 1]\n",
-            stderr);
+    if (!options_read(&l.o, argc, argv)) {
+        (void)fputs(options_usage, stderr);
+        return 2;
+    }
+    if (l.o.tpm_file != NULL && !soft_tpm_read(l.o.tpm_file, &l.tpms, &l.tpm_count)) {
+        (void)fprintf(stderr, "load: %s: no keys of TPMs\n", l.o.tpm_file);
         return 2;
     }
     if (!make_context(&l, &why) || (l.o.issuer_file != NULL && !make_fleet(&l, &why))) {
@@ -508,7 +375,7 @@ int main(int argc, char **argv)
     long slots = l.o.keep ? l.o.count : l.o.concurrency; // those that stay take no other's place
     l.devices = calloc((size_t)slots, sizeof *l.devices);
     l.took_ms = calloc((size_t)l.o.count, sizeof *l.took_ms);
-    for (long i = 0; l.devices != NULL && i < slots; i++)
-        l.devices[i].plain = buf_capped(256 * 1024);
+    for (long i = 0; l.devices != NULL && i < slots; i++) // none has memory yet
+        l.devices[i].plain = l.devices[i].stream = buf_capped(256 * 1024);
     return l.devices != NULL && l.took_ms != NULL ? run(&l) : 2;
 }

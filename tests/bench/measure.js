@@ -25,8 +25,8 @@ function argumentsOf(server, port, load) {
 }
 
 /** Devices that stay connected until the child's stdin ends: {child}, once all of them are let in. */
-async function hold(server, load) {
-  const child = children.start(usherd.program('usher-load'), argumentsOf(server, server.bench.mqttPort, load), { stdio: ['pipe', 'pipe', 'pipe'] });
+async function hold(server, port, load) {
+  const child = children.start(usherd.program('usher-load'), argumentsOf(server, port, load), { stdio: ['pipe', 'pipe', 'pipe'] });
   let text = '';
   let problem = '';
   child.stderr.on('data', (data) => { problem += data; });

@@ -9,6 +9,8 @@ const children = require('../lib/children');
 const usherd = require('../lib/usherd');
 const { within, until } = require('../lib/wait');
 
+const TICKS_PER_SECOND = 100; // of proc(5)
+
 /** A port of loopback that was free a moment ago. */
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -44,15 +46,21 @@ class Server {
     return [this.child.pid, ...childrenOf(this.child.pid)];
   }
 
-  /** CPU time of all threads so far, user and system, in microseconds. */
+  /** CPU time of all threads so far, user and system, in microseconds; of a server that forks, with what it forked. */
   cpu() {
-    let ns = 0;
+    let ns = this.forks ? this.forked() * 1000 : 0;
     for (const pid of this.pids()) {
       for (const task of fs.readdirSync(`/proc/${pid}/task`)) {
         ns += Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
       }
     }
     return ns / 1000;
+  }
+
+  /** CPU time of the processes that it forked and that have ended, in microseconds (proc(5): cutime, cstime). */
+  forked() {
+    const fields = fs.readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+    return (Number(fields[13]) + Number(fields[14])) * (1e6 / TICKS_PER_SECOND);
   }
 
   rss() {
@@ -117,10 +125,19 @@ log_dest none
   return Object.assign(mosquitto, { port });
 }
 
+/** A registrar of TPM devices made the usual way: registrar.js, with the forks of a registration. */
+async function startRegistrar(certificates, forks) {
+  const dir = usherd.scratch();
+  const port = await freePort();
+  const args = [path.join(__dirname, 'registrar.js'), String(port), certificates.certificate, certificates.key, dir, String(forks)];
+  const registrar = await startForeign(process.execPath, args, dir, port, certificates.ca);
+  return Object.assign(registrar, { port, forks: true });
+}
+
 /** usherd --dev in `dir`, its log written to a file there. */
 async function startUsherd(dir, args = []) {
   const bench = await usherd.start({ dir, args, logFile: path.join(dir, 'log') });
   return Object.assign(new Server(bench.child, bench.caFile), { bench });
 }
 
-module.exports = { startNginx, startMosquitto, startUsherd };
+module.exports = { startNginx, startMosquitto, startRegistrar, startUsherd };

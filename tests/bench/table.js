@@ -2,6 +2,7 @@
 'use strict';
 
 const KIB = 1024;
+const WORDS = { symmetric: 'symmetric key', x509: 'X.509' };
 
 /** [target, what it is compared with, limit as text, figure of the results, is it reached] for what was measured. */
 const TARGETS = [
@@ -9,13 +10,27 @@ const TARGETS = [
   ratio('HTTPS, symmetric key: CPU per registration against nginx_tls', 'https_symmetric', 'nginx_tls', 1.3),
   ratio('MQTT, X.509: CPU per registration against nginx_mtls', 'mqtt_x509', 'nginx_mtls', 0.65),
   ratio('MQTT, X.509: CPU per registration against the floor of unavoidable cryptography', 'mqtt_x509', 'openssl_x509_floor'),
+  ...['mqtt_ws', 'amqp', 'amqp_ws'].flatMap((transport) => ['symmetric', 'x509'].map((by) => ratio(
+    `${transport.toUpperCase().replace('_', ' over ').replace('WS', 'WebSocket')}, ${WORDS[by]}: CPU per registration against MQTT`,
+    `${transport}_${by}`, `mqtt_${by}`, 1.25))),
+  ...['symmetric', 'x509'].flatMap((by) => [
+    ratio(`AMQP, all flights of the SDK for Node, ${WORDS[by]}: CPU per registration against MQTT`, `amqp_${by}_node`, `mqtt_${by}`, 1.25),
+    ratio(`AMQP, pipelined, ${WORDS[by]}: CPU per registration against MQTT`, `amqp_${by}_pipelined`, `mqtt_${by}`),
+  ]),
+  times('TPM over HTTPS: registrations in the CPU time of one of a registrar that forks tpm2_makecredential', 'https_tpm', 'registrar_fork', 'cpu_us_per_op', 20),
+  times('the same, the registrar forking for the challenge alone', 'https_tpm', 'registrar_fork_challenge', 'cpu_us_per_op'),
+  times('the same, against the forked tpm2_makecredential alone', 'https_tpm', 'tpm2_makecredential', 'cpu_us_per_op'),
+  times('the same, registrations per second, the load generator on the same processors', 'https_tpm', 'registrar_fork', 'per_second'),
   below('MQTT, one device at a time: p50 to `assigned`', 'mqtt_symmetric_one_at_a_time', 'p50_ms', 10, 'ms'),
   below('HTTPS, one device at a time: p50 to `assigned`', 'https_symmetric_one_at_a_time', 'p50_ms', 10, 'ms'),
   below('resident memory after start', 'usherd_started', 'rss_kib', 20 * KIB, 'KiB'),
   flat('resident memory, 200,000 registrations against 10,000', 'mqtt_symmetric_200k_registrations', 'mqtt_symmetric_10k_registrations', 0.1),
   below('memory of an idle X.509 MQTT connection', 'idle_mqtt_x509', 'rss_kib', 20, 'KiB'),
+  ...['idle_mqtt_ws_symmetric', 'idle_amqp_symmetric', 'idle_amqp_x509', 'idle_amqp_ws_symmetric'].map((name) => shown(
+    `memory of an idle connection: ${name}`, name, 'rss_kib', 'KiB')),
   ratio('CPU per X.509 registration, 10,000 groups and 1,000 CA certificates against one', 'mqtt_x509_10k_groups', 'mqtt_x509_1_group', 1.1),
   slower('MQTT: p99 beside 2,000 slow peers against alone', 'mqtt_beside_slow', 'mqtt_alone', 2),
+  slower('AMQP: p99 beside 2,000 slow peers against alone', 'amqp_beside_slow', 'amqp_alone', 2),
   slower('HTTPS: p99 beside 2,000 slow peers against alone', 'https_beside_slow', 'https_alone', 2),
   ratio('CPU per registration, 1,000,000 enrollments against 1,000', 'mqtt_symmetric_1m_enrollments', 'mqtt_symmetric_1k_enrollments', 1.1),
 ];
@@ -25,6 +40,15 @@ function ratio(target, name, base, limit) {
   return {
     target, limit: limit ? `≤ ${limit.toFixed(2)} ×` : '', needs: [name, base],
     reach: (of) => ({ text: `${(of[name].cpu_us_per_op / of[base].cpu_us_per_op).toFixed(2)} ×`, good: limit ? of[name].cpu_us_per_op <= limit * of[base].cpu_us_per_op : undefined }),
+  };
+}
+
+/** How many times better than `base`: in operations per second, or in CPU time. */
+function times(target, name, base, figure, limit) {
+  const factor = (of) => (figure === 'per_second' ? of[name][figure] / of[base][figure] : of[base][figure] / of[name][figure]);
+  return {
+    target, limit: limit ? `≥ ${limit} ×` : '', needs: [name, base],
+    reach: (of) => ({ text: `${factor(of).toFixed(1)} ×`, good: limit ? factor(of) >= limit : undefined }),
   };
 }
 
@@ -40,6 +64,11 @@ function slower(target, name, base, limit) {
     target, limit: `≤ ${limit} ×`, needs: [name, base],
     reach: (of) => ({ text: `${(of[name].p99_ms / of[base].p99_ms).toFixed(2)} ×`, good: of[name].p99_ms <= limit * of[base].p99_ms }),
   };
+}
+
+/** For information. */
+function shown(target, name, figure, unit) {
+  return { target, limit: '', needs: [name], reach: (of) => ({ text: `${of[name][figure].toFixed(1)} ${unit}` }) };
 }
 
 function flat(target, name, base, within) {

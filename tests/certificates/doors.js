@@ -8,21 +8,21 @@ const mqtt = require('../lib/mqtt');
 const { until } = require('../lib/wait');
 
 /** {status, json} of a registration over MQTT. CONNECT is answered 0 whatever the certificate is worth. */
-async function overMqtt(server, id, tls, scope = server.scope) {
+async function overMqtt(server, id, tls, { scope = server.scope, payload } = {}) {
   const peer = await device.openMqtt(server, { name: id, options: tls });
   try {
     await peer.write(mqtt.connect({ clientId: id, username: device.username(scope, id) }));
     assert.strictEqual((await peer.expect('CONNACK')).code, 0, 'CONNACK');
     await peer.write(mqtt.subscribe(1, [{ topic: device.RESPONSES, qos: 1 }]));
     await peer.expect('SUBACK');
-    return await device.registerMqtt(peer, id);
+    return await device.registerMqtt(peer, id, { payload });
   } finally {
     peer.destroy();
   }
 }
 
 /** {status, json} of a registration over HTTPS, without an Authorization header. */
-async function overHttps(server, id, tls, scope = server.scope) {
+async function overHttps(server, id, tls, { scope = server.scope } = {}) {
   const peer = await device.openHttp(server, { name: id, options: tls });
   try {
     const body = Buffer.from(JSON.stringify({ registrationId: id }));
@@ -45,7 +45,7 @@ function verdict(server, mark, id, event) {
 /** The device must be refused at this door, with this error and phrase in the log; the device is told nothing. */
 async function refused(server, door, id, tls, { error, phrase }, scope) {
   const mark = server.log.mark();
-  const got = await DOORS[door](server, id, tls, scope);
+  const got = await DOORS[door](server, id, tls, { scope });
   const entry = await verdict(server, mark, id, 'device.refused');
   assert.strictEqual(got.status, 401, JSON.stringify(got.json));
   device.checkError(got.json, 401);
@@ -63,4 +63,4 @@ async function assigned(server, door, id, tls) {
   return got.json.registrationState;
 }
 
-module.exports = { DOORS, overMqtt, overHttps, refused, assigned };
+module.exports = { DOORS, overMqtt, overHttps, refused, assigned, verdict };

@@ -3,7 +3,7 @@
 'use strict';
 
 const assert = require('assert');
-const { DOORS, refused, assigned } = require('./doors');
+const { DOORS, overMqtt, refused, assigned, verdict } = require('./doors');
 const pki = require('./pki');
 const { API } = require('../lib/control');
 
@@ -136,7 +136,30 @@ async function possession(report, server, all) {
   });
 }
 
+/** A4: the first message over MQTT may be as large as any, but only from a device that is let in. */
+async function large(report, server, all) {
+  const one = all.of('taken');
+  const tls = one.showing('leaf', 'middle');
+  const message = JSON.stringify({ registrationId: 'taken', payload: 'x'.repeat(90 * 1024) });
+  await pki.must(pki.upload(server, 'large', one.pem('root'), true));
+  await report.check('A4: a large first message of a device that is not let in ends the connection, and the log says why, twice', async () => {
+    const mark = server.log.mark();
+    await assert.rejects(overMqtt(server, 'taken', tls, { payload: message }));
+    await verdict(server, mark, 'taken', 'device.refused');
+    await server.log.waitFor('of more than 4096 bytes', { mark });
+  });
+  await pki.group(server, 'large', [one.pem('root')]);
+  await report.check('A4: a large first message of a device that is let in registers it', async () => {
+    const got = await overMqtt(server, 'taken', tls, { payload: message });
+    assert.strictEqual(got.json.status, 'assigned', JSON.stringify(got.json));
+    await remove(server, '/registrations/taken');
+  });
+  await remove(server, '/enrollmentGroups/large');
+  await server.control.must('DELETE', `/control/services/${server.service}/certificates/large`, undefined, { 'If-Match': '*' });
+}
+
 async function run(report, server, all) {
+  await large(report, server, all);
   await takeover(report, server, all);
   await crossing(report, server, all);
   await possession(report, server, all);

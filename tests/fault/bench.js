@@ -7,11 +7,13 @@ const path = require('path');
 const pki = require('../lib/pki');
 const usherd = require('../lib/usherd');
 const { API } = require('../lib/control');
+const { SoftTpm } = require('../lib/softtpm');
 
 const INDIVIDUALS = 6;
 const MEMBERS = 24; // devices of a group below a CA, each with two certificates
 const OWNERS = 6; // devices with two certificates in an enrollment of their own
 const TWINS = 24; // devices of that group that register twice at once
+const TPMS = 6; // devices with a TPM, and as many that register twice at once
 const HUBS = ['hub-a.example', 'hub-b.example', 'hub-c.example'];
 
 // strace and LeakSanitizer both want to be the one tracer of a process.
@@ -27,6 +29,7 @@ function names(what, count) {
 }
 
 const BREACHED = names('breached', 4);
+const [DISABLED_TPM, CHANGED_KEY] = ['breached-tpm', 'breached-key'];
 
 /** All certificates, made once for all lanes. */
 async function certify() {
@@ -36,11 +39,12 @@ async function certify() {
   const second = await pki.Pki.make({ alone: owners });
   const other = await pki.Pki.make({ name: 'Nobody', below: ['stranger'], alone: [owners[0], 'nobody'] });
   const breach = await pki.Pki.make({ name: 'Breach' });
+  const tpms = Array.from({ length: 4 }, () => new SoftTpm());
   for (const id of BREACHED) {
     await breach.intermediate(`ca-${id}`, 'root');
     await breach.device(id, `ca-${id}`);
   }
-  return { members, owners, twins, ca, renewed, second, other, breach };
+  return { members, owners, twins, ca, renewed, second, other, breach, tpms };
 }
 
 /** What a device shows, and what a hub knows it by then. */
@@ -70,6 +74,46 @@ function breachesOf({ breach }) {
     },
   };
   return BREACHED.map((id) => ({ who: { id, ...shown(breach, id) }, ...ways[id] }));
+}
+
+function enrollTpm(control, registrationId, tpm, more = {}, headers = {}) {
+  return control.must('PUT', `/enrollments/${registrationId}?${API}`, { registrationId, attestation: tpm.attestation(), ...more }, headers);
+}
+
+/** The same for one TPM, whose enrollment is disabled, and for one key, which is taken out of its enrollment. */
+function otherBreaches(tpm) {
+  const any = { 'If-Match': '*' };
+  const key = Buffer.alloc(32, 5).toString('base64');
+  const set = (control, primaryKey, headers = any) => control.must('PUT', `/enrollments/${CHANGED_KEY}?${API}`, {
+    registrationId: CHANGED_KEY, attestation: { type: 'symmetricKey', symmetricKey: { primaryKey, secondaryKey: Buffer.alloc(32, 6).toString('base64') } },
+  }, headers);
+  return [{
+    who: { id: DISABLED_TPM, tpm },
+    make: (control) => enrollTpm(control, DISABLED_TPM, tpm),
+    close: (control) => enrollTpm(control, DISABLED_TPM, tpm, { provisioningStatus: 'disabled' }, any),
+    open: (control) => enrollTpm(control, DISABLED_TPM, tpm, {}, any),
+  }, {
+    who: { id: CHANGED_KEY, key, credential: key },
+    make: (control) => set(control, key, {}),
+    close: (control) => set(control, Buffer.alloc(32, 7).toString('base64')),
+    open: (control) => set(control, key),
+  }];
+}
+
+/** The devices with TPMs; a few TPMs are enough, each under several names. */
+async function enrollTpms(control, { tpms }) {
+  const [stranger, disabled, ...good] = tpms;
+  const one = async (id, i) => {
+    await enrollTpm(control, id, good[i % good.length]);
+    return { id, tpm: good[i % good.length] };
+  };
+  const breaches = otherBreaches(disabled);
+  for (const { make } of breaches) await make(control);
+  return {
+    tpms: await Promise.all(names('tpm', TPMS).map(one)),
+    tpmPairs: await Promise.all(names('tpm-pair', TPMS).map(one)),
+    breaches, strangers: [{ id: 'tpm-1', tpm: stranger }, { id: 'tpm-nobody', tpm: good[0] }],
+  };
 }
 
 /** The devices with certificates; says to the service what lets them in, and what does not. */
@@ -109,9 +153,13 @@ async function prepare(certificates) {
     individuals.push({ id: made.registrationId, key: primaryKey, credential: primaryKey });
   }
   const certified = await enrollCertified(server.control, certificates);
+  const { breaches, strangers, ...withTpms } = await enrollTpms(server.control, certificates);
   await server.stop();
   const known = { scope: server.scope, hubs: server.hubs, ca: server.ca };
-  return { dir, known, groupKey: group.attestation.symmetricKey.primaryKey, individuals, ...certified };
+  return {
+    dir, known, groupKey: group.attestation.symmetricKey.primaryKey, individuals, ...certified, ...withTpms,
+    breaches: [...breaches, ...certified.breaches], strangers: [...strangers, ...certified.strangers],
+  };
 }
 
 /** A copy of the folder, to be thrown away by the caller. */

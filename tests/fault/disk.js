@@ -5,6 +5,7 @@ const assert = require('assert');
 const bench = require('./bench');
 const usherd = require('../lib/usherd');
 const sas = require('../lib/sas');
+const doors = require('../lib/doors');
 const { Fleet, attempt, isGone, poll, register } = require('./fleet');
 const { Ledger } = require('./promises');
 const { recover, startUnder, strace, end } = require('./kill');
@@ -102,7 +103,7 @@ async function diskFull(report, made, before) {
   });
   await report.check('disk full: a device with a certificate that is not let in is refused or told 503, and never let in', async () => {
     for (const who of made.strangers) {
-      for (const via of ['mqtt', 'https']) {
+      for (const via of doors.NAMES) {
         const got = await attempt(server, { ...who, via });
         if (got.status !== 503) ledger.refused(who.id, got);
       }

@@ -3,8 +3,7 @@
 'use strict';
 
 const assert = require('assert');
-const device = require('../lib/device');
-const http1 = require('../lib/http1');
+const doors = require('../lib/doors');
 const pki = require('../lib/pki');
 const sas = require('../lib/sas');
 const { API } = require('../lib/control');
@@ -14,87 +13,57 @@ const { pause } = require('../lib/wait');
 const POLL_PAUSE_MS = 10;
 const OPERATION_MS = 5000;
 
-/** Polls (`ask`) until the operation has ended. */
-async function followed(first, id, ask) {
-  const end = Date.now() + OPERATION_MS;
-  let got = first;
-  while (got.json.status === 'assigning') {
-    if (Date.now() > end) throw new Error(`${id}: operation ${got.json.operationId} has not ended after ${OPERATION_MS} ms`);
-    await pause(POLL_PAUSE_MS);
-    got = await ask(got.json.operationId);
-  }
-  return got.json;
-}
-
-/** One register call over MQTT, and its polls until it is not `assigning` any more. */
-async function viaMqtt(server, ledger, { id, key, tls }) {
-  const peer = await device.connectMqtt(server, { id, key, tls });
-  try {
-    const ask = async (topic, body) => {
-      const got = await device.askMqtt(peer, topic, '1', body);
-      ledger.answered(id, got);
-      return got;
-    };
-    const first = await ask('$dps/registrations/PUT/iotdps-register/?$rid=1', JSON.stringify({ registrationId: id }));
-    return await followed(first, id, (operation) => ask(
-      `$dps/registrations/GET/iotdps-get-operationstatus/?$rid=1&operationId=${operation}`, ' '));
-  } finally {
-    peer.destroy();
-  }
-}
-
-function httpRequest(server, { id, key, tls }, line, body) {
-  const bytes = Buffer.from(body, 'utf8');
-  return http1.request(line, ['Host: localhost', 'Content-Type: application/json; charset=utf-8',
-    ...device.authorization({ scope: server.scope, id, key, tls }), `Content-Length: ${bytes.length}`], bytes);
-}
-
-/** The same over HTTPS, on one connection. */
-async function viaHttps(server, ledger, who) {
+/** A register call over the device's door (`via`), and its polls until it is not `assigning` any more: the last answer. */
+async function register(server, ledger, who) {
   const { id } = who;
-  const peer = await device.openHttp(server, { name: id, options: who.tls });
-  const path = `/${server.scope}/registrations/${id}`;
+  const connection = await doors.open(server, who.via, who);
   try {
-    await peer.write(httpRequest(server, who, `PUT ${path}/register?api-version=${device.VERSION} HTTP/1.1`,
-      JSON.stringify({ registrationId: id })));
-    const first = await peer.response();
-    ledger.answered(id, first);
-    return await followed(first, id, async (operation) => {
-      const got = await poll(server, who, operation, peer);
+    const notChallenged = await connection.prove();
+    if (notChallenged) ledger.answered(id, notChallenged); // which says that it is none of the good ones
+    ledger.asks(who);
+    await connection.send();
+    let got = await connection.answer();
+    ledger.answered(id, got);
+    const end = Date.now() + OPERATION_MS;
+    while (got.json.status === 'assigning') {
+      if (Date.now() > end) throw new Error(`${id}: operation ${got.json.operationId} has not ended after ${OPERATION_MS} ms`);
+      await pause(POLL_PAUSE_MS);
+      got = await connection.poll(got.json.operationId);
       ledger.answered(id, got);
-      return got;
-    });
+    }
+    return got.json;
   } finally {
-    peer.destroy();
+    connection.close();
   }
 }
 
-/** Asks how an operation is doing, over HTTPS. */
-async function poll(server, who, operationId, open) {
-  const { id } = who;
-  const peer = open || await device.openHttp(server, { name: id, options: who.tls });
+/** Asks how an operation is doing, over HTTPS; a device with a TPM proves itself anew for that. */
+async function poll(server, who, operationId) {
+  const connection = await doors.open(server, 'https', who);
   try {
-    const line = `GET /${server.scope}/registrations/${id}/operations/${operationId}?api-version=${device.VERSION} HTTP/1.1`;
-    await peer.write(httpRequest(server, who, line, ''));
-    return await peer.response();
+    return await connection.prove() || await connection.poll(operationId);
   } finally {
-    if (!open) peer.destroy();
+    connection.close();
   }
 }
 
-function register(server, ledger, who) {
-  return who.via === 'mqtt' ? viaMqtt(server, ledger, who) : viaHttps(server, ledger, who);
-}
-
-/** The first answer to one register call, whatever it is: {status, json}. */
-async function attempt(server, { id, key, tls, via }) {
-  if (via === 'https') return device.registerHttp(server, { id, key, tls });
-  const peer = await device.connectMqtt(server, { id, key, tls });
+/** The first answer to one register call, whatever it is: {status, json}; or {notLetIn} when it was refused before it could ask. */
+async function attempt(server, who) {
+  let connection;
   try {
-    return await device.askMqtt(peer, '$dps/registrations/PUT/iotdps-register/?$rid=1', '1', JSON.stringify({ registrationId: id }));
+    connection = await doors.open(server, who.via, who);
+    return await connection.register();
+  } catch (error) {
+    if (error.notLetIn) return error;
+    throw error;
   } finally {
-    peer.destroy();
+    if (connection) connection.close();
   }
+}
+
+/** Another door each time. */
+function door(i) {
+  return doors.NAMES[i % doors.NAMES.length];
 }
 
 class Fleet {
@@ -117,22 +86,36 @@ class Fleet {
   async registered(who) {
     this.ledger.shows(who);
     const answer = await register(this.server, this.ledger, who);
-    this.ledger.hasShown(who);
+    this.ledger.hasShown(who, answer);
     this.registrations += 1;
     if (this.registrations >= this.most) this.stop();
     return answer;
   }
 
   /** New devices of the group, one after the other. */
-  async newcomers(via, from) {
-    for (let i = 1; !this.stopped; i += 1) await this.registered(this.groupDevice(`${from}-${i}`, via));
+  async newcomers(from, first) {
+    for (let i = 1; !this.stopped; i += 1) await this.registered(this.groupDevice(`${from}-${i}`, door(first + i)));
+  }
+
+  /** Devices with TPMs; after the first round they register again, and get another key each time. */
+  async tpms(first) {
+    const { tpms } = this.bench;
+    for (let i = first; !this.stopped; i += 1) await this.registered({ ...tpms[i % tpms.length], via: door(i + Math.floor(i / tpms.length)) });
+  }
+
+  /** One device with a TPM on two connections at once, each of which is challenged for itself. */
+  async tpmPairs() {
+    for (let i = 0; !this.stopped; i += 1) {
+      const who = this.bench.tpmPairs[i % this.bench.tpmPairs.length];
+      await this.both({ ...who, via: door(i) }, { ...who, via: door(i + 1) });
+    }
   }
 
   /** Devices with enrollments of their own; after the first round they register again. */
   async regulars() {
     for (let i = 0; !this.stopped; i += 1) {
       const known = this.bench.individuals[i % this.bench.individuals.length];
-      await this.registered({ ...known, via: i % 2 ? 'mqtt' : 'https' });
+      await this.registered({ ...known, via: door(i) });
     }
   }
 
@@ -141,16 +124,16 @@ class Fleet {
     for (let i = 0; !this.stopped; i += 1) {
       const { id, certificates } = devices[i % devices.length];
       for (const [n, shown] of certificates.entries()) {
-        if (!this.stopped) await this.registered({ id, via: (i + n + first) % 2 ? 'mqtt' : 'https', ...shown });
+        if (!this.stopped) await this.registered({ id, via: door(i + n + first), ...shown });
       }
     }
   }
 
   /** One device with a certificate on two connections at once. */
   async certifiedPairs() {
-    for (const { id, certificates: [shown] } of this.bench.twins) {
+    for (const [i, { id, certificates: [shown] }] of this.bench.twins.entries()) {
       if (this.stopped) return;
-      await this.both({ id, via: 'mqtt', ...shown }, { id, via: 'https', ...shown });
+      await this.both({ id, via: door(i), ...shown }, { id, via: door(i + 1 + i % 2), ...shown });
     }
   }
 
@@ -158,7 +141,7 @@ class Fleet {
   async strangers() {
     for (let i = 0; !this.stopped; i += 1) {
       const who = this.bench.strangers[i % this.bench.strangers.length];
-      this.ledger.refused(who.id, await attempt(this.server, { ...who, via: i % 2 ? 'mqtt' : 'https' }));
+      this.ledger.refused(who.id, await attempt(this.server, { ...who, via: door(i) }));
     }
   }
 
@@ -166,7 +149,7 @@ class Fleet {
   async breaches() {
     for (let i = 0; !this.stopped; i += 1) {
       const { who, close, open } = this.bench.breaches[i % this.bench.breaches.length];
-      const via = i % 2 ? 'mqtt' : 'https';
+      const via = door(i);
       await this.registered({ ...who, via });
       await this.ledger.closes(who.id, false, () => close(this.server.control));
       this.ledger.refused(who.id, await attempt(this.server, { ...who, via }));
@@ -179,7 +162,7 @@ class Fleet {
   async pairs() {
     for (let i = 1; !this.stopped; i += 1) {
       const id = `pair-${i}`;
-      await this.both(this.groupDevice(id, 'mqtt'), this.groupDevice(id, 'https'));
+      await this.both(this.groupDevice(id, door(i)), this.groupDevice(id, door(i + 1 + i % 2)));
     }
   }
 
@@ -231,8 +214,9 @@ class Fleet {
   shifts() {
     const { members, owners } = this.bench;
     return [
-      () => [this.newcomers('mqtt', 'm'), this.regulars(), this.renewals(members, 0), this.breaches(), this.operator()],
-      () => [this.newcomers('https', 'h'), this.pairs(), this.renewals(owners, 1), this.certifiedPairs(), this.strangers(), this.breaches(), this.certifier()],
+      () => [this.newcomers('m', 0), this.regulars(), this.renewals(members, 0), this.tpms(0), this.breaches(), this.operator()],
+      () => [this.newcomers('h', 1), this.pairs(), this.renewals(owners, 1), this.certifiedPairs(), this.tpmPairs(), this.strangers(),
+        this.breaches(), this.certifier()],
     ];
   }
 

@@ -3,7 +3,7 @@
 
 const bench = require('./bench');
 const usherd = require('../lib/usherd');
-const { Check, Ledger } = require('./promises');
+const { Check, Ledger, leaked } = require('./promises');
 const { Fleet, isGone } = require('./fleet');
 const { within } = require('../lib/wait');
 
@@ -62,11 +62,15 @@ async function interrupt(made, dir, { call, nth, args, shift }) {
   // A connection that was closed means that the server is dying; else the time was over.
   const { signal } = failures.length > 0 ? await within(5000, 'the server to be gone', server.child.done) : await end(server);
   if (failures.length > 0 && signal !== 'SIGKILL') throw new Error(`usherd was not killed but ended: ${JSON.stringify(server.log.lines.slice(-3))}`);
-  return { hit: failures.length > 0, early: false, ledger, registrations: fleet.registrations };
+  return { hit: failures.length > 0, early: false, ledger, registrations: fleet.registrations, log: logOf(server) };
+}
+
+function logOf(server) {
+  return server.log.lines.map((line) => line.text).join('\n');
 }
 
 /** Starts the server again as an operator would, and asks everything of it that must hold. */
-async function recover(made, dir, ledger, args, found) {
+async function recover(made, dir, ledger, args, found, logs = []) {
   const began = Date.now();
   const server = await usherd.start({ dir, args: [...bench.hubArguments(), ...args] });
   const took = Date.now() - began;
@@ -90,6 +94,7 @@ async function recover(made, dir, ledger, args, found) {
     await server.child.done;
   }
   await hold('record', () => check.records(dir));
+  await hold('I10', () => leaked(ledger, dir, [...logs, logOf(server)]));
 }
 
 module.exports = { interrupt, recover, startUnder, strace, end };

@@ -2,8 +2,10 @@
 'use strict';
 
 const assert = require('assert');
+const fs = require('fs');
 const path = require('path');
 const children = require('../lib/children');
+const doors = require('../lib/doors');
 const { attempt, poll, register } = require('./fleet');
 const { until } = require('../lib/wait');
 
@@ -11,13 +13,15 @@ const RECOVERY_MS = 5000;
 
 class Ledger {
   constructor() {
-    this.devices = new Map(); // id: {who, answers: [json], credentials: what a hub may know it by}
+    // id: {who, answers: [json], credentials: what a hub may know it by; asking, told: of devices with a TPM}
+    this.devices = new Map();
     this.writes_ = new Map(); // path: {etag or null when deleted, open: a write was sent and not answered}
+    this.hubKeys = new Set(); // of devices with a TPM: all that were ever told
     this.doors = new Map(); // id: whether the device is let in since an operator was answered; undefined: not answered
   }
 
   knows(who) {
-    if (!this.devices.has(who.id)) this.devices.set(who.id, { who, answers: [], credentials: new Set() });
+    if (!this.devices.has(who.id)) this.devices.set(who.id, { who, answers: [], credentials: new Set(), asking: 0 });
     return this.devices.get(who.id);
   }
 
@@ -26,16 +30,31 @@ class Ledger {
     const known = this.knows(who);
     known.renewed = known.renewed || (known.who.tls !== undefined && known.who.credential !== who.credential);
     known.who = who;
-    known.credentials.add(who.credential);
+    if (!who.tpm) known.credentials.add(who.credential);
+  }
+
+  /** It says its register call now, which takes a new key to the hub when it has a TPM. */
+  asks(who) {
+    this.knows(who).asking += 1;
   }
 
   /** It was told that it is assigned: it is known by this credential and no older one. */
-  hasShown(who) {
-    this.devices.get(who.id).credentials = new Set([who.credential]);
+  hasShown(who, answer) {
+    const known = this.devices.get(who.id);
+    if (!who.tpm) {
+      known.credentials = new Set([who.credential]);
+      return;
+    }
+    const told = { key: doors.hubKey(who.tpm, answer), at: answer.registrationState.lastUpdatedDateTimeUtc };
+    known.asking -= 1;
+    this.hubKeys.add(told.key);
+    if (!known.told || known.told.at <= told.at) known.told = told; // of two at once, what was written down last
+    known.credentials = new Set([known.told.key]);
   }
 
   /** An answer that a device got that is not let in. */
-  refused(id, { status, json }) {
+  refused(id, { notLetIn, status, json }) {
+    if (notLetIn) return; // neither was it asked what it wants
     assert.ok(status === 401 && json.errorCode === 401002 && !('status' in json), `${id}, which is not let in, was answered ${status} ${JSON.stringify(json)}`);
   }
 
@@ -97,20 +116,29 @@ class Check {
     return [...this.ledger.devices.values()].filter((d) => d.answers.some((json) => json.status === 'assigned'));
   }
 
-  /** I5: whoever was refused is refused; whom an operator shut out is, at both doors; whom an operator let in again is let in. */
+  /** I5: whoever was refused is refused; whom an operator shut out is, at every door; whom an operator let in again is let in. */
   async closed() {
     const refuse = async (who) => {
-      for (const via of ['mqtt', 'https']) this.ledger.refused(who.id, await attempt(this.server, { ...who, via }));
+      for (const via of doors.NAMES) this.ledger.refused(who.id, await attempt(this.server, { ...who, via }));
     };
     const asks = this.made.strangers.map(async (who, i) => {
-      this.ledger.refused(who.id, await attempt(this.server, { ...who, via: i % 2 ? 'mqtt' : 'https' }));
+      this.ledger.refused(who.id, await attempt(this.server, { ...who, via: doors.NAMES[i % doors.NAMES.length] }));
     });
     await Promise.all(asks);
     for (const { who } of this.made.breaches) {
       const open = this.ledger.doors.get(who.id);
       if (open === false) await refuse(who);
-      else if (open) await register(this.server, new Forgetful(), { ...who, via: 'mqtt' });
+      else if (open) await this.letIn({ ...who, via: 'mqtt' });
     }
+  }
+
+  /** An operator let it in again; with a TPM it gets a new key by that. */
+  async letIn(who) {
+    this.ledger.shows(who);
+    const answer = await register(this.server, new Forgetful(), who);
+    if (!who.tpm) return;
+    this.ledger.asks(who);
+    this.ledger.hasShown(who, answer);
   }
 
   /** Whether a device may have been told meanwhile, by an operator's doing, that it is not let in. */
@@ -145,9 +173,18 @@ class Check {
       await until(RECOVERY_MS, `operation ${last.operationId} of ${who.id} to end`, async () => {
         const got = await poll(this.server, who, last.operationId);
         assert.ok(got.status === 200 || got.status === 202, `a poll by ${who.id}: ${got.status} ${got.body}`);
+        if (got.json.status === 'assigned' && who.tpm) await this.hasKey(who, got.json);
         return got.json.status === 'assigned';
       });
     }
+  }
+
+  /** The key that a device with a TPM is told is the one that its hub knows it by. */
+  async hasKey({ id, tpm }, answer) {
+    const held = (await identities(this.server)).find(({ deviceId }) => deviceId === id);
+    const key = doors.hubKey(tpm, answer);
+    this.ledger.hubKeys.add(key);
+    assert.strictEqual(key, held.credential, `the key that ${id} was told, and the hub's`);
   }
 
   /** I4: no hub holds an identity that no registration names; I2: none is in two hubs. */
@@ -164,7 +201,8 @@ class Check {
     }
     for (const { who } of this.assigned()) assert.ok(everywhere.has(who.id), `${who.id} was assigned and is in no hub`);
     for (const { deviceId, credential } of await identities(this.server)) { // by now no operation is under way
-      const { credentials } = this.ledger.devices.get(deviceId);
+      const { who, asking, credentials } = this.ledger.devices.get(deviceId);
+      if (who.tpm && asking > 0) continue; // it was not told yet which key the hub got: see again()
       assert.ok(credentials.has(credential), `a hub knows ${deviceId} by ${credential}, and it showed ${[...credentials].join(' or ')}`);
     }
   }
@@ -186,8 +224,8 @@ class Check {
   async again(most) {
     const all = [...this.ledger.devices.values()].filter((d) => !this.ledger.doors.has(d.who.id));
     const [sure, unsure] = [true, false].map((so) => all.filter((d) => d.answers.some((json) => json.status === 'assigned') === so));
-    const [keys, certified] = [false, true].map((so) => sure.filter((d) => (d.who.tls !== undefined) === so));
-    const asked = [...unsure, ...keys.slice(-most), ...certified.slice(-most)];
+    const kinds = ['key', 'tls', 'tpm'].map((proof) => sure.filter(({ who }) => who[proof] !== undefined).slice(-most));
+    const asked = [...unsure, ...kinds.flat()];
     const told = new Map();
     for (const { who, answers } of asked) {
       const before = await this.current(who.id);
@@ -197,12 +235,27 @@ class Check {
       hubs.add(after.registrationState.assignedHub);
       assert.strictEqual(hubs.size, 1, `${who.id} was told ${[...hubs].join(' and ')}`);
       assert.strictEqual(after.registrationState.deviceId, who.id, 'deviceId');
-      told.set(who.id, [...hubs][0]);
+      if (who.tpm) this.ledger.hubKeys.add(doors.hubKey(who.tpm, after));
+      told.set(who.id, { hub: [...hubs][0], credential: who.tpm ? doors.hubKey(who.tpm, after) : who.credential });
     }
     const everywhere = await identities(this.server);
     for (const { who } of asked) {
       const held = everywhere.filter((identity) => identity.deviceId === who.id);
-      assert.deepStrictEqual(held, [{ hub: told.get(who.id), deviceId: who.id, credential: who.credential }], `identities of ${who.id}`);
+      assert.deepStrictEqual(held, [{ deviceId: who.id, ...told.get(who.id) }], `identities of ${who.id}`);
+    }
+  }
+}
+
+/** I10: the keys that devices with TPMs were told, in `texts` or in a file of the folder, in any form. */
+function leaked({ hubKeys }, dir, texts) {
+  const places = [...texts.map((text, i) => [`log ${i + 1}`, Buffer.from(text)]),
+    ...fs.readdirSync(dir).filter((name) => /\.db/.test(name)).map((name) => [name, fs.readFileSync(path.join(dir, name))])];
+  for (const key of hubKeys) {
+    const bytes = Buffer.from(key, 'base64');
+    for (const [name, content] of places) {
+      for (const form of [bytes, key, bytes.toString('hex'), bytes.toString('hex').toUpperCase()]) {
+        assert.ok(!content.includes(form), `a key for a hub is in ${name}`);
+      }
     }
   }
 }
@@ -230,4 +283,4 @@ class Forgetful extends Ledger {
   }
 }
 
-module.exports = { Ledger, Check };
+module.exports = { Ledger, Check, leaked };

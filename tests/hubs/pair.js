@@ -41,7 +41,7 @@ class Pair {
     service.child.kill('SIGKILL');
     await service.child.done;
     this.service = await startService({
-      dir: this.dir, caFile: this.hub.caFile, httpsPort: service.httpsPort, mqttPort: service.mqttPort,
+      dir: this.dir, caFile: this.hub.caFile, httpsPort: service.httpsPort, mqttPort: service.mqttPort, amqpPort: service.amqpPort,
     });
   }
 

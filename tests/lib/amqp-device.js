@@ -3,6 +3,7 @@
 'use strict';
 
 const assert = require('assert');
+const { Closed } = require('./peer');
 const { HEADER, encoder, frame, describe, openAmqp, sections } = require('./amqp');
 
 const OFFERED = ['PLAIN', 'TPM', 'EXTERNAL', 'ANONYMOUS'];
@@ -37,7 +38,7 @@ class AmqpDevice {
     return frame(this.e.composite(name, fields), { type: 1 });
   }
 
-  /** The SASL layer up to its outcome: {code, …}. `answer(challenge)` is for mechanisms that go on after the first response. */
+  /** The SASL layer up to its outcome: {code, …}. `answer(challenge)`, which may take its time, is for mechanisms that go on after the first response. */
   async authenticate(mechanism, response, answer) {
     const { e, form } = this;
     const host = form.saslHost === undefined ? undefined : e.string(this.fill(form.saslHost));
@@ -57,7 +58,7 @@ class AmqpDevice {
       assert.ok(got.size <= SASL_FRAME_MAX, `a SASL frame of ${got.size} bytes`);
       if (got.name === 'outcome') return { code: got.fields[0] };
       assert.strictEqual(got.name, 'challenge', describe(got));
-      await this.peer.write(this.sasl('response', [e.binary(answer(got.fields[0]))]));
+      await this.peer.write(this.sasl('response', [e.binary(await answer(got.fields[0]))]));
     }
   }
 
@@ -122,14 +123,17 @@ class AmqpDevice {
     this.frameMax = frameMax;
   }
 
-  /** The next frame, of one of these names; a flow or an attach is taken note of. */
+  /** The next frame, of one of these names; of a flow or an attach it takes note, and a flow may come at any time. */
   async take(...names) {
-    const got = await this.peer.next(names.join(' or '), 10000);
-    const { name, fields } = got;
-    if (name === 'flow') this.flowed(fields);
-    else if (!names.includes(name)) throw new Error(`expected ${names.join(' or ')}, got ${describe(got)}`);
-    else if (name === 'attach') this.attached(fields);
-    return got;
+    for (;;) {
+      const got = await this.peer.next(names.join(' or '), 10000);
+      const { name, fields } = got;
+      if (name === 'flow') this.flowed(fields);
+      else if (name === 'attach') this.attached(fields);
+      if (names.includes(name)) return got;
+      if (name === 'close') throw new Closed(`${this.peer.name}: expected ${names.join(' or ')}, got ${describe(got)}`);
+      if (name !== 'flow') throw new Error(`expected ${names.join(' or ')}, got ${describe(got)}`);
+    }
   }
 
   flowed([, , , , handle, , credit]) {
@@ -169,16 +173,26 @@ class AmqpDevice {
 
   /** One request: {rejected} or, after `accepted`, the answer: {json, text, correlation, properties, took}. */
   async ask(request) {
-    const { e } = this;
+    const sentAt = process.hrtime.bigint();
+    await this.send(request);
+    const got = await this.reply();
+    return got.rejected ? got : { ...got, took: Number(process.hrtime.bigint() - sentAt) / 1e6 };
+  }
+
+  async send(request) {
     const id = this.next;
     this.next += 1;
-    const sentAt = process.hrtime.bigint();
     await this.peer.write(...this.transfers(id, this.message(request)));
+  }
+
+  /** What came of the request that was sent last. */
+  async reply() {
+    const id = this.next - 1;
     const { fields: [role, first, last, settled, state] } = await this.take('disposition');
     assert.deepStrictEqual([role, first, last === null || last === undefined ? id : last, settled], [true, id, id, true], 'disposition of the request');
     if (state.described === 'rejected') return { rejected: refusal(state) };
     assert.strictEqual(state.described, 'accepted');
-    return { ...(await this.answer()), took: Number(process.hrtime.bigint() - sentAt) / 1e6 };
+    return this.answer();
   }
 
   async answer() {

@@ -87,9 +87,8 @@ class Swtpm {
     this.tcti = `swtpm:host=${HOST},port=${port}`;
   }
 
-  /** A TPM as it comes from the factory: no owner, no persistent keys. */
-  static async start() {
-    const dir = scratch();
+  /** A TPM as it comes from the factory: no owner, no persistent keys; or what `dir` has (see TpmMaker). */
+  static async start({ dir = scratch() } = {}) {
     for (let tries = 0; ; tries += 1) {
       const port = await freePair();
       const child = children.start('swtpm', ['socket', '--tpm2', '--tpmstate', `dir=${dir}`, '--flags', 'not-need-init,startup-clear',

@@ -6,13 +6,13 @@ const assert = require('assert');
 const pki = require('../lib/pki');
 const { API } = require('../lib/control');
 const { Closed } = require('../lib/peer');
-const { OPEN, openAll } = require('./connections');
+const doors = require('../lib/doors');
+const { openAll, pairOf } = require('./connections');
 const { inParallel } = require('../lib/pool');
 const { pause, until } = require('../lib/wait');
 
 const DEVICES = 200;
-const DOORS = ['mqtt', 'https'];
-const BREACH_DEVICES = 40;
+const BREACH_DEVICES = 50; // each by two doors: all pairs of them, twice
 const FLIPS = 12; // of taking away and giving back
 const FLIP_MS = 20000;
 const VAIN_MAX = 8; // refusals in a row after which usherd closes a connection (docs/device-api.md)
@@ -43,7 +43,7 @@ async function withCertificates(server) {
   return ids.map((id, i) => {
     const shown = made.thumbprint(id);
     return {
-      id, by: 'x509', group: i % 2 === 0 ? 'cert-fleet' : undefined, via: DOORS,
+      id, by: 'x509', group: i % 2 === 0 ? 'cert-fleet' : undefined, via: pairOf(i),
       tls: [made.showing(id, { leaf: i % 4 === 0 })], checkIdentity: oneOf(id, [[shown, shown]]),
     };
   });
@@ -66,7 +66,7 @@ async function withTwoCertificates(server) {
     assert.notStrictEqual(one, two);
     const pairs = member ? [[one, one], [two, two]] : [[one, two], [two, one]];
     return {
-      id, by: 'x509', group: member ? 'cert-fleet' : undefined, via: i % 3 === 0 ? ['https', 'mqtt'] : DOORS,
+      id, by: 'x509', group: member ? 'cert-fleet' : undefined, via: pairOf(i),
       tls: [before.showing(id), other.showing(id)], checkIdentity: oneOf(id, pairs),
     };
   });
@@ -132,8 +132,7 @@ async function registerOn(gate, seat, number) {
       got = await seat.connection.answer();
       while (got.json.status === 'assigning') { // the other connection's call is under way, on a busy machine
         await pause(20);
-        await seat.connection.poll(got.json.operationId);
-        got = await seat.connection.answer();
+        got = await seat.connection.poll(got.json.operationId);
       }
     } catch (error) {
       if (!(error instanceof Closed) || vain < VAIN_MAX) throw error;
@@ -216,12 +215,12 @@ async function breach(report, server) {
   made.other = await pki.Pki.make({ name: 'Somebody else' });
   await pki.uploadCa(server.control, server.service, 'breach-root', made.pem('root'));
   await pki.group(server.control, 'breach-fleet', { ca: ['breach-root'] });
-  const devices = ids.map((id) => ({ id, via: DOORS, tls: [made.showing(id)] }));
+  const devices = ids.map((id, i) => ({ id, via: pairOf(i), tls: [made.showing(id)] }));
   for (const [name, way] of Object.entries(ways(server, made, ids))) {
     await report.check(`while devices register, ${name}: each is assigned or told 401002, and from the operator's answer on the one that is due`, async () => {
       const open = await openAll(server, devices);
-      const seats = devices.flatMap(({ id, tls: [tls] }, i) => DOORS.map((via, k) => (
-        { id, connection: open[i][k], reopen: () => OPEN[via](server, { id, tls }) })));
+      const seats = devices.flatMap(({ id, via: pair, tls: [tls] }, i) => pair.map((via, k) => (
+        { id, connection: open[i][k], reopen: () => doors.open(server, via, { id, tls }) })));
       try {
         await flip(seats, way);
       } finally {

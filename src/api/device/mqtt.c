@@ -1,4 +1,5 @@
-// The device API over MQTT: a CONNECT is one flow request, each register or poll another.
+// The device API over MQTT: a CONNECT with a token is one flow request, each register or poll another. A
+// certificate is judged when the device asks for something.
 #include "api/device/mqtt_session.h"
 
 #include <stdlib.h>
@@ -7,7 +8,8 @@
 
 enum {
     UNDER_WAY_MAX = 4, // requests of one device at once
-    PROOF_MS = 30000,  // a device whose certificate was not let in has so long to register after all
+    PROOF_MS = 30000,  // a device that is not let in yet has so long to register
+    SILENT_MS = 2000,  // one that asks for nothing is judged by then, and what judging needs is given back
 };
 
 #define REGISTER_TOPIC SLICE("$dps/registrations/PUT/iotdps-register/?")
@@ -85,32 +87,91 @@ static struct session *session_of(const struct flow_request *request)
 // ---- CONNECT
 // -------------------------------------------------------------------------------------------------------------------
 
-// As the real service does (device-protocol 2.1): a certificate that is not let in may connect all the same,
-// and is told why not when it registers. A wrong ID scope and a service in trouble are no matter of the
-// certificate.
-static bool may_ask_all_the_same(const struct session *s, struct err e)
-{
-    return s->credential.kind == CREDENTIAL_X509 && failed(e) && err_info(e)->class == ERR_CLASS_AUTH &&
-           e.code != ERR_SCOPE_UNKNOWN;
-}
-
 static void authenticated(struct flow_request *request, const struct flow_outcome *outcome)
 {
     struct session *s = session_of(request);
     if (s == NULL)
         return;
-    if (may_ask_all_the_same(s, outcome->result)) {
-        int64_t now_us = clock_monotonic_us(s->api->clock);
-        mqtt_link_expires(s->link, now_us + PROOF_MS * INT64_C(1000), "a register call that is let in");
-        mqtt_link_accept(s->link, MQTT_LIMIT_BEFORE_CONNECT);
-        return;
-    }
     if (failed(outcome->result)) {
         mqtt_link_refuse_quietly(s->link, outcome->result);
         return;
     }
     s->proven = true;
     mqtt_link_accept(s->link, MESSAGE_MAX);
+}
+
+static void refuse_large(struct session *s)
+{
+    struct why why;
+    mqtt_link_close(s->link,
+                    why_fail(&why, ERR_CAPPED,
+                             "a packet of more than %d bytes from a device that is not let in",
+                             MQTT_LIMIT_BEFORE_CONNECT),
+                    &why);
+}
+
+static void judged(struct flow_request *request, const struct flow_outcome *outcome)
+{
+    struct session *s = session_of(request);
+    if (s == NULL || s->proven)
+        return;
+    s->judging = false;
+    if (!failed(outcome->result))
+        mqtt_session_proven(s);
+    else if (s->large)
+        refuse_large(s);
+}
+
+// Asks whether the device is let in, when it has not asked for anything that shows it.
+static struct err judge(struct session *s)
+{
+    if (s->judging)
+        return OK;
+    struct flow_request *request = flow_request_new(s->api->flow);
+    struct err e = request == NULL ? FAIL(ERR_OVERLOADED) : request_fill(s, FLOW_AUTHENTICATE, request);
+    if (failed(e)) {
+        flow_request_free(s->api->flow, request);
+        return e;
+    }
+    s->judging = true;
+    request->done = judged;
+    flow_submit(s->api->flow, request);
+    return OK;
+}
+
+static void been_silent(struct poll_timer *timer)
+{
+    struct session *s = timer->context;
+    poller_timer_release(s->api->poller, timer);
+    if (failed(judge(s)) && s->credential.chain != NULL)
+        chain_rest(s->credential.chain);
+}
+
+// Its first message may be as large as any (device-protocol 2.3): the device is let in first.
+static void large(void *session)
+{
+    struct session *s = session;
+    struct err e = judge(s);
+    s->large = true;
+    if (failed(e))
+        mqtt_link_close(s->link, e, NULL);
+}
+
+// As the real service does (device-protocol 2.1): a certificate that is not let in may connect all the same,
+// and is told why not when it registers. So CONNECT does not ask: the register call that follows would look
+// at all of it once more.
+static void accept_unproven(struct session *s)
+{
+    int64_t now_us = clock_monotonic_us(s->api->clock);
+    s->silent.fire = been_silent;
+    s->silent.context = s;
+    if (failed(poller_timer_start(s->api->poller, &s->silent, SILENT_MS))) {
+        mqtt_link_refuse(s->link, FAIL(ERR_NO_MEMORY), NULL);
+        return;
+    }
+    mqtt_link_expires(s->link, now_us + PROOF_MS * INT64_C(1000), "a register call that is let in");
+    mqtt_link_accept(s->link, MQTT_LIMIT_BEFORE_CONNECT);
+    mqtt_link_may_ask(s->link, MESSAGE_MAX);
 }
 
 // Copies to where `*at` is, and moves it on.
@@ -191,6 +252,12 @@ static void *connected(void *context, struct mqtt_link *link, const struct mqtt_
         mqtt_tpm_connect(s);
         return s;
     }
+    // a wrong ID scope and a service in trouble are no matter of the certificate: the flow says so at once
+    if (!failed(e) && s->credential.kind == CREDENTIAL_X509 &&
+        flow_expects(api->flow, s->id_scope, s->registration_id)) {
+        accept_unproven(s);
+        return s;
+    }
     struct flow_request *request = failed(e) ? NULL : flow_request_new(api->flow);
     if (!failed(e))
         e = request == NULL ? FAIL(ERR_OVERLOADED) : request_fill(s, FLOW_AUTHENTICATE, request);
@@ -213,6 +280,8 @@ void mqtt_session_proven(struct session *s)
     if (s->proven)
         return;
     s->proven = true;
+    s->large = false;
+    poller_timer_release(s->api->poller, &s->silent);
     mqtt_link_expires(s->link, 0, NULL);
     mqtt_link_limit(s->link, MESSAGE_MAX);
 }
@@ -325,8 +394,10 @@ static void unsubscribed(void *session, struct slice filter)
 
 static void closed(void *session)
 {
-    mqtt_tpm_closed(session);
-    free(session);
+    struct session *s = session;
+    poller_timer_release(s->api->poller, &s->silent);
+    mqtt_tpm_closed(s);
+    free(s);
 }
 
 struct mqtt_door device_mqtt_door(struct device_api *api)
@@ -338,6 +409,7 @@ struct mqtt_door device_mqtt_door(struct device_api *api)
         .publish = published,
         .subscribe = subscribed,
         .unsubscribe = unsubscribed,
+        .large = large,
         .closed = closed,
         .answers_publishes = true,
         .context = api,

@@ -23,7 +23,10 @@ struct session {
     const struct quirk *quirk;
     bool tpm;                 // it proves itself by its TPM, when it registers (docs/tpm-over-mqtt.md)
     struct mqtt_proof *proof; // and then so, as long as it polls; or NULL
+    struct poll_timer silent; // since a CONNECT that proved nothing
     bool proven;              // it was let in, at CONNECT or later
+    bool judging;             // whether it is let in, without its having asked
+    bool large;               // a message waits that only a proven device may send
     bool subscribed;
     uint8_t qos; // granted for replies
     unsigned under_way;

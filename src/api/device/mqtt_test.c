@@ -15,7 +15,9 @@ struct mqtt_link {
     bool accepted;
     uint32_t refused; // enum err_code
     bool closed;
+    uint32_t closed_for; // enum err_code
     uint32_t max_packet;
+    uint32_t may_ask; // up to so many bytes
     int64_t expires_us;
     size_t published;
     char topic[256];
@@ -49,6 +51,7 @@ void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet)
 {
     link->accepted = true;
     link->max_packet = max_packet;
+    link->may_ask = 0;
 }
 
 void mqtt_link_refuse_quietly(struct mqtt_link *link, struct err e)
@@ -87,9 +90,8 @@ void mqtt_link_acknowledge(struct mqtt_link *link)
 void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why)
 {
     (void)why;
-    if (failed(e))
-        fail_msg("closed: %s", err_info(e)->name);
     link->closed = true;
+    link->closed_for = e.code;
 }
 
 struct chain *mqtt_link_chain(struct mqtt_link *link)
@@ -117,6 +119,12 @@ void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaite
 void mqtt_link_limit(struct mqtt_link *link, uint32_t max_packet)
 {
     link->max_packet = max_packet;
+    link->may_ask = 0;
+}
+
+void mqtt_link_may_ask(struct mqtt_link *link, uint32_t most)
+{
+    link->may_ask = most;
 }
 
 // ---- devices
@@ -225,9 +233,9 @@ static void a_device_with_a_certificate_needs_no_password(void **state)
     struct world *w = *state;
     struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", fleet(w)));
     assert_true(link->accepted);
+    register_over(link, "$dps/registrations/res/200/?$rid=7");
     assert_true(link->max_packet > LARGE);
     assert_int_equal(link->expires_us, 0);
-    register_over(link, "$dps/registrations/res/200/?$rid=7");
     assert_non_null(strstr(link->body, "\"status\":\"assigned\""));
     assert_non_null(strstr(link->body, "\"x509\":{\"enrollmentGroupId\":\"Fleet\"}"));
 }
@@ -237,7 +245,7 @@ static void an_empty_password_is_none(void **state)
     struct world *w = *state;
     struct chain *chain = chain_of(device(w, "dev3", fleet(w)), NULL, NULL);
     struct mqtt_link *link = dial(w, (struct dial){.client_id = "dev3", .password = "", .chain = chain});
-    assert_true(link->max_packet > LARGE);
+    assert_true(link->accepted);
 }
 
 static void a_password_counts_and_the_certificate_beside_it_takes_no_room(void **state)
@@ -277,6 +285,86 @@ static void a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_r
     register_over(link, "$dps/registrations/res/200/?$rid=7");
     assert_true(link->max_packet > LARGE);
     assert_int_equal(link->expires_us, 0);
+}
+
+static void a_certificate_is_not_judged_before_its_device_asks(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", fleet(w)));
+    assert_true(link->accepted);
+    assert_int_equal(flow_under_way(w->flow), 0);
+    assert_true(link->max_packet <= SMALL);
+    assert_int_equal(link->expires_us, w->now_us + 30 * INT64_C(1000000));
+}
+
+static void send_large(struct mqtt_link *link)
+{
+    assert_true(link->may_ask > LARGE);
+    link->door.large(link->session);
+    for (int i = 0; i < 2000 && link->max_packet <= SMALL && !link->closed; i++)
+        deliver(link->world, 2);
+}
+
+static void the_first_message_of_a_device_that_is_let_in_may_be_large(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", fleet(w)));
+    send_large(link);
+    assert_true(!link->closed && link->max_packet > LARGE && link->expires_us == 0);
+}
+
+static void a_large_message_of_a_stranger_ends_the_connection(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_showing(w, "dev4", device(w, "dev4", NULL));
+    send_large(link);
+    assert_true(link->closed);
+    assert_int_equal(link->closed_for, ERR_CAPPED);
+    assert_true(link->max_packet <= SMALL);
+}
+
+static void a_large_message_behind_a_call_that_is_let_in_is_taken(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", fleet(w)));
+    publish(link);
+    send_large(link);
+    assert_true(link->max_packet > LARGE);
+    until_idle(w);
+    assert_false(link->closed);
+    assert_int_equal(link->published, 1);
+}
+
+static void a_device_that_waits_before_it_asks_is_judged_and_may_stay(void **state)
+{
+    struct world *w = *state;
+    struct certificate *leaf = device(w, "dev3", fleet(w));
+    struct mqtt_link *link = dial_showing(w, "dev3", leaf);
+    struct mqtt_link *stranger = dial_showing(w, "dev4", device(w, "dev4", NULL));
+    pass(w, 1999);
+    assert_int_equal(flow_under_way(w->flow), 0);
+    pass(w, 1);
+    until_idle(w);
+    assert_true(link->max_packet > LARGE);
+    assert_int_equal(link->expires_us, 0);
+    assert_false(stranger->closed);
+    assert_true(stranger->max_packet <= SMALL);
+    assert_true(stranger->expires_us != 0);
+    assert_true(chain_rests(link->chain)); // either takes no more room than one that was always judged first
+    assert_true(chain_rests(stranger->chain));
+}
+
+static void a_connection_that_dies_before_it_asks_leaves_nothing(void **state)
+{
+    struct world *w = *state;
+    struct mqtt_link *link = dial_showing(w, "dev3", device(w, "dev3", fleet(w)));
+    hang_up(link);
+    pass(w, 5000);
+    assert_int_equal(flow_under_way(w->flow), 0);
+    link = dial_showing(w, "dev3", device(w, "dev3", NULL));
+    link->door.large(link->session);
+    hang_up(link); // before the store answers
+    until_idle(w);
 }
 
 // Judging a chain of six costs more than asking for it.
@@ -491,6 +579,12 @@ int main(void)
         TEST(an_empty_password_is_none),
         TEST(a_password_counts_and_the_certificate_beside_it_takes_no_room),
         TEST(a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_registers),
+        TEST(a_certificate_is_not_judged_before_its_device_asks),
+        TEST(the_first_message_of_a_device_that_is_let_in_may_be_large),
+        TEST(a_large_message_of_a_stranger_ends_the_connection),
+        TEST(a_large_message_behind_a_call_that_is_let_in_is_taken),
+        TEST(a_device_that_waits_before_it_asks_is_judged_and_may_stay),
+        TEST(a_connection_that_dies_before_it_asks_leaves_nothing),
         TEST(a_connection_that_asks_in_vain_again_and_again_is_closed),
         TEST(a_connection_stays_and_every_call_is_judged_anew),
         TEST(a_device_that_is_disabled_may_connect_to_be_told_so),

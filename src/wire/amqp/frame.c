@@ -24,6 +24,7 @@ bool amqp_event_waits(const struct amqp_peer *peer)
 static void give(struct amqp_peer *peer, struct slice bytes)
 {
     bool secret = in_sasl(peer);
+    peer->stirred = true;
     while (bytes.len > 0) {
         pn_rwbytes_t room = pn_connection_driver_read_buffer_sized(&peer->driver, bytes.len);
         size_t len = room.size < bytes.len ? room.size : bytes.len;
@@ -35,6 +36,13 @@ static void give(struct amqp_peer *peer, struct slice bytes)
         if (secret && pn_connection_driver_read_buffer(&peer->driver).start == room.start)
             bytes_wipe(room.start, len);
     }
+}
+
+// Asking proton what is new costs much of what a short frame costs.
+static void turn_if_stirred(struct amqp_peer *peer)
+{
+    if (peer->stirred)
+        amqp_turn(peer);
 }
 
 static void drop_frame(struct amqp_peer *peer)
@@ -92,6 +100,14 @@ static size_t size_of_next(struct amqp_peer *peer, struct slice have)
     return size;
 }
 
+// Who the peer may be: words for the log.
+static const char *foreign(uint8_t first)
+{
+    if (first == 0x10)
+        return "; MQTT begins like this: a wrong port?";
+    return first >= 'A' && first <= 'Z' ? "; HTTP begins like this: a wrong port?" : "";
+}
+
 static void refuse_header(struct amqp_peer *peer, struct slice h)
 {
     struct slice ours = peer->phase == AMQP_AT_PLAIN_HEADER || h.at[4] != 3 ? plain_header : sasl_header;
@@ -101,8 +117,8 @@ static void refuse_header(struct amqp_peer *peer, struct slice h)
                    h.at[5], h.at[6], h.at[7], peer->phase == AMQP_AT_PLAIN_HEADER ? " after SASL" : "");
     else
         amqp_break(peer, "amqp:connection:framing-error",
-                   "not AMQP: begins with %02x %02x %02x %02x %02x %02x %02x %02x", h.at[0], h.at[1], h.at[2],
-                   h.at[3], h.at[4], h.at[5], h.at[6], h.at[7]);
+                   "not AMQP: begins with %02x %02x %02x %02x %02x %02x %02x %02x%s", h.at[0], h.at[1],
+                   h.at[2], h.at[3], h.at[4], h.at[5], h.at[6], h.at[7], foreign(h.at[0]));
 }
 
 static void take_header(struct amqp_peer *peer, struct slice header)
@@ -130,7 +146,7 @@ static void take_frame(struct amqp_peer *peer, struct slice frame)
     enum amqp_verdict verdict = amqp_judge(peer, frame);
     if (verdict == AMQP_GIVEN || verdict == AMQP_ASKING)
         give(peer, frame);
-    amqp_turn(peer);
+    turn_if_stirred(peer);
     if (verdict == AMQP_ASKING && !peer->over)
         peer->has_event = peer->blocked = true;
     peer->fresh_link = NULL;
@@ -194,7 +210,7 @@ void amqp_advance(struct amqp_peer *peer, struct slice *in)
         if (!peer->over && gather(peer, size, in))
             step(peer, size);
     }
-    amqp_turn(peer);
+    turn_if_stirred(peer);
     if (peer->over)
         *in = slice_from(*in, in->len);
 }

@@ -74,6 +74,7 @@ struct amqp_peer {
     bool proven;    // a link was accepted: the caps of strangers do not apply any more
     bool closing;   // a close was sent
     bool over;      // see amqp_is_over
+    bool stirred;   // proton was given something since the last amqp_turn
     bool has_event; // event is to be taken
     bool has_last;  // and then last, CLOSED or BROKEN
     enum amqp_event_kind last;

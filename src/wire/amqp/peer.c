@@ -110,6 +110,7 @@ void amqp_break(struct amqp_peer *peer, const char *condition, const char *forma
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     explain(peer, condition, text);
+    peer->stirred = true;
     if (pn_connection_state(peer->driver.connection) & PN_REMOTE_ACTIVE) {
         send_close(peer, slice_text(condition), slice_text(text));
     } else if (peer->phase == AMQP_AT_OPEN) { // there is no open to answer: proton sends its own, and close
@@ -185,6 +186,7 @@ static void pump(struct amqp_peer *peer)
 
 void amqp_turn(struct amqp_peer *peer)
 {
+    peer->stirred = false;
     do {
         pn_event_t *event;
         while ((event = pn_connection_driver_next_event(&peer->driver)) != NULL)

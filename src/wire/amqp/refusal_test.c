@@ -44,8 +44,8 @@ static void other_protocols_are_told_ours(void **state)
     (void)state;
     struct buf b = nothing();
     buf_text(&b, "GET / HTTP/1.1\r\n\r\n");
-    ends_with(&b,
-              "broken why=amqp:connection:framing-error: not AMQP: begins with 47 45 54 20 2f 20 48 54\n");
+    ends_with(&b, "broken why=amqp:connection:framing-error: not AMQP: begins with 47 45 54 20 2f 20 48 54; "
+                  "HTTP begins like this: a wrong port?\n");
     static const struct {
         const char *header, *why, *answer;
     } rows[] = {

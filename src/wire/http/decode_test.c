@@ -130,6 +130,34 @@ static void a_client_that_waits_for_100_continue_is_told_once(void **state)
     assert_slice(r.body, "ok");
 }
 
+static void a_client_of_another_protocol_is_told_apart_in_the_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        struct slice bytes;
+        const char *words;
+    } rows[] = {
+        {SLICE("\x10\x10\x00\x04MQTT"), "MQTT begins like this"},
+        {SLICE("AMQP\x00\x01\x00\x00"), "AMQP begins like this"},
+        {SLICE("AMQP\x03\x01\x00\x00"), "AMQP begins like this"},
+        {SLICE("GET\x03"), "byte 0x03 in the request line"},
+        {SLICE("GET /\x10"), "byte 0x10 in the request line"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t step = 1; step < 10; step += 8) {
+            struct http_decoder d;
+            struct http_request r;
+            struct why why = {0};
+            size_t fed = 0;
+            http_decoder_init(&d);
+            assert_int_equal(feed(&d, rows[i].bytes, step, &r, &fed, &why), HTTP_BAD);
+            assert_int_equal(d.status, 400);
+            assert_non_null(strstr(why.text, rows[i].words));
+            http_decoder_release(&d);
+        }
+    }
+}
+
 static void endless_request_lines_and_headers_are_cut_off_at_the_limit(void **state)
 {
     (void)state;
@@ -221,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_whole_request_is_not_copied_and_the_next_one_is_left_alone),
         cmocka_unit_test(the_pump_sees_which_part_the_peer_owes),
         cmocka_unit_test(a_client_that_waits_for_100_continue_is_told_once),
+        cmocka_unit_test(a_client_of_another_protocol_is_told_apart_in_the_reason),
         cmocka_unit_test(endless_request_lines_and_headers_are_cut_off_at_the_limit),
         cmocka_unit_test(sixty_four_headers_are_taken_and_no_more),
         cmocka_unit_test(a_declared_body_costs_no_memory_until_its_bytes_come),

@@ -11,12 +11,24 @@ static uint8_t place_of(uint8_t c)
     return c >= 0x20 && c != 0x7f ? 1 : 0;
 }
 
+// The bytes that MQTT and AMQP begin with.
+static struct err judge_foreign(struct http_decoder *d, uint8_t c, struct why *why)
+{
+    if (d->line_len == 0 && c == 0x10)
+        return http_refuse(d, 400, why, "this is not HTTP; MQTT begins like this: a wrong port?");
+    if (d->line_len == strlen("AMQP") && c <= 3)
+        return http_refuse(d, 400, why, "this is not HTTP; AMQP begins like this: a wrong port?");
+    return OK;
+}
+
 static struct err judge_byte(struct http_decoder *d, uint8_t c, struct why *why)
 {
     bool in_line = d->phase == HTTP_PHASE_LINE;
     uint8_t place = place_of(c);
     if (c == '\n')
         return http_refuse(d, 400, why, "a line ends with LF alone (RFC 9112 2.2)");
+    if (in_line && place == 0)
+        TRY(judge_foreign(d, c, why));
     if (place == 0 || (place == 2 && in_line))
         return http_refuse(d, 400, why, "byte 0x%02x in the %s (RFC 9112 %s)", c,
                            in_line ? "request line" : "header section", in_line ? "3" : "5");

@@ -39,12 +39,12 @@ const char *mqtt_type_name(enum mqtt_type type)
 
 void mqtt_decoder_init(struct mqtt_decoder *d, size_t limit)
 {
-    *d = (struct mqtt_decoder){.limit = limit};
+    *d = (struct mqtt_decoder){.limit = limit, .most = limit};
 }
 
 void mqtt_decoder_init_client(struct mqtt_decoder *d, size_t limit)
 {
-    *d = (struct mqtt_decoder){.limit = limit, .from_server = true};
+    *d = (struct mqtt_decoder){.limit = limit, .most = limit, .from_server = true};
 }
 
 void mqtt_decoder_release(struct mqtt_decoder *d)
@@ -57,12 +57,26 @@ void mqtt_decoder_release(struct mqtt_decoder *d)
 
 void mqtt_decoder_limit(struct mqtt_decoder *d, size_t limit)
 {
+    mqtt_decoder_ask_above(d, limit, limit);
+}
+
+void mqtt_decoder_ask_above(struct mqtt_decoder *d, size_t limit, size_t most)
+{
     d->limit = limit;
+    d->most = most;
 }
 
 bool mqtt_decoder_within_packet(const struct mqtt_decoder *d)
 {
     return d->header_len > 0;
+}
+
+// Who the peer may be that does not begin with CONNECT: words for the log.
+static const char *foreign(uint8_t first)
+{
+    if (first == 'A')
+        return "; AMQP begins like this: a wrong port?";
+    return first >= 'B' && first <= 'Z' ? "; HTTP begins like this: a wrong port?" : "";
 }
 
 static struct err judge_first_byte(const struct mqtt_decoder *d, struct why *why)
@@ -75,8 +89,8 @@ static struct err judge_first_byte(const struct mqtt_decoder *d, struct why *why
     if (!(rule->senders & (d->from_server ? SERVER : CLIENT)))
         return why_fail(why, ERR_PROTOCOL, "%s came from the wrong end (MQTT 2.2.1)", rule->name);
     if (!d->started && type != opening)
-        return why_fail(why, ERR_PROTOCOL, "%s came before %s (MQTT-3.1.0-1, MQTT-3.2.0-1)", rule->name,
-                        rules[opening].name);
+        return why_fail(why, ERR_PROTOCOL, "%s came before %s (MQTT-3.1.0-1, MQTT-3.2.0-1)%s", rule->name,
+                        rules[opening].name, d->from_server ? "" : foreign(d->first));
     if (d->started && type == opening)
         return why_fail(why, ERR_PROTOCOL, "a second %s came (MQTT-3.1.0-2)", rule->name);
     if (rule->flags != FREE && (d->first & 15) != rule->flags)
@@ -85,15 +99,20 @@ static struct err judge_first_byte(const struct mqtt_decoder *d, struct why *why
     return OK;
 }
 
+static size_t size_of(const struct mqtt_decoder *d)
+{
+    return (size_t)d->remaining + d->header_len;
+}
+
 static struct err judge_length(const struct mqtt_decoder *d, struct why *why)
 {
     const struct rule *rule = &rules[d->first >> 4];
     if (d->remaining < rule->least || d->remaining > rule->most)
         return why_fail(why, ERR_PROTOCOL, "%s cannot have the remaining length %u", rule->name,
                         d->remaining);
-    if ((size_t)d->remaining + d->header_len > d->limit)
-        return why_fail(why, ERR_CAPPED, "%s of %u bytes is larger than the %zu taken here", rule->name,
-                        d->remaining + d->header_len, d->limit);
+    if (size_of(d) > d->most)
+        return why_fail(why, ERR_CAPPED, "%s of %zu bytes is larger than the %zu taken here", rule->name,
+                        size_of(d), d->most);
     return OK;
 }
 
@@ -187,6 +206,8 @@ enum mqtt_result mqtt_decode(struct mqtt_decoder *d, struct slice *in, struct mq
     struct err e = take_fixed_header(d, in, why);
     if (failed(e))
         return bad(d, e);
+    if (d->judged && d->held.len == 0 && size_of(d) > d->limit)
+        return MQTT_LARGE;
     struct slice body;
     if (!d->judged || !take_body(d, in, &body)) {
         if (d->held.broken != 0)

@@ -136,6 +136,31 @@ static void every_malformed_packet_is_refused_with_a_reason(void **state)
     }
 }
 
+static void a_client_of_another_protocol_is_told_apart_in_the_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *words;
+    } rows[] = {
+        {"AMQP", "AMQP begins like this"}, {"GET /", "HTTP begins like this"}, {"PUT /", "HTTP begins"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct mqtt_decoder d = decoder_of(CLIENT_NEW);
+        struct mqtt_packet p;
+        struct why why = {0};
+        struct slice in = slice_text(rows[i].first);
+        assert_int_equal(mqtt_decode(&d, &in, &p, &why), MQTT_BAD);
+        assert_non_null(strstr(why.text, rows[i].words));
+        mqtt_decoder_release(&d);
+    }
+    struct mqtt_decoder d = decoder_of(CLIENT_NEW);
+    struct mqtt_packet p;
+    struct why why = {0};
+    struct slice in = BYTES(0xc0, 0);
+    assert_int_equal(mqtt_decode(&d, &in, &p, &why), MQTT_BAD);
+    assert_null(strstr(why.text, "begins like this"));
+    mqtt_decoder_release(&d);
+}
+
 static void a_bad_connection_stays_bad(void **state)
 {
     (void)state;
@@ -243,6 +268,40 @@ static void the_limit_counts_the_whole_packet_and_can_be_raised_after_connect(vo
     buf_release(&bytes);
 }
 
+// One byte at a time, so that the question comes before anything is held.
+static void a_large_packet_waits_until_somebody_lets_it(void **state)
+{
+    (void)state;
+    struct buf bytes = buf_capped(8192);
+    uint8_t payload[300] = {7};
+    mqtt_encode_publish(&bytes,
+                        &(struct mqtt_publish){.topic = SLICE("t"), .payload = slice_of(payload, 300)});
+    struct mqtt_decoder d = decoder_of(CLIENT);
+    struct mqtt_packet p;
+    mqtt_decoder_ask_above(&d, 100, bytes.len);
+    struct slice rest = buf_slice(&bytes);
+    enum mqtt_result result = MQTT_MORE;
+    while (result == MQTT_MORE && rest.len > 0) {
+        struct slice one = slice_to(rest, 1);
+        result = mqtt_decode(&d, &one, &p, NULL);
+        rest = slice_from(rest, 1 - one.len);
+    }
+    assert_int_equal(result, MQTT_LARGE);
+    assert_int_equal(rest.len, bytes.len - 3); // the fixed header, and nothing else
+    assert_null(d.held.at);
+    assert_int_equal(mqtt_decode(&d, &rest, &p, NULL), MQTT_LARGE); // still
+    assert_int_equal(rest.len, bytes.len - 3);
+    mqtt_decoder_limit(&d, bytes.len);
+    assert_int_equal(mqtt_decode(&d, &rest, &p, NULL), MQTT_PACKET);
+    assert_int_equal(p.publish.payload.len, 300);
+    assert_int_equal(rest.len, 0);
+    mqtt_decoder_ask_above(&d, 100, bytes.len - 1); // beyond what may be asked about
+    rest = buf_slice(&bytes);
+    assert_int_equal(mqtt_decode(&d, &rest, &p, NULL), MQTT_BAD);
+    assert_int_equal(d.broken, ERR_CAPPED);
+    buf_release(&bytes);
+}
+
 static void an_idle_connection_gives_its_memory_back(void **state)
 {
     (void)state;
@@ -265,11 +324,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_malformed_packet_is_refused_with_a_reason),
+        cmocka_unit_test(a_client_of_another_protocol_is_told_apart_in_the_reason),
         cmocka_unit_test(a_bad_connection_stays_bad),
         cmocka_unit_test(a_stream_is_cut_into_the_same_packets_however_it_arrives),
         cmocka_unit_test(a_whole_packet_is_not_copied),
         cmocka_unit_test(the_declared_length_costs_no_memory_until_the_bytes_come),
         cmocka_unit_test(the_limit_counts_the_whole_packet_and_can_be_raised_after_connect),
+        cmocka_unit_test(a_large_packet_waits_until_somebody_lets_it),
         cmocka_unit_test(an_idle_connection_gives_its_memory_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,12 +111,14 @@ struct mqtt_packet {
 
 enum mqtt_result {
     MQTT_MORE,   // all of *in was taken and is not a whole packet yet
+    MQTT_LARGE,  // a packet begins that mqtt_decoder_ask_above wants to be asked about; nothing of it is read
     MQTT_PACKET, // *out holds one; *in starts after it
     MQTT_BAD,    // the peer broke the protocol: close the connection. The decoder stays bad
 };
 
 struct mqtt_decoder {
-    size_t limit;       // bytes
+    size_t limit;       // bytes of the largest packet that is read
+    size_t most;        // bytes of the largest that may be asked about
     bool from_server;   // which end sends the packets read here
     bool started;       // the first packet (CONNECT or CONNACK) was seen
     bool judged;        // the fixed header is complete and allowed
@@ -136,6 +138,9 @@ void mqtt_decoder_init_client(struct mqtt_decoder *d, size_t limit);
 void mqtt_decoder_release(struct mqtt_decoder *d);
 // From the next packet on, typically after CONNECT was accepted.
 void mqtt_decoder_limit(struct mqtt_decoder *d, size_t limit);
+// The same, but a packet over it of at most `most` bytes is not refused: mqtt_decode returns MQTT_LARGE, and
+// reads on once mqtt_decoder_limit lets it.
+void mqtt_decoder_ask_above(struct mqtt_decoder *d, size_t limit, size_t most);
 
 // Takes bytes off *in until there is a packet. Type and declared length are judged from the fixed header
 // alone: nothing is allocated for a packet that will not be taken, and nothing at all when *in holds the

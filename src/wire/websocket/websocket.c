@@ -1,5 +1,6 @@
 // One connection's WebSocket: frames in their order, control frames answered, the end. wslay takes the mask
-// off and writes frames; its context, which holds more than 4 KiB, lives only while a frame is under way.
+// off and writes frames; its context, which holds more than 4 KiB, is a connection's only while a frame is
+// under way.
 #include "wire/websocket/websocket.h"
 
 #include <stdlib.h>
@@ -9,8 +10,15 @@
 #include "base/bucket.h"
 #include "wire/websocket/frame.h"
 
+// wslay's context, and for whom it works.
+struct websocket_machine {
+    wslay_frame_context_ptr wslay;
+    struct websocket *owner;
+};
+
 struct websocket {
-    wslay_frame_context_ptr wslay; // while a frame is under way
+    struct websocket_machine *machine; // while a frame is under way
+    struct websocket_spare *spare;     // NULL: none
     enum websocket_state state;
     enum err_code failure;
     struct frame_head head;
@@ -33,7 +41,7 @@ static const struct why nothing;
 static ssize_t read_in(uint8_t *to, size_t room, int flags, void *context)
 {
     (void)flags;
-    struct websocket *ws = context;
+    struct websocket *ws = ((struct websocket_machine *)context)->owner;
     struct slice part = slice_to(ws->in, room);
     if (part.len == 0)
         return -1; // no more for now
@@ -45,40 +53,78 @@ static ssize_t read_in(uint8_t *to, size_t room, int flags, void *context)
 static ssize_t write_out(const uint8_t *data, size_t len, int flags, void *context)
 {
     (void)flags;
-    struct websocket *ws = context;
+    struct websocket *ws = ((struct websocket_machine *)context)->owner;
     buf_bytes(&ws->out, slice_of(data, len));
     return ws->out.broken == 0 ? (ssize_t)len : -1;
 }
 
 static const struct wslay_frame_callbacks callbacks = {.send_callback = write_out, .recv_callback = read_in};
 
-static bool hold_wslay(struct websocket *ws)
+static void machine_free(struct websocket_machine *machine)
 {
-    return ws->wslay != NULL || wslay_frame_context_init(&ws->wslay, &callbacks, ws) == 0;
+    if (machine != NULL)
+        wslay_frame_context_free(machine->wslay);
+    free(machine);
 }
 
-static void leave_wslay(struct websocket *ws)
+static struct websocket_machine *machine_new(void)
 {
-    wslay_frame_context_free(ws->wslay);
-    ws->wslay = NULL;
+    struct websocket_machine *machine = calloc(1, sizeof *machine);
+    if (machine != NULL && wslay_frame_context_init(&machine->wslay, &callbacks, machine) != 0) {
+        free(machine);
+        return NULL;
+    }
+    return machine;
+}
+
+void websocket_spare_release(struct websocket_spare *spare)
+{
+    machine_free(spare->machine);
+    spare->machine = NULL;
+}
+
+static bool hold_wslay(struct websocket *ws)
+{
+    if (ws->machine != NULL)
+        return true;
+    if (ws->spare != NULL) {
+        ws->machine = ws->spare->machine;
+        ws->spare->machine = NULL;
+    }
+    if (ws->machine == NULL)
+        ws->machine = machine_new();
+    if (ws->machine != NULL)
+        ws->machine->owner = ws;
+    return ws->machine != NULL;
+}
+
+// whole: no frame is under way, in either direction, so that it can be another connection's next.
+static void leave_wslay(struct websocket *ws, bool whole)
+{
+    if (whole && ws->spare != NULL && ws->spare->machine == NULL)
+        ws->spare->machine = ws->machine;
+    else
+        machine_free(ws->machine);
+    ws->machine = NULL;
 }
 
 // A whole frame into the output, or nothing and the output broken.
 static void send_frame(struct websocket *ws, enum frame_opcode opcode, struct slice payload)
 {
-    bool held = ws->wslay != NULL;
+    bool held = ws->machine != NULL;
     size_t before = ws->out.len;
     struct wslay_frame_iocb frame = {.fin = 1,
                                      .opcode = (uint8_t)opcode,
                                      .payload_length = payload.len,
                                      .data = payload.at,
                                      .data_length = payload.len};
-    if (!hold_wslay(ws) || wslay_frame_send(ws->wslay, &frame) != (ssize_t)payload.len) {
+    bool sent = hold_wslay(ws) && wslay_frame_send(ws->machine->wslay, &frame) == (ssize_t)payload.len;
+    if (!sent) {
         ws->out.len = before;
         ws->out.broken = ws->out.broken != 0 ? ws->out.broken : ERR_NO_MEMORY;
     }
     if (!held)
-        leave_wslay(ws);
+        leave_wslay(ws, sent);
 }
 
 // ---- the end
@@ -176,7 +222,7 @@ static struct err decode(struct websocket *ws, struct slice bytes, struct buf *p
     struct wslay_frame_iocb part;
     ssize_t got;
     ws->in = bytes;
-    while ((got = wslay_frame_recv(ws->wslay, &part)) > 0)
+    while ((got = wslay_frame_recv(ws->machine->wslay, &part)) > 0)
         TRY(take_part(ws, slice_of(part.data, part.data_length), payload));
     if (got == 0 || got == WSLAY_ERR_WANT_READ)
         return OK;
@@ -233,8 +279,8 @@ struct err websocket_feed(struct websocket *ws, struct slice *in, int64_t now_ms
             e = frame_ended(ws, now_ms);
     }
     *in = (struct slice){0};
-    if (!ws->in_payload || !takes_frames(ws))
-        leave_wslay(ws);
+    if (ws->machine != NULL && (!ws->in_payload || !takes_frames(ws)))
+        leave_wslay(ws, !ws->in_payload && ws->out.broken == 0);
     return FAIL(ws->failure);
 }
 
@@ -254,11 +300,16 @@ struct err websocket_new(struct websocket **out)
     return OK;
 }
 
+void websocket_share(struct websocket *ws, struct websocket_spare *spare)
+{
+    ws->spare = spare;
+}
+
 void websocket_free(struct websocket *ws)
 {
     if (ws == NULL)
         return;
-    leave_wslay(ws);
+    machine_free(ws->machine);
     buf_release(&ws->out);
     free(ws->why);
     free(ws);

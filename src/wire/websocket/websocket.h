@@ -31,10 +31,20 @@ enum websocket_status {
 // of 16 bytes; ERR_NO_MEMORY.
 struct err websocket_accept(struct slice key, char out[WEBSOCKET_ACCEPT_TEXT], struct why *why);
 
+// What is needed only while a frame is under way, 4 KiB: one for all connections of a thread, so that it is
+// not made anew for each frame. Zeroed: empty.
+struct websocket_spare {
+    struct websocket_machine *machine;
+};
+void websocket_spare_release(struct websocket_spare *spare);
+
 // One connection's WebSocket. One thread at a time. Between frames it holds no more than a few hundred bytes.
 struct websocket;
 
 struct err websocket_new(struct websocket **out); // ERR_NO_MEMORY
+// From now on what it needs for a frame comes from there and goes back there; `spare` outlives it, and is its
+// thread's.
+void websocket_share(struct websocket *websocket, struct websocket_spare *spare);
 void websocket_free(struct websocket *websocket); // NULL is fine
 
 enum websocket_state {

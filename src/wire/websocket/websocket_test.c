@@ -283,6 +283,48 @@ static void payload_that_finds_no_memory_ends_the_connection(void **state)
     end(&b);
 }
 
+// A frame that is under way, one of no bytes, one that breaks a rule: none leaves anything behind for the
+// next.
+static void connections_that_share_take_each_their_own_frames(void **state)
+{
+    (void)state;
+    struct bench bs[3];
+    struct websocket_spare spare = {0};
+    for (size_t i = 0; i < 3; i++) {
+        begin(&bs[i]);
+        websocket_share(bs[i].ws, &spare);
+    }
+    for (int round = 0; round < 3; round++) {
+        put_frame(&bs[0], 0x82, 300);
+        struct buf whole = bs[0].sent;
+        bs[0].sent.len = 100;
+        buf_clear(&bs[0].payload);
+        struct slice first = slice_to(buf_slice(&whole), 100), rest = slice_from(buf_slice(&whole), 100);
+        assert_false(failed(websocket_feed(bs[0].ws, &first, 0, &bs[0].payload)));
+        put_frame(&bs[1], 0x82, 0);
+        put_frame(&bs[1], 0x82, 200);
+        put_frame(&bs[1], 0x89, 0);
+        buf_clear(&bs[1].payload);
+        assert_false(failed(feed(&bs[1], 7)));
+        expect_payload(&bs[1], 200);
+        expect_sent(&bs[1], SLICE("\x8a\0"));
+        bs[1].now_ms += 1000;
+        websocket_write(bs[0].ws, SLICE("meanwhile"));
+        expect_sent(&bs[0], SLICE("\x82\x09meanwhile"));
+        put_frame(&bs[2], 0x82, 10);
+        buf_u8(&bs[2].sent, 0x72);
+        (void)feed(&bs[2], 5);
+        assert_int_equal(websocket_state(bs[2].ws), WEBSOCKET_FAILED);
+        assert_false(failed(websocket_feed(bs[0].ws, &rest, 0, &bs[0].payload)));
+        expect_payload(&bs[0], 300);
+        buf_clear(&bs[0].sent);
+    }
+    for (size_t i = 0; i < 3; i++)
+        end(&bs[i]);
+    websocket_spare_release(&spare);
+    websocket_spare_release(&spare);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_ping_every_now_and_then_is_answered_for_ever),
         cmocka_unit_test(pings_of_a_peer_that_does_not_read_end_the_connection),
         cmocka_unit_test(payload_that_finds_no_memory_ends_the_connection),
+        cmocka_unit_test(connections_that_share_take_each_their_own_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

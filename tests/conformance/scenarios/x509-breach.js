@@ -1,6 +1,6 @@
 // Claims: what an operator does against a breach counts at once: a CA certificate deleted, a group disabled, one device
 // blocked (by an enrollment with a key or with its certificate, of its ID or of another), a certificate revoked. The device is
-// refused at its next register and its next poll, by both doors, on connections that were open before too, and on new ones
+// refused at its next register and its next poll, by all five doors, on connections that were open before too, and on new ones
 // that try to resume TLS; other devices notice nothing. What is taken back lets it in again, on those same connections.
 'use strict';
 
@@ -10,6 +10,7 @@ const { Fleet } = require('../fleet');
 const { Pki } = require('../pki');
 const sas = require('../../lib/sas');
 const { register, turnedAway } = require('../x509');
+const { SoftTpm } = require('../../lib/softtpm');
 const { mustUsher } = require('../../lib/control');
 
 const STEP_MS = 60000; // two fleets take part in each, under sanitizers too
@@ -31,7 +32,7 @@ class Suspect {
         this.operationId = operationId;
         this.kept.push({ who, connection });
         // With the ticket, if there is one: it would have come before the first answer.
-        this.sessions.push({ who, Door, version, session: connection.peer.socket.getSession() });
+        this.sessions.push({ who, Door, version, session: connection.socket.getSession() });
       }
     }
   }
@@ -48,16 +49,16 @@ class Suspect {
     if (this.proof.tls) for (const transport of ['mqtt', 'http']) await turnedAway(this.bench, transport, this.id, this.proof.tls);
   }
 
-  /** A key that is no good any more MQTT refuses at CONNECT; a certificate, and a key over HTTPS, only hear it when they register. */
+  /** A key or a TPM that is no good any more is refused by MQTT at CONNECT and by AMQP in SASL; all else hears it on registering. */
   async isOutResuming({ who, Door, version, session }) {
     assert.ok(Buffer.isBuffer(session), `${who} nothing to resume with`);
     try {
       const connection = await Door.open(this.bench, this.id, this.proof, { session, minVersion: version, maxVersion: version });
-      assert.strictEqual(connection.peer.socket.isSessionReused(), false, `${who} the session was resumed`);
+      assert.strictEqual(connection.socket.isSessionReused(), false, `${who} the session was resumed`);
       mustBeRefused(await connection.register(), `resumed, ${who}`);
-      connection.peer.destroy();
+      connection.close();
     } catch (error) {
-      if (error.connack !== 5 || this.proof.tls) throw error;
+      if (!error.notLetIn || this.proof.tls) throw error;
       assert.strictEqual(error.reused, false, `${who} the session was resumed`);
     }
   }
@@ -65,18 +66,18 @@ class Suspect {
   /** Let in again, on the connections that it has kept all the while and on new ones. */
   async isBack() {
     for (const { who, connection } of this.kept) {
-      const { operationId } = mustBeAssigned(await connection.register(), `register by ${who}`);
-      mustBeAssigned(await connection.poll(operationId), `poll by ${who}`);
+      if (!connection.once) this.operationId = mustBeAssigned(await connection.register(), `register by ${who}`).operationId;
+      mustBeAssigned(await connection.poll(this.operationId), `poll by ${who}`);
     }
     for (const Door of Object.values(DOORS)) {
       const connection = await Door.open(this.bench, this.id, this.proof);
       mustBeAssigned(await connection.register());
-      connection.peer.destroy();
+      connection.close();
     }
   }
 
   leave() {
-    for (const { connection } of this.kept) connection.peer.destroy();
+    for (const { connection } of this.kept) connection.close();
   }
 }
 
@@ -154,14 +155,31 @@ function byKey(bench, groupKey) {
   };
 }
 
+/** And by a TPM. */
+function byTpm(bench) {
+  const update = (...words) => mustUsher(bench, ['enrollment', 'update', 'tpm', ...words]);
+  const [tpm, other] = [new SoftTpm(), new SoftTpm()];
+  return {
+    'a device with a TPM is disabled': { id: 'tpm', tpm, strike: () => update('--disabled'), back: () => update('--enabled') },
+    'an enrollment is given another TPM': {
+      id: 'tpm', tpm,
+      strike: () => update('--endorsement-key', other.endorsementKey), back: () => update('--endorsement-key', tpm.endorsementKey),
+    },
+  };
+}
+
 /** Of the two that stand beside the suspect: whom the measure means too, and whom it must not touch. */
 function bystanders({ sibling, cousin }, { sweeping, branch }) {
   if (sweeping) return { meant: [sibling, cousin], spared: [] };
   return branch ? { meant: [sibling], spared: [cousin] } : { meant: [], spared: [sibling, cousin] };
 }
 
+function proofOf({ tls, key, tpm }) {
+  return { ...(tls && { tls }), ...(key && { key }), ...(tpm && { tpm }) };
+}
+
 async function play(report, bench, fleet, [name, measure], neighbours) {
-  const suspect = new Suspect(bench, measure.id, measure.tls ? { tls: measure.tls } : { key: measure.key });
+  const suspect = new Suspect(bench, measure.id, proofOf(measure));
   const { meant, spared } = bystanders(neighbours, measure);
   const beside = new Fleet(bench);
   await report.check(`${name}: at once the device is refused, on open and on resumed connections, and nobody else`, async () => {
@@ -198,7 +216,10 @@ async function run(report, bench) {
   fleet.join('bystander', { tls: pki.leaf('bystander') });
   fleet.join('keyed-too', { key: sas.deriveKey(primaryKey, 'keyed-too') });
   await fleet.round();
-  for (const one of Object.entries({ ...measures(bench, pki), ...byKey(bench, primaryKey) })) await play(report, bench, fleet, one, { sibling, cousin });
+  const withTpm = byTpm(bench);
+  const [{ tpm }] = Object.values(withTpm);
+  await mustUsher(bench, ['enrollment', 'create', 'tpm', '--endorsement-key', tpm.endorsementKey]);
+  for (const one of Object.entries({ ...measures(bench, pki), ...byKey(bench, primaryKey), ...withTpm })) await play(report, bench, fleet, one, { sibling, cousin });
   await report.check('through all of that, no registration of any other device failed', async () => {
     console.log(`${await fleet.stop()} registrations of ${fleet.members.length} other devices, none failed`);
   });

@@ -103,7 +103,7 @@ async function whole(report, bench, how, way) {
   });
   await mustUsher(bench, ['group', 'delete', 'group']);
   await mustUsher(bench, ['certificate', 'delete', NAME]);
-  for (const connection of Object.values(open)) connection.peer.destroy();
+  for (const connection of Object.values(open)) connection.close();
 }
 
 async function run(report, bench) {
