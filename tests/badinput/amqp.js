@@ -186,6 +186,7 @@ function withLinks({ scope, id }) {
     ['more links than its own handle-max', Buffer.concat(Array.from({ length: 7 }, (_, i) => amqp.attach(`l${i}`, 10 + i, address, false))), NOT_ALLOWED, /above its own handle-max/],
     ['five sessions', Buffer.concat([1, 2, 3, 4].map((channel) => on(channel, 'begin', [undefined, e.uint(0), e.uint(1), e.uint(1)]))), FRAMING, /channel 4; the highest is 3/],
     ['a frame of 16 KB and one byte', head(16385), FRAMING, /the most is 16384/],
+    ['a message of 200 KB', Buffer.concat(Array.from({ length: 13 }, (_, i) => amqp.transfer(1, 0, Buffer.alloc(16000), i < 12))), rejected(413001), /a message of more than 102400 bytes/],
     ['bytes that are no section', message(Buffer.from('{}')), DECODE, /sections are malformed/],
     ['a section that is cut off', message(properties(register), Buffer.from('005375a0', 'hex')), DECODE, /sections are malformed/],
     ['sections in the wrong order', message(data('{}'), properties(register)), DECODE, /sections are malformed/],

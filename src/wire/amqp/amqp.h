@@ -36,8 +36,8 @@ enum amqp_event_kind {
     AMQP_ATTACHED,      // link, with its fields: amqp_link_accept or _refuse
     AMQP_DETACHED,      // link: gone, also when it was refused or its session ended; answered already
     AMQP_DELIVERED,     // link, delivery, message: answer with amqp_accept or amqp_reject, any time
-    AMQP_TOO_LARGE, // link: a message on it has more than `limit` bytes. The link is detached with the error,
-                    // and DETACHED follows once the peer has answered; the connection goes on
+    AMQP_TOO_LARGE, // link, delivery: a message that is coming in has more than `limit` bytes. Answer at once
+                    // with amqp_reject; the rest of it is thrown away, and link and connection go on
     AMQP_CLOSED,    // the peer ended the connection in order, or answered amqp_close; what has to be
                  // answered is in the output, and the error that it gave, if any, in amqp_why. Its links are
                  // gone without DETACHED. Nothing follows

@@ -1,5 +1,4 @@
 // Messages in both directions and their outcomes. A struct amqp_delivery is a pn_delivery_t by another name.
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <proton/codec.h>
@@ -85,18 +84,14 @@ static size_t bytes_in_parts(const struct amqp_peer *peer)
     return sum;
 }
 
-// Detaches the link and not more: there are peers that wait for that, and not for the connection's end, to
-// hear what became of their message.
-static void refuse_size(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
+// Neither the link nor the connection has to end for it: there are peers that wait for their message's
+// outcome and notice no other end.
+static void too_large(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
 {
-    char text[64];
-    int len = snprintf(text, sizeof text, "messages of more than %zu bytes at once", peer->message_max);
-    pn_delivery_settle(delivery);
-    amqp_set_condition(pn_link_condition(link->proton), SLICE("amqp:link:message-size-exceeded"),
-                       slice_of(text, (size_t)len));
-    pn_link_close(link->proton);
-    link->state = AMQP_LINK_REFUSED;
-    peer->event = (struct amqp_event){.kind = AMQP_TOO_LARGE, .link = link, .limit = peer->message_max};
+    peer->event = (struct amqp_event){.kind = AMQP_TOO_LARGE,
+                                      .link = link,
+                                      .delivery = (struct amqp_delivery *)(void *)delivery,
+                                      .limit = peer->message_max};
     peer->has_event = true;
 }
 
@@ -109,7 +104,7 @@ static void received(struct amqp_peer *peer, struct amqp_link *link, pn_delivery
     else if (peer->has_event || peer->over)
         return;
     else if (bytes_in_parts(peer) > peer->message_max)
-        refuse_size(peer, link, delivery);
+        too_large(peer, link, delivery);
     else if (!pn_delivery_partial(delivery))
         deliver(peer, link, delivery);
 }

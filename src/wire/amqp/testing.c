@@ -136,6 +136,7 @@ static void answer(struct amqp_stage *stage, const struct amqp_event *e)
         break;
     case AMQP_TOO_LARGE:
         buf_printf(&stage->said, " limit=%zu", e->limit);
+        amqp_reject(e->delivery, SLICE("amqp:link:message-size-exceeded"), SLICE("too large"), 0);
         break;
     case AMQP_CLOSED:
     case AMQP_BROKEN:

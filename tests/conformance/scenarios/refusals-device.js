@@ -92,11 +92,12 @@ const OVERSIZE = {
   // have (its transport handles `error` once more although it is disconnected already).
   mqtt: (bench, attempt) => bench.tolerating({ message: 'callback is not a function', from: 'azure-iot-provisioning-device-mqtt' },
     () => refused(attempt(), { name: 'NotConnectedError', message: /^Connection to the server has been closed/ })),
-  // usherd detaches the link with this error. Were the connection closed with it instead, the SDK would wait for the link's
-  // end in vain, and name another error after 30 s.
+  // The message is rejected. Were the connection closed with this error instead, the SDK would wait for the link's end in
+  // vain, and name another error after 30 s.
   amqp: async (bench, attempt) => {
     const error = await attempt().then(() => assert.fail('accepted'), (caught) => caught);
     assert.strictEqual(error.condition, 'amqp:link:message-size-exceeded', `condition of ${error.name}: ${error.message}`);
+    checkError(JSON.parse(error.description), 413);
   },
 };
 OVERSIZE['mqtt-ws'] = OVERSIZE.mqtt;
