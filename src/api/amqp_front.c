@@ -11,8 +11,9 @@ enum {
     GREETING_MS = 5000,    // until SASL is over, or an open without it has come (threats A2)
     CHALLENGED_MS = 30000, // the same for a peer that was sent a challenge
     DECIDE_MS = 30000,
-    LINKS_MS = 10000, // then, until there is a link
-    IDLE_MS = 240000, // told to the peer, which sends something as often
+    LINKS_MS = 10000,   // then, until there is a link
+    MESSAGE_MS = 30000, // and then, from the first byte of a message to its last
+    IDLE_MS = 240000,   // told to the peer, which sends something as often
     SILENT_MS = IDLE_MS + IDLE_MS / 2,
     CLOSE_MS = 2000,
 };
@@ -42,7 +43,8 @@ struct amqp_connection {
     bool ended;
     int64_t phase_ends_us; // monotonic; 0: it may be idle
     const char *phase;
-    int64_t expires_us; // 0: never
+    int64_t message_ends_us; // monotonic; 0: none has begun
+    int64_t expires_us;      // 0: never
     const char *awaited;
     struct poll_timer tick;
 };
@@ -60,6 +62,14 @@ static void arm(struct amqp_connection *c)
     int64_t now = now_us(c);
     int64_t at_us = c->phase_ends_us != 0 ? c->phase_ends_us : now + SILENT_MS * INT64_C(1000);
     const char *phase = c->phase_ends_us != 0 ? c->phase : "a frame within the idle time";
+    if (!amqp_is_amid(c->peer))
+        c->message_ends_us = 0;
+    else if (c->message_ends_us == 0)
+        c->message_ends_us = now + MESSAGE_MS * INT64_C(1000);
+    if (c->message_ends_us != 0 && c->message_ends_us < at_us) {
+        at_us = c->message_ends_us;
+        phase = "the rest of a message";
+    }
     if (c->expires_us != 0 && c->expires_us < at_us) {
         at_us = c->expires_us;
         phase = c->awaited;

@@ -92,6 +92,9 @@ static bool obey(struct session *s, struct slice verb, struct slice argument)
         return true;
     } else if (slice_equal(verb, SLICE("flood"))) {
         flood(s, number);
+    } else if (slice_equal(verb, SLICE("answer"))) {
+        conn_make_room(s->conn, number);
+        flood(s, number);
     } else if (slice_equal(verb, SLICE("die"))) {
         conn_abort(s->conn);
         return true;

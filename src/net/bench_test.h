@@ -19,7 +19,8 @@ enum { PATIENCE_MS = 10000 }; // nothing in these tests takes that long
 
 // Lines the protocol understands (the rest of a line after a blank is its argument):
 //   echo TEXT     answers TEXT          bye           answers "bye" and closes
-//   flood BYTES   writes that many      die           aborts
+//   flood BYTES   writes that many      answer BYTES  the same, with conn_make_room
+//   die           aborts
 //   hold          pauses; bench_answer answers later, by ticket, and resumes
 //   become        answers "becoming" and goes on with lines in the frames of WebSocket
 //   deadline MS   sets a deadline "the next line"     who   answers the user at the other end

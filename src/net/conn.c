@@ -162,7 +162,8 @@ struct buf *conn_output(struct conn *conn)
 
 void conn_make_room(struct conn *conn, size_t bytes)
 {
-    size_t wanted = conn->output.len + bytes;
+    // not beside what waits already: a peer that asks on and on and never reads would have room for all of it
+    size_t wanted = CONN_OUTPUT_MAX + bytes;
     if (wanted > conn->output.cap)
         conn->output.cap = wanted;
 }

@@ -16,8 +16,8 @@ async function canary(server, mark) {
   await server.log.waitFor(name, { mark });
 }
 
-/** Runs `work` and asserts that usherd wrote exactly one log line meanwhile, and that this line says why. */
-async function oneLogLine(server, work) {
+/** Runs `work` and asserts that usherd wrote exactly one log line meanwhile, and that this line says why: `said`, if given. */
+async function oneLogLine(server, work, said) {
   await canary(server, server.log.mark());
   const mark = server.log.mark();
   const value = await work();
@@ -29,6 +29,7 @@ async function oneLogLine(server, work) {
   assert.ok(entry && typeof entry === 'object', `a log line that is no JSON: ${text}`);
   assert.ok(entry.time && entry.level && entry.event, `time, level and event in ${text}`);
   assert.ok(entry.error || entry.reason, `the log line does not say why: ${text}`);
+  if (said) assert.match(`${entry.error}: ${entry.reason}`, said, 'what the log says');
   return value;
 }
 

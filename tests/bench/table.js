@@ -29,6 +29,9 @@ const TARGETS = [
   ...['idle_mqtt_ws_symmetric', 'idle_amqp_symmetric', 'idle_amqp_x509', 'idle_amqp_ws_symmetric'].map((name) => shown(
     `memory of an idle connection: ${name}`, name, 'rss_kib', 'KiB')),
   ratio('CPU per X.509 registration, 10,000 groups and 1,000 CA certificates against one', 'mqtt_x509_10k_groups', 'mqtt_x509_1_group', 1.1),
+  slower('MQTT: p99 beside 2,000 slow peers against alone', 'mqtt_beside_slow', 'mqtt_alone', 2),
+  slower('AMQP: p99 beside 2,000 slow peers against alone', 'amqp_beside_slow', 'amqp_alone', 2),
+  slower('HTTPS: p99 beside 2,000 slow peers against alone', 'https_beside_slow', 'https_alone', 2),
   ratio('CPU per registration, 1,000,000 enrollments against 1,000', 'mqtt_symmetric_1m_enrollments', 'mqtt_symmetric_1k_enrollments', 1.1),
 ];
 
@@ -53,6 +56,13 @@ function below(target, name, figure, limit, unit) {
   return {
     target, limit: `< ${limit} ${unit}`, needs: [name],
     reach: (of) => ({ text: `${of[name][figure]} ${unit}`, good: of[name][figure] < limit }),
+  };
+}
+
+function slower(target, name, base, limit) {
+  return {
+    target, limit: `≤ ${limit} ×`, needs: [name, base],
+    reach: (of) => ({ text: `${(of[name].p99_ms / of[base].p99_ms).toFixed(2)} ×`, good: of[name].p99_ms <= limit * of[base].p99_ms }),
   };
 }
 

@@ -223,9 +223,10 @@ function openAmqp(options) {
 const plainly = encoder();
 const amqpFrame = (name, fields) => frame(plainly.composite(name, fields));
 
-function saslPlain(user, password) {
-  return frame(plainly.composite('init', [plainly.symbol('PLAIN'), plainly.binary(`\0${user}\0${password}`)]), { type: 1 });
-}
+const saslFrame = (name, fields) => frame(plainly.composite(name, fields), { type: 1 });
+const saslInit = (mechanism, response, host) => saslFrame('init', [plainly.symbol(mechanism), plainly.binary(response), host && plainly.string(host)]);
+const saslPlain = (user, password) => saslInit('PLAIN', `\0${user}\0${password}`);
+const saslResponse = (bytes) => saslFrame('response', [plainly.binary(bytes)]);
 
 const open = (container = 'test') => amqpFrame('open', [plainly.string(container), plainly.string('localhost')]);
 const begin = () => amqpFrame('begin', [undefined, plainly.uint(0), plainly.uint(2048), plainly.uint(2048)]);
@@ -237,4 +238,13 @@ function attach(name, handle, address, receives) {
     at('source', receives), at('target', !receives), undefined, undefined, plainly.uint(0)]);
 }
 
-module.exports = { HEADER, CODE, encoder, frame, decode, sections, describe, AmqpPeer, openAmqp, saslPlain, open, begin, attach };
+/** A frame of a message on a link; `more` of them follow. */
+function transfer(handle, id, payload, more = false) {
+  const head = plainly.composite('transfer', [plainly.uint(handle), plainly.uint(id), plainly.binary(`t${id}`), plainly.uint(0), plainly.bool(false), plainly.bool(more)]);
+  return frame(Buffer.concat([head, Buffer.from(payload)]));
+}
+
+module.exports = {
+  HEADER, CODE, encoder, frame, decode, sections, describe, AmqpPeer, openAmqp, saslFrame, saslInit, saslPlain, saslResponse, amqpFrame, open, begin, attach,
+  transfer,
+};

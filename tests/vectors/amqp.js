@@ -141,10 +141,13 @@ async function errors(report, server, { tokenIn }) {
     device.checkAssigned((await opened.ask(payload(64 * 1024))).json, { id, hub: server.hub });
     await opened.leave();
   });
-  await report.check('AMQP: a payload of 200 KB: closed with amqp:link:message-size-exceeded', async () => {
+  await report.check('AMQP: a payload of 200 KB: rejected with 413001, and the next request is served', async () => {
     const opened = await openAs(server, node, { id, key, tokenIn });
-    await assert.rejects(opened.ask(payload(200 * 1024)), /got (close|detach) .*"amqp:link:message-size-exceeded"/);
-    opened.peer.destroy();
+    const { rejected } = await opened.ask(payload(200 * 1024));
+    assert.strictEqual(rejected.condition, 'amqp:link:message-size-exceeded');
+    device.checkError(rejected.json, 413);
+    device.checkAssigned((await opened.ask(payload(64))).json, { id, hub: server.hub });
+    await opened.leave();
   });
   const bad = { 'a wrong key': { id, key: Buffer.alloc(32).toString('base64') }, 'an unknown ID': { id: 'amqp-nobody', key }, nonsense: { id, token: 'nonsense' } };
   for (const [what, who] of Object.entries(bad)) {

@@ -490,14 +490,23 @@ static size_t free_call(const struct amqp_session *s)
 }
 
 // Nothing is kept of it, so it is not delayed either.
-static void reject_at_once(struct amqp_session *s, struct amqp_delivery *delivery, struct err e)
+static void reject_at_once(struct amqp_session *s, struct amqp_delivery *delivery, struct err e,
+                           const struct why *why)
 {
     static const char none[GUID_TEXT + 1] = "00000000-0000-0000-0000-000000000000";
     struct buf body = buf_capped(REPLY_MAX);
-    amqp_connection_log_refusal(s->connection, s->registration_id, e, NULL);
-    error_body_write(&body, e, NULL, slice_of(none, GUID_TEXT), clock_wall_us(s->api->clock));
+    amqp_connection_log_refusal(s->connection, s->registration_id, e, why);
+    error_body_write(&body, e, why, slice_of(none, GUID_TEXT), clock_wall_us(s->api->clock));
     amqp_reject(delivery, slice_text(err_info(e)->amqp), buf_slice(&body), error_retry_s(e));
     buf_release(&body);
+}
+
+static void too_large(struct amqp_session *s, const struct amqp_event *event)
+{
+    struct why why;
+    struct err e = why_fail(&why, ERR_CAPPED, "a message of more than %zu bytes", event->limit);
+    reject_at_once(s, event->delivery, e, &why);
+    count_refusal(s);
 }
 
 static void delivered(struct amqp_session *s, const struct amqp_event *event)
@@ -506,7 +515,7 @@ static void delivered(struct amqp_session *s, const struct amqp_event *event)
     struct flow_request *request = origin.call < AMQP_UNDER_WAY_MAX ? flow_request_new(s->api->flow) : NULL;
     if (request == NULL) {
         reject_at_once(s, event->delivery,
-                       FAIL(origin.call < AMQP_UNDER_WAY_MAX ? ERR_OVERLOADED : ERR_THROTTLED));
+                       FAIL(origin.call < AMQP_UNDER_WAY_MAX ? ERR_OVERLOADED : ERR_THROTTLED), NULL);
         return;
     }
     struct why why = {0};
@@ -557,6 +566,9 @@ static void happened(void *session, const struct amqp_event *event)
         break;
     case AMQP_DELIVERED:
         delivered(s, event);
+        break;
+    case AMQP_TOO_LARGE:
+        too_large(s, event);
         break;
     case AMQP_CLOSED:
     case AMQP_BROKEN:

@@ -374,6 +374,23 @@ static void what_goes_away_meanwhile_takes_nothing_with_it(void **state)
     assert_int_equal(stored_registration(w, SLICE("dev1"))->status, STATUS_ASSIGNED);
 }
 
+static void messages_that_are_too_large_are_rejected_in_words_and_not_without_end(void **state)
+{
+    struct world *w = *state;
+    struct amqp_link *sender;
+    struct amqp_connection *c = dev1(w, &sender);
+    for (int i = 0; i < 8; i++) {
+        assert_false(c->closed);
+        struct amqp_delivery delivery = {0};
+        happens(
+            c, (struct amqp_event){
+                   .kind = AMQP_TOO_LARGE, .link = sender, .delivery = &delivery, .limit = AMQP_MESSAGE_MAX});
+        assert_string_equal(delivery.rejected, "amqp:link:message-size-exceeded");
+        assert_non_null(strstr(delivery.description, "\"errorCode\":413001"));
+    }
+    assert_true(c->closed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +411,7 @@ int main(void)
         TEST(a_fifth_request_at_once_is_told_to_come_again),
         TEST(java_is_not_answered_faster_than_it_can_wait),
         TEST(what_goes_away_meanwhile_takes_nothing_with_it),
+        TEST(messages_that_are_too_large_are_rejected_in_words_and_not_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,7 +36,9 @@ enum amqp_event_kind {
     AMQP_ATTACHED,      // link, with its fields: amqp_link_accept or _refuse
     AMQP_DETACHED,      // link: gone, also when it was refused or its session ended; answered already
     AMQP_DELIVERED,     // link, delivery, message: answer with amqp_accept or amqp_reject, any time
-    AMQP_CLOSED,        // the peer ended the connection in order, or answered amqp_close; what has to be
+    AMQP_TOO_LARGE, // link, delivery: a message that is coming in has more than `limit` bytes. Answer at once
+                    // with amqp_reject; the rest of it is thrown away, and link and connection go on
+    AMQP_CLOSED,    // the peer ended the connection in order, or answered amqp_close; what has to be
                  // answered is in the output, and the error that it gave, if any, in amqp_why. Its links are
                  // gone without DETACHED. Nothing follows
     AMQP_BROKEN, // it did not keep to the protocol or to a cap: amqp_why says how, in words for the log; a
@@ -81,6 +83,7 @@ struct amqp_event {
     struct slice client_version; // ATTACHED: com.microsoft:client-version
     struct amqp_delivery *delivery;
     const struct amqp_message *message;
+    size_t limit; // TOO_LARGE: bytes of messages that are taken at once
 };
 
 struct amqp_settings {
@@ -106,6 +109,8 @@ void amqp_output(struct amqp_peer *peer, struct buf *out);
 // Nothing more will be taken, and nothing sent but what amqp_output still has: close the transport once that
 // is written. True after CLOSED, BROKEN and amqp_sasl_end(peer, false).
 bool amqp_is_over(const struct amqp_peer *peer);
+// Has the peer begun a frame or a message, and not ended it? The caller may set it a deadline.
+bool amqp_is_amid(const struct amqp_peer *peer);
 // Keeps the peer's and our idle time; heartbeats go to the output, and BROKEN may follow. now_ms: monotonic.
 // Returns when to call again, in the same time, 0: not for time's sake. Call it after OPENED for the first
 // time.

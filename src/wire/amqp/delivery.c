@@ -84,16 +84,28 @@ static size_t bytes_in_parts(const struct amqp_peer *peer)
     return sum;
 }
 
+// Neither the link nor the connection has to end for it: there are peers that wait for their message's
+// outcome and notice no other end.
+static void too_large(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
+{
+    peer->event = (struct amqp_event){.kind = AMQP_TOO_LARGE,
+                                      .link = link,
+                                      .delivery = (struct amqp_delivery *)(void *)delivery,
+                                      .limit = peer->message_max};
+    peer->has_event = true;
+}
+
 static void received(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
 {
     if (!pn_delivery_current(delivery))
         return; // the peer settled what has been delivered; its outcome is still ours to give
     if (pn_delivery_aborted(delivery) || link->state != AMQP_LINK_OPEN || peer->closing)
         discard(link, delivery);
+    else if (peer->has_event || peer->over)
+        return;
     else if (bytes_in_parts(peer) > peer->message_max)
-        amqp_break(peer, "amqp:link:message-size-exceeded", "messages of more than %zu bytes at once",
-                   peer->message_max);
-    else if (!pn_delivery_partial(delivery) && !peer->has_event && !peer->over)
+        too_large(peer, link, delivery);
+    else if (!pn_delivery_partial(delivery))
         deliver(peer, link, delivery);
 }
 

@@ -246,6 +246,14 @@ bool amqp_is_over(const struct amqp_peer *peer)
     return peer->over;
 }
 
+bool amqp_is_amid(const struct amqp_peer *peer)
+{
+    bool amid = peer->held.len > peer->frame;
+    for (size_t i = 0; i < AMQP_LINKS_MAX; i++)
+        amid |= peer->links[i].state != AMQP_LINK_FREE && peer->links[i].partial;
+    return amid && !peer->over;
+}
+
 int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms)
 {
     if (peer->over)

@@ -106,8 +106,8 @@ static void answer_delivery(struct amqp_stage *stage, const struct amqp_event *e
 
 static void answer(struct amqp_stage *stage, const struct amqp_event *e)
 {
-    static const char *const names[] = {"sasl-init", "sasl-response", "opened", "attached",
-                                        "detached",  "delivered",     "closed", "broken"};
+    static const char *const names[] = {"sasl-init", "sasl-response", "opened", "attached", "detached",
+                                        "delivered", "too-large",     "closed", "broken"};
     buf_text(&stage->said, names[e->kind]);
     switch (e->kind) {
     case AMQP_SASL_INIT:
@@ -133,6 +133,10 @@ static void answer(struct amqp_stage *stage, const struct amqp_event *e)
         break;
     case AMQP_DELIVERED:
         answer_delivery(stage, e);
+        break;
+    case AMQP_TOO_LARGE:
+        buf_printf(&stage->said, " limit=%zu", e->limit);
+        amqp_reject(e->delivery, SLICE("amqp:link:message-size-exceeded"), SLICE("too large"), 0);
         break;
     case AMQP_CLOSED:
     case AMQP_BROKEN:

@@ -24,8 +24,8 @@ struct amqp_stage {
 
 // Answers: SASL PLAIN with outcome 0, TPM with the challenges 00, 80 'one', C1 'two'; other mechanisms with
 // outcome 1. Links are accepted, but refused with amqp:not-found when the address holds "nowhere". Deliveries
-// are accepted, and answered on the link to the peer with the body and correlation ID that they had. Aborts
-// when out of memory.
+// are accepted (those that are too large rejected), and answered on the link to the peer with the body and
+// correlation ID that they had. Aborts when out of memory.
 void amqp_stage_init(struct amqp_stage *stage);
 void amqp_stage_release(struct amqp_stage *stage);
 // Feeds all of it, takes all events, collects the output.
