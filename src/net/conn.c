@@ -92,7 +92,8 @@ struct conn *conn_new(struct loop *loop, const struct listener *listener)
         free(conn);
         return NULL;
     }
-    loop->connections++;
+    if (++loop->connections > loop->most_connections)
+        loop->most_connections = loop->connections;
     conn->loop = loop;
     conn->over_unix = listener->unix_path != NULL;
     loop->unix_connections += conn->over_unix;

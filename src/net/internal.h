@@ -56,6 +56,7 @@ struct loop {
     uint32_t free_slot;
     struct corner crowd[CORNERS];
     size_t connections;      // that exist, whatever their state
+    size_t most_connections; // since a crowd went away last
     size_t unix_connections; // of those
     struct list listeners;
     struct buf plain;   // what TLS decrypted

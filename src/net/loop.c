@@ -1,4 +1,5 @@
 // Turns of the loop: mail before and after the poll, noise, and the way to the end.
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -48,9 +49,21 @@ static void end_when_empty(struct loop *loop)
         uv_stop(&loop->uv);
 }
 
+// After a crowd the heap is full of holes, which malloc keeps: once most of a crowd has gone, the kernel gets
+// them.
+static void crowd_gone(struct loop *loop)
+{
+    enum { CROWD = 512, MOST_OF_IT = 8 };
+    if (loop->most_connections < CROWD || loop->connections > loop->most_connections / MOST_OF_IT)
+        return;
+    loop->most_connections = loop->connections;
+    (void)malloc_trim(0);
+}
+
 void loop_connection_gone(struct loop *loop)
 {
     loop->connections--;
+    crowd_gone(loop);
     end_when_empty(loop);
 }
 
