@@ -33,7 +33,7 @@ static bool user_name_split(struct slice text, struct user_name *out)
     struct slice registrations = SLICE("/registrations/");
     struct slice version = SLICE("/api-version=");
     size_t at = slice_find(text, registrations);
-    if (at == text.len)
+    if (at == text.len || device_is_token(text)) // whose sr= may look like it
         return false;
     struct slice rest = slice_from(text, at + registrations.len);
     size_t end = slice_find(rest, version);
@@ -232,7 +232,7 @@ static struct err session_fill(struct session *s, const struct user_name *name,
     if (!slice_equal_nocase(connect->client_id, name->registration_id)) {
         return why_fail(why, ERR_IDENTITY_MISMATCH,
                         "the client ID is \"%.*s\", but the user name says \"%.*s\"",
-                        SLICE_ARG(connect->client_id), SLICE_ARG(name->registration_id));
+                        SLICE_ARG(device_shown(connect->client_id)), SLICE_ARG(name->registration_id));
     }
     return s->tpm ? OK : credential_fill(s, why);
 }
