@@ -190,6 +190,32 @@ enum step_result step_challenge(struct run *run)
     return STEP_WAITS;
 }
 
+// ---- let in, to register later
+// ---------------------------------------------------------------------------------------------------------
+
+static void noted(struct challenge_request *request)
+{
+    struct run *run = request->context;
+    struct err e = request->result;
+    if (!failed(e)) {
+        run_continue(run);
+        return;
+    }
+    if (e.code == ERR_ABSENT)
+        e = why_fail(&run->why, ERR_CHALLENGE_UNKNOWN,
+                     "the challenge's time was over, or it was replaced, while its answer was looked at");
+    (void)run_refuse(run, e);
+    run_end(run);
+}
+
+enum step_result step_let_in(struct run *run)
+{
+    if (!has_answered(run))
+        return STEP_DONE;
+    ask_table(run, CHALLENGE_LET_IN, noted);
+    return STEP_WAITS;
+}
+
 // ---- claim, and what becomes of it
 // ---------------------------------------------------------------------------------------------
 
