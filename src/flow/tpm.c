@@ -177,7 +177,9 @@ enum step_result step_challenge(struct run *run)
     struct challenge *challenge = &run->table.challenge;
     *challenge = (struct challenge){.endorsement_key = credential->tpm.endorsement_key,
                                     .storage_root_key = credential->tpm.storage_root_key};
-    if (credential->chain != NULL)
+    // an individual enrollment does not look at them else, and what a stranger sends is not kept without need
+    bool looked_at = run->admission.individual == NULL || run->admission.service->tpm_certificate_required;
+    if (credential->chain != NULL && looked_at)
         challenge->certificate_count =
             chain_shown(credential->chain, challenge->certificates, CHALLENGE_CERTIFICATES_MAX);
     fresh_key(run, &challenge->key);
