@@ -41,6 +41,19 @@ static struct slice keep(uint8_t **at, struct slice text)
     return kept;
 }
 
+// A token is in it.
+static void forget_text(uint8_t *text, size_t len)
+{
+    if (text != NULL)
+        bytes_wipe(text, len);
+    free(text);
+}
+
+static size_t text_len(const struct amqp_session *s)
+{
+    return s->id_scope.len + s->registration_id.len + s->token.len;
+}
+
 struct err amqp_session_identify(struct amqp_session *s, struct slice id_scope, struct slice registration_id,
                                  struct slice token)
 {
@@ -48,11 +61,12 @@ struct err amqp_session_identify(struct amqp_session *s, struct slice id_scope, 
     if (at == NULL)
         return FAIL(ERR_NO_MEMORY);
     uint8_t *before = s->text;
+    size_t before_len = text_len(s);
     s->text = at;
     s->id_scope = keep(&at, id_scope);
     s->registration_id = keep(&at, registration_id);
     s->token = keep(&at, token);
-    free(before); // the arguments may be what was in it
+    forget_text(before, before_len); // the arguments may be what was in it
     return OK;
 }
 
@@ -568,7 +582,8 @@ static void closed(void *session)
 {
     struct amqp_session *s = session;
     sasl_tpm_free(s->tpm);
-    free(s->text);
+    forget_text(s->text, text_len(s));
+    bytes_wipe(s, sizeof *s); // what was read of the token
     free(s);
 }
 

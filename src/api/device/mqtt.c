@@ -190,11 +190,13 @@ static struct session *session_new(struct device_api *api, struct mqtt_link *lin
     const struct quirk *quirk = quirk_of_mqtt(name->api_version, name->client_version);
     bool known = quirk->client[0] != '\0';
     struct slice client = known ? slice_text(quirk->client) : name->client_version;
-    struct session *s =
-        calloc(1, sizeof *s + name->id_scope.len + name->registration_id.len + client.len + token.len);
+    size_t size =
+        sizeof(struct session) + name->id_scope.len + name->registration_id.len + client.len + token.len;
+    struct session *s = calloc(1, size);
     if (s == NULL)
         return NULL;
     uint8_t *at = s->text;
+    s->size = size;
     s->api = api;
     s->link = link;
     s->quirk = quirk;
@@ -397,6 +399,7 @@ static void closed(void *session)
     struct session *s = session;
     poller_timer_release(s->api->poller, &s->silent);
     mqtt_tpm_closed(s);
+    bytes_wipe(s, s->size); // a token is in it
     free(s);
 }
 
