@@ -27,8 +27,9 @@ struct entry {
     struct challenge challenge;
     uint64_t channel;
     uint64_t serial;
-    int64_t answer_by_us; // until then it may be claimed
+    int64_t answer_by_us; // until then it may be claimed, if it was not answered
     int64_t forget_us;
+    bool let_in;  // the device, before it registers
     bool claimed; // by a register call under way
     bool spent;   // by one that led to an operation
     size_t size;  // bytes, all included
@@ -39,8 +40,8 @@ struct challenges {
     const struct clock *clock;
     struct map devices;  // that have entries
     size_t count;        // entries
-    struct list asked;   // never claimed: forgotten when their time to be answered is over
-    struct list claimed; // claimed at some time: forgotten when there is nothing left to poll for
+    struct list asked;   // never answered: forgotten when their time to be answered is over
+    struct list claimed; // answered at some time: forgotten when there is nothing left to poll for
     size_t bytes;
     uint64_t serial; // of the latest
 };
@@ -94,7 +95,7 @@ static struct err name_of_device(const struct challenge_request *request, struct
 
 static bool has_answered(const struct entry *entry)
 {
-    return entry->claimed || entry->spent;
+    return entry->let_in || entry->claimed || entry->spent;
 }
 
 // On a channel there is at most one that was not answered, besides those that were.
@@ -272,11 +273,21 @@ static void keep_for_polls(struct challenges *table, struct entry *entry, int64_
     list_append(&table->claimed, &entry->links);
 }
 
-static struct err claim(struct challenges *table, struct entry *entry, int64_t now_us)
+static void let_in(struct challenges *table, struct entry *entry, int64_t now_us)
 {
     if (has_answered(entry))
-        return FAIL(ERR_CONFLICT);
+        return;
     forget_oldest(table, entry->device, true);
+    entry->let_in = true;
+    keep_for_polls(table, entry, now_us);
+}
+
+static struct err claim(struct challenges *table, struct entry *entry, int64_t now_us)
+{
+    if (entry->claimed || entry->spent)
+        return FAIL(ERR_CONFLICT);
+    if (!has_answered(entry))
+        forget_oldest(table, entry->device, true);
     entry->claimed = true;
     keep_for_polls(table, entry, now_us);
     return OK;
@@ -309,6 +320,9 @@ static struct err answer_from(struct challenges *table, struct entry *entry,
     switch (request->verb) {
     case CHALLENGE_RECALL:
         return recall(entry, request);
+    case CHALLENGE_LET_IN:
+        let_in(table, entry, now_us);
+        return OK;
     case CHALLENGE_CLAIM:
         return claim(table, entry, now_us);
     case CHALLENGE_GIVE_BACK:

@@ -13,7 +13,8 @@
 
 enum {
     CHALLENGE_ANSWER_MS = 60000,    // a challenge must be answered within
-    CHALLENGE_POLL_MS = 15 * 60000, // and then proves the device to its operation's polls as long
+    CHALLENGE_POLL_MS = 15 * 60000, // and then proves the device to its operation's polls as long; or lets it
+                                    // register, when it was let in before
     CHALLENGES_MAX = 50000,
     CHALLENGES_OF_DEVICE_MAX =
         16, // on whatever channels: beyond, its oldest is forgotten. As many that it has answered
@@ -37,6 +38,9 @@ enum challenge_verb {
     CHALLENGE_KEEP, // `challenge` is copied. ERR_OVERLOADED when there are CHALLENGES_MAX, or too many bytes
     // The one that fits, else the newest; ERR_ABSENT: none, it was not answered in time, or it was replaced.
     CHALLENGE_RECALL,
+    // The device of this serial's challenge has answered it and is let in, on this channel: it may register
+    // later. Nothing new when it has registered. ERR_ABSENT as above.
+    CHALLENGE_LET_IN,
     // For a register call that is proven: the challenge of this serial is its alone. ERR_CONFLICT while
     // another call has it, and after SPEND; ERR_ABSENT as above.
     CHALLENGE_CLAIM,
@@ -51,8 +55,8 @@ struct challenge_request {
     // belongs to the table until `done`.
     struct slice id_scope;
     struct slice registration_id;
-    uint64_t channel;           // flow_request.challenge_channel
-    uint64_t serial;            // RECALL: out. CLAIM, GIVE_BACK, SPEND: of which; another is left alone
+    uint64_t channel; // flow_request.challenge_channel
+    uint64_t serial;  // RECALL: out. LET_IN, CLAIM, GIVE_BACK, SPEND: of which; another is left alone
     struct challenge challenge; // KEEP: in. RECALL: out, made in `arena`
     struct arena *arena;        // RECALL
     // RECALL: whether the answer is one to this challenge; NULL: none is. On the owner's loop.

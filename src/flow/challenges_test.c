@@ -177,6 +177,39 @@ static void polls_go_on_for_a_quarter_of_an_hour(void **state)
     assert_int_equal(challenges_count(b->challenges), 0);
 }
 
+// Over AMQP a device is let in with SASL, and registers when it likes, as long as it stays connected.
+static void who_was_let_in_may_register_for_a_quarter_of_an_hour_and_once(void **state)
+{
+    struct bench *b = *state;
+    assert_false(failed(keep(b, "dev", 0, "key")));
+    uint64_t serial = recall(b, "dev", 0, "key");
+    assert_false(failed(ask(b, CHALLENGE_LET_IN, "dev", serial)));
+    b->now_us += CHALLENGE_POLL_MS * INT64_C(1000) - 1;
+    assert_int_equal(recall(b, "dev", 0, "key"), serial);
+    assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", serial)));
+    assert_int_equal(ask(b, CHALLENGE_CLAIM, "dev", serial).code, ERR_CONFLICT);
+    assert_false(failed(ask(b, CHALLENGE_GIVE_BACK, "dev", serial)));
+    assert_false(failed(ask(b, CHALLENGE_CLAIM, "dev", serial)));
+    assert_false(failed(ask(b, CHALLENGE_SPEND, "dev", serial)));
+    assert_false(failed(ask(b, CHALLENGE_LET_IN, "dev", serial))); // which changes nothing
+    assert_int_equal(ask(b, CHALLENGE_CLAIM, "dev", serial).code, ERR_CONFLICT);
+}
+
+static void who_was_let_in_and_does_not_register_is_forgotten(void **state)
+{
+    struct bench *b = *state;
+    assert_false(failed(keep(b, "dev", 0, "key")));
+    uint64_t serial = recall(b, "dev", 0, "key");
+    assert_false(failed(ask(b, CHALLENGE_LET_IN, "dev", serial)));
+    b->now_us += CHALLENGE_POLL_MS * INT64_C(1000);
+    assert_int_equal(recall(b, "dev", 0, ""), 0);
+    assert_int_equal(challenges_count(b->challenges), 0);
+    assert_false(failed(keep(b, "dev", 0, "key")));
+    serial = recall(b, "dev", 0, "key");
+    b->now_us += CHALLENGE_ANSWER_MS * INT64_C(1000);
+    assert_int_equal(ask(b, CHALLENGE_LET_IN, "dev", serial).code, ERR_ABSENT); // too late
+}
+
 static void what_was_given_back_too_late_is_of_no_use(void **state)
 {
     struct bench *b = *state;
@@ -457,6 +490,8 @@ int main(void)
         TEST(a_challenge_must_be_answered_within_its_time),
         TEST(one_register_call_at_a_time_may_use_it_and_one_only_in_the_end),
         TEST(polls_go_on_for_a_quarter_of_an_hour),
+        TEST(who_was_let_in_may_register_for_a_quarter_of_an_hour_and_once),
+        TEST(who_was_let_in_and_does_not_register_is_forgotten),
         TEST(what_was_given_back_too_late_is_of_no_use),
         TEST(the_end_of_an_old_call_leaves_a_new_challenge_alone),
         TEST(polls_go_on_when_somebody_asks_for_a_new_challenge),

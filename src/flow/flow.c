@@ -12,7 +12,12 @@
 enum { FOUND_CAP = 8 << 20, CRL_CAP = CRL_MAX + 4096 };
 
 static const struct step authenticate[] = {
-    {"load", step_load}, {"recall", step_recall}, {"admit", step_admit}, {"challenge", step_challenge}, {0},
+    {"load", step_load},
+    {"recall", step_recall},
+    {"admit", step_admit},
+    {"challenge", step_challenge},
+    {"let in", step_let_in}, // it may register later, on the same connection
+    {0},
 };
 static const struct step register_device[] = {
     {"load", step_load},           // the service, the enrollments, the prior registration

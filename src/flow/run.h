@@ -130,6 +130,7 @@ enum step_result step_load(struct run *run);
 enum step_result step_admit(struct run *run);
 enum step_result step_recall(struct run *run);
 enum step_result step_challenge(struct run *run);
+enum step_result step_let_in(struct run *run);
 enum step_result step_claim(struct run *run);
 enum step_result step_pace(struct run *run);
 enum step_result step_join(struct run *run);

@@ -177,7 +177,9 @@ enum step_result step_challenge(struct run *run)
     struct challenge *challenge = &run->table.challenge;
     *challenge = (struct challenge){.endorsement_key = credential->tpm.endorsement_key,
                                     .storage_root_key = credential->tpm.storage_root_key};
-    if (credential->chain != NULL)
+    // an individual enrollment does not look at them else, and what a stranger sends is not kept without need
+    bool looked_at = run->admission.individual == NULL || run->admission.service->tpm_certificate_required;
+    if (credential->chain != NULL && looked_at)
         challenge->certificate_count =
             chain_shown(credential->chain, challenge->certificates, CHALLENGE_CERTIFICATES_MAX);
     fresh_key(run, &challenge->key);
@@ -187,6 +189,32 @@ enum step_result step_challenge(struct run *run)
         return run_refuse(run, e);
     }
     ask_table(run, CHALLENGE_KEEP, kept);
+    return STEP_WAITS;
+}
+
+// ---- let in, to register later
+// ---------------------------------------------------------------------------------------------------------
+
+static void noted(struct challenge_request *request)
+{
+    struct run *run = request->context;
+    struct err e = request->result;
+    if (!failed(e)) {
+        run_continue(run);
+        return;
+    }
+    if (e.code == ERR_ABSENT)
+        e = why_fail(&run->why, ERR_CHALLENGE_UNKNOWN,
+                     "the challenge's time was over, or it was replaced, while its answer was looked at");
+    (void)run_refuse(run, e);
+    run_end(run);
+}
+
+enum step_result step_let_in(struct run *run)
+{
+    if (!has_answered(run))
+        return STEP_DONE;
+    ask_table(run, CHALLENGE_LET_IN, noted);
     return STEP_WAITS;
 }
 

@@ -139,8 +139,11 @@ static void a_device_may_connect_first_and_register_then(void **state)
     call(w, (struct tpm_call){.verb = FLOW_AUTHENTICATE, .key = &key, .channel = 9});
     assert_false(failed(w->result));
     assert_int_equal(w->challenge_len, 0);
+    w->now_us += 10 * CHALLENGE_ANSWER_MS * INT64_C(1000); // it has time, once it is let in
     call(w, (struct tpm_call){.verb = FLOW_REGISTER, .key = &key, .channel = 9});
     assert_assigned(w);
+    call(w, (struct tpm_call){.verb = FLOW_REGISTER, .key = &key, .channel = 9});
+    assert_refused(w, ERR_CHALLENGE_UNKNOWN);
 }
 
 // ---- what an answer is good for

@@ -21,7 +21,7 @@ bool amqp_identity_split(struct slice text, struct slice *id_scope, struct slice
 {
     struct slice registrations = SLICE("/registrations/");
     size_t at = slice_find(text, registrations);
-    if (at == text.len)
+    if (at == text.len || device_is_token(text)) // whose sr= may look like it
         return false;
     struct slice before = slice_to(text, at);
     for (size_t slash; (slash = slice_find_byte(before, '/')) < before.len;)
@@ -41,6 +41,19 @@ static struct slice keep(uint8_t **at, struct slice text)
     return kept;
 }
 
+// A token is in it.
+static void forget_text(uint8_t *text, size_t len)
+{
+    if (text != NULL)
+        bytes_wipe(text, len);
+    free(text);
+}
+
+static size_t text_len(const struct amqp_session *s)
+{
+    return s->id_scope.len + s->registration_id.len + s->token.len;
+}
+
 struct err amqp_session_identify(struct amqp_session *s, struct slice id_scope, struct slice registration_id,
                                  struct slice token)
 {
@@ -48,11 +61,12 @@ struct err amqp_session_identify(struct amqp_session *s, struct slice id_scope, 
     if (at == NULL)
         return FAIL(ERR_NO_MEMORY);
     uint8_t *before = s->text;
+    size_t before_len = text_len(s);
     s->text = at;
     s->id_scope = keep(&at, id_scope);
     s->registration_id = keep(&at, registration_id);
     s->token = keep(&at, token);
-    free(before); // the arguments may be what was in it
+    forget_text(before, before_len); // the arguments may be what was in it
     return OK;
 }
 
@@ -150,10 +164,10 @@ static struct err sasl_plain(struct amqp_session *s, struct slice bytes, struct 
     if (!amqp_identity_split(name, &id_scope, &registration_id) || id_scope.at != name.at)
         return why_fail(why, ERR_CREDENTIAL_MISSING,
                         "the user of PLAIN is \"%.*s\", and not {idScope}/registrations/{id}",
-                        SLICE_ARG(name));
+                        SLICE_ARG(device_shown(name)));
     if (authorize.len > 0 && !slice_equal_nocase(authorize, name))
         return why_fail(why, ERR_IDENTITY_MISMATCH, "PLAIN asks to act as \"%.*s\" for \"%.*s\"",
-                        SLICE_ARG(authorize), SLICE_ARG(name));
+                        SLICE_ARG(device_shown(authorize)), SLICE_ARG(name));
     TRY(amqp_session_identify(s, id_scope, registration_id, bytes));
     return amqp_take_token(s, why);
 }
@@ -184,7 +198,7 @@ static void sasl_begins(struct amqp_session *s, const struct amqp_event *event)
             amqp_connection_admit(s->connection);
     } else {
         e = why_fail(&why, ERR_CREDENTIAL_MISSING, "the SASL mechanism \"%.*s\" is not offered",
-                     SLICE_ARG(mechanism));
+                     SLICE_ARG(device_shown(mechanism)));
     }
     if (failed(e))
         amqp_connection_refuse(s->connection, e, &why);
@@ -248,7 +262,7 @@ static struct err link_check(struct amqp_session *s, const struct amqp_event *ev
     if (!amqp_identity_split(event->address, &id_scope, &registration_id))
         return why_fail(why, ERR_INVALID,
                         "the link's address is \"%.*s\", and not …{idScope}/registrations/{id}",
-                        SLICE_ARG(event->address));
+                        SLICE_ARG(device_shown(event->address)));
     if (s->registration_id.len == 0)
         TRY(amqp_session_identify(s, id_scope, registration_id, (struct slice){0}));
     if (!slice_equal_nocase(id_scope, s->id_scope) ||
@@ -470,7 +484,7 @@ static struct err message_fill(struct amqp_session *s, const struct amqp_message
             why, ERR_INVALID,
             "the application property iotdps-operation-type is \"%.*s\"; it must be iotdps-register "
             "or iotdps-get-operationstatus",
-            SLICE_ARG(type));
+            SLICE_ARG(device_shown(type)));
     if (s->receiver == NULL)
         return why_fail(why, ERR_INVALID, "attach a link to receive the answer first");
     TRY(amqp_request_fill(s, registers ? FLOW_REGISTER : FLOW_OPERATION, request));
@@ -580,7 +594,8 @@ static void closed(void *session)
 {
     struct amqp_session *s = session;
     sasl_tpm_free(s->tpm);
-    free(s->text);
+    forget_text(s->text, text_len(s));
+    bytes_wipe(s, sizeof *s); // what was read of the token
     free(s);
 }
 

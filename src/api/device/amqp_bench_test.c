@@ -79,6 +79,7 @@ void amqp_connection_refuse(struct amqp_connection *c, struct err e, const struc
 {
     assert_non_null(why);
     c->refused = e.code;
+    (void)snprintf(c->why, sizeof c->why, "%s", why->text);
 }
 
 void amqp_connection_close(struct amqp_connection *c, struct err e, const struct why *why)

@@ -29,6 +29,7 @@ struct amqp_connection {
     uint32_t refused; // enum err_code
     size_t challenges;
     struct buf challenge; // the last one
+    char why[256];        // of the refusal
     bool closed;
     size_t limit;
     int64_t expires_us;

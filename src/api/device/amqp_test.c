@@ -54,6 +54,22 @@ static void whoever_names_itself_wrongly_is_not_let_in(void **state)
     }
 }
 
+// In the wrong field of PLAIN, or of both.
+static void a_token_in_place_of_a_name_is_not_told_to_the_log(void **state)
+{
+    static const char token[] = "SharedAccessSignature sr=" SCOPE "/registrations/dev1&sig=c2VjcmV0&se=1";
+    struct world *w = *state;
+    struct amqp_connection *c = dial(w, NULL);
+    plain(c, "", token, SCOPE "/registrations/dev1");
+    assert_int_equal(c->refused, ERR_CREDENTIAL_MISSING);
+    assert_null(strstr(c->why, "sig="));
+    assert_non_null(strstr(c->why, "a SAS token"));
+    c = dial(w, NULL);
+    plain(c, token, SCOPE "/registrations/dev1", SCOPE "/registrations/dev1");
+    assert_int_equal(c->refused, ERR_IDENTITY_MISMATCH);
+    assert_null(strstr(c->why, "sig="));
+}
+
 static void what_is_no_proof_is_refused(void **state)
 {
     struct world *w = *state;
@@ -397,6 +413,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, amqp_setup, amqp_teardown)
         TEST(a_device_with_a_key_registers),
         TEST(whoever_names_itself_wrongly_is_not_let_in),
+        TEST(a_token_in_place_of_a_name_is_not_told_to_the_log),
         TEST(what_is_no_proof_is_refused),
         TEST(a_password_counts_and_the_certificate_beside_it_takes_no_room),
         TEST(links_are_those_of_the_device_however_a_client_writes_it),

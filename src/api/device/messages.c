@@ -10,6 +10,16 @@
 enum { BASE64_CERTIFICATE_MAX = (DEVICE_TPM_CERTIFICATE_MAX + 2) / 3 * 4 };
 enum { BASE64_PUBLIC_MAX = (TPM_PUBLIC_MAX + 2) / 3 * 4 };
 
+bool device_is_token(struct slice text)
+{
+    return slice_starts_with_nocase(text, SLICE("SharedAccessSignature"));
+}
+
+struct slice device_shown(struct slice text)
+{
+    return device_is_token(text) ? SLICE("(a SAS token, which is left out)") : text;
+}
+
 // ---- tpm
 // -------------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,11 @@
 #include "flow/challenges.h"
 #include "flow/flow.h"
 
+// Who a client says it is, as logs and answers may show it: a client that mixes up its fields puts its token
+// there, and that is left out.
+bool device_is_token(struct slice text);
+struct slice device_shown(struct slice text);
+
 // DeviceRegistration: what a device sends to register. `text` may be empty or blank (C# sends nothing over
 // MQTT). registrationId, when there, must be `registration_id` without regard to case. *payload receives the
 // device's own JSON, compact, in the arena; empty when absent or null. ERR_MALFORMED, ERR_INVALID or

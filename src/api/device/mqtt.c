@@ -33,7 +33,7 @@ static bool user_name_split(struct slice text, struct user_name *out)
     struct slice registrations = SLICE("/registrations/");
     struct slice version = SLICE("/api-version=");
     size_t at = slice_find(text, registrations);
-    if (at == text.len)
+    if (at == text.len || device_is_token(text)) // whose sr= may look like it
         return false;
     struct slice rest = slice_from(text, at + registrations.len);
     size_t end = slice_find(rest, version);
@@ -190,11 +190,13 @@ static struct session *session_new(struct device_api *api, struct mqtt_link *lin
     const struct quirk *quirk = quirk_of_mqtt(name->api_version, name->client_version);
     bool known = quirk->client[0] != '\0';
     struct slice client = known ? slice_text(quirk->client) : name->client_version;
-    struct session *s =
-        calloc(1, sizeof *s + name->id_scope.len + name->registration_id.len + client.len + token.len);
+    size_t size =
+        sizeof(struct session) + name->id_scope.len + name->registration_id.len + client.len + token.len;
+    struct session *s = calloc(1, size);
     if (s == NULL)
         return NULL;
     uint8_t *at = s->text;
+    s->size = size;
     s->api = api;
     s->link = link;
     s->quirk = quirk;
@@ -232,7 +234,7 @@ static struct err session_fill(struct session *s, const struct user_name *name,
     if (!slice_equal_nocase(connect->client_id, name->registration_id)) {
         return why_fail(why, ERR_IDENTITY_MISMATCH,
                         "the client ID is \"%.*s\", but the user name says \"%.*s\"",
-                        SLICE_ARG(connect->client_id), SLICE_ARG(name->registration_id));
+                        SLICE_ARG(device_shown(connect->client_id)), SLICE_ARG(name->registration_id));
     }
     return s->tpm ? OK : credential_fill(s, why);
 }
@@ -397,6 +399,7 @@ static void closed(void *session)
     struct session *s = session;
     poller_timer_release(s->api->poller, &s->silent);
     mqtt_tpm_closed(s);
+    bytes_wipe(s, s->size); // a token is in it
     free(s);
 }
 

@@ -14,6 +14,7 @@ struct mqtt_proof;
 
 // Devices stay connected for hours between two calls, so there is nothing in it but this.
 struct session {
+    size_t size; // bytes, `text` included
     struct device_api *api;
     struct mqtt_link *link;
     struct slice id_scope; // this and what follows: in `text`

@@ -83,6 +83,7 @@ void mqtt_tpm_admitted(struct session *s, const struct flow_request *request)
     struct err e = proof != NULL ? OK : FAIL(ERR_NO_MEMORY);
     if (!failed(e)) {
         proof->arena = arena_capped(PROOF_CAP);
+        proof->arena.wipe = true;
         e = token_keep(&proof->arena, &request->credential.sas, &proof->token);
     }
     mqtt_tpm_closed(s);
@@ -93,8 +94,10 @@ void mqtt_tpm_admitted(struct session *s, const struct flow_request *request)
 
 void mqtt_tpm_closed(struct session *s)
 {
-    if (s->proof != NULL)
+    if (s->proof != NULL) {
         arena_release(&s->proof->arena);
+        bytes_wipe(s->proof, sizeof *s->proof); // what was read of the token
+    }
     free(s->proof);
     s->proof = NULL;
 }

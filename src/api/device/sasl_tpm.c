@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "api/device/messages.h"
 #include "crypto/tpm.h"
 
 // Java takes no other control bytes, and exactly two pieces.
@@ -45,8 +46,8 @@ static struct err host_check(const struct amqp_session *s, struct slice hostname
          slice_equal_nocase(registration_id, s->registration_id)))
         return OK;
     return why_fail(why, ERR_IDENTITY_MISMATCH,
-                    "the host name of SASL is \"%.*s\", but its response says \"%.*s\"", SLICE_ARG(hostname),
-                    SLICE_ARG(s->registration_id));
+                    "the host name of SASL is \"%.*s\", but its response says \"%.*s\"",
+                    SLICE_ARG(device_shown(hostname)), SLICE_ARG(s->registration_id));
 }
 
 // 00 scope 00 id 00 EK

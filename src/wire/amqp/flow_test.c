@@ -254,6 +254,21 @@ static void outcomes_after_the_detach_but_before_it_is_noticed_do_no_harm(void *
     buf_release(&b);
 }
 
+// At most one session at a time, however many in one write.
+static void sessions_one_after_the_other_are_not_too_many(void **state)
+{
+    (void)state;
+    struct buf b = buf_capped(1 << 16);
+    put_header(&b, false);
+    put_open(&b);
+    for (int i = 0; i <= AMQP_SESSIONS_MAX; i++) {
+        put_begin(&b, 0);
+        amqp_frame(&b, 0, 0, "DL[]", (uint64_t)0x17); // end
+    }
+    put_close(&b);
+    in_all_pieces(&b, "opened without SASL container=c host=dps.example\nclosed why=\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_message_taken_back_is_forgotten_and_gives_its_credit_back),
         cmocka_unit_test(a_message_of_value_or_of_nothing_is_a_message),
         cmocka_unit_test(outcomes_after_the_detach_but_before_it_is_noticed_do_no_harm),
+        cmocka_unit_test(sessions_one_after_the_other_are_not_too_many),
     };
     return cmocka_run_group_tests_name("amqp flow", tests, NULL, NULL);
 }

@@ -193,6 +193,7 @@ void amqp_advance(struct amqp_peer *peer, struct slice *in)
 {
     while (!peer->over && !amqp_event_waits(peer)) {
         drop_frame(peer);
+        amqp_links_reap(peer); // a session that is over makes room for the next one of the same write
         if (peer->blocked) {
             hold(peer, in);
             break;

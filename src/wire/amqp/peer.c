@@ -201,7 +201,6 @@ void amqp_turn(struct amqp_peer *peer)
 
 void amqp_feed(struct amqp_peer *peer, struct slice *in)
 {
-    amqp_links_reap(peer);
     amqp_advance(peer, in);
 }
 
@@ -228,7 +227,6 @@ static bool take_waiting(struct amqp_peer *peer, struct amqp_event *event)
 bool amqp_next(struct amqp_peer *peer, struct amqp_event *event)
 {
     struct slice none = {0};
-    amqp_links_reap(peer);
     if (take_waiting(peer, event))
         return true;
     amqp_advance(peer, &none);
