@@ -14,7 +14,6 @@ enum {
     LINKS_MS = 10000, // then, until there is a link
     IDLE_MS = 240000, // told to the peer, which sends something as often
     SILENT_MS = IDLE_MS + IDLE_MS / 2,
-    CLOSE_MS = 2000,
 };
 
 static const struct amqp_settings engine = {
@@ -88,7 +87,6 @@ static void end(struct amqp_connection *c)
         return;
     c->ended = true;
     amqp_output(c->peer, conn_output(c->conn));
-    conn_deadline(c->conn, CLOSE_MS, "the end of the connection");
     conn_flush(c->conn);
     conn_close_after_flush(c->conn);
 }
