@@ -15,7 +15,6 @@ enum {
     MESSAGE_MS = 30000, // and then, from the first byte of a message to its last
     IDLE_MS = 240000,   // told to the peer, which sends something as often
     SILENT_MS = IDLE_MS + IDLE_MS / 2,
-    CLOSE_MS = 2000,
 };
 
 static const struct amqp_settings engine = {
@@ -98,7 +97,6 @@ static void end(struct amqp_connection *c)
         return;
     c->ended = true;
     amqp_output(c->peer, conn_output(c->conn));
-    conn_deadline(c->conn, CLOSE_MS, "the end of the connection");
     conn_flush(c->conn);
     conn_close_after_flush(c->conn);
 }

@@ -10,7 +10,6 @@ enum {
     CONNECT_MS = 5000, // until the CONNECT is whole (threats A2)
     DECIDE_MS = 30000,
     KEEP_ALIVE_MAX_S = 1767, // also for clients that ask for none (service-api H.4)
-    CLOSE_MS = 2000,
     OWED_MAX = 4,
 };
 
@@ -93,7 +92,6 @@ static void end(struct mqtt_link *link)
     if (link->state == LINK_ENDED)
         return;
     link->state = LINK_ENDED;
-    conn_deadline(link->conn, CLOSE_MS, "the end of the connection");
     conn_flush(link->conn);
     conn_close_after_flush(link->conn);
 }

@@ -74,6 +74,7 @@ struct decision {
     // H.3): primary_key is empty, whoever carries the plan out makes it and keeps it in registration.hub_key.
     // Of an operation that is resumed, primary_key is the one that is kept there.
     bool fresh_key;
+    struct slice tpm;                       // for whom that key is: a word (domain/words.h)
     enum hub_authentication authentication; // what the hub will accept from the device: keys, or thumbprints
     struct secret primary_key;
     struct secret secondary_key;

@@ -5,6 +5,7 @@
 #include "domain/match.h"
 
 #include "domain/ways.h"
+#include "domain/words.h"
 
 // ---- the certificate of the endorsement key
 
@@ -125,5 +126,7 @@ struct err match_tpm(const struct admission *admission, struct decision *out, st
     out->challenge = !admission->credential.answered;
     out->fresh_key = admission->credential.answered;
     out->authentication = HUB_AUTH_SAS;
-    return OK;
+    return out->fresh_key
+               ? word_of_endorsement_key(arena, admission->credential.tpm.endorsement_key, &out->tpm)
+               : OK;
 }

@@ -28,8 +28,9 @@ struct registration {
     // of a TPM device: the key that its identity in the hub has or is being given; sealed at rest, never
     // shown
     struct secret hub_key;
-    struct slice payload; // JSON object for the device, or empty
-    int64_t error_code;   // 0: none
+    struct slice hub_key_tpm; // the TPM that it was made for, as a word (domain/words.h): no other gets it
+    struct slice payload;     // JSON object for the device, or empty
+    int64_t error_code;       // 0: none
     struct slice error_message;
     int64_t created_us;
     int64_t updated_us;

@@ -93,10 +93,11 @@ static struct err take_identity(const struct admission *admission, const struct 
         return take_keys(admission, e, out);
     if (meant == ATTESTATION_X509)
         return take_thumbprints(admission, e, arena, out, why);
-    // nobody but its TPM is ever given this key, whatever endorsement key is enrolled by now
+    // nobody but its TPM is ever given this key (hub_key_tpm), whatever endorsement key is enrolled by now
     out->authentication = HUB_AUTH_SAS;
     out->fresh_key = true;
     out->primary_key = admission->prior->hub_key;
+    out->tpm = admission->prior->hub_key_tpm;
     return OK;
 }
 

@@ -72,6 +72,7 @@ static struct err record_begin(struct run *run)
 static void record_identity(struct run *run)
 {
     run->record.hub_key = run->decision.fresh_key ? run->decision.primary_key : (struct secret){0};
+    run->record.hub_key_tpm = run->decision.tpm;
     run->record.primary_thumbprint = run->decision.primary_thumbprint;
     run->record.secondary_thumbprint = run->decision.secondary_thumbprint;
 }

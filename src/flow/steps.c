@@ -124,14 +124,15 @@ enum step_result step_admit(struct run *run)
 }
 
 // Whether the hub knows the device by what this request would tell it, in whatever order. The request that
-// was first may have been made with another certificate, or before the enrollment got another one.
-static bool has_our_thumbprints(const struct run *run, const struct registration *registration)
+// was first may have been made with another certificate or TPM, or before the enrollment got another one.
+static bool has_our_identity(const struct run *run, const struct registration *registration)
 {
     const struct decision *ours = &run->decision;
     bool first = slice_equal(registration->primary_thumbprint, ours->primary_thumbprint);
     struct slice other = first ? registration->secondary_thumbprint : registration->primary_thumbprint;
     struct slice same = first ? registration->primary_thumbprint : registration->secondary_thumbprint;
-    return slice_equal(same, ours->primary_thumbprint) && slice_equal(other, ours->secondary_thumbprint);
+    return slice_equal(same, ours->primary_thumbprint) && slice_equal(other, ours->secondary_thumbprint) &&
+           slice_equal(registration->hub_key_tpm, ours->tpm);
 }
 
 // Another request is registering this device: one assignment, equal answers (I2). Waits for its end and
@@ -146,7 +147,7 @@ enum step_result step_join(struct run *run)
         return STEP_DONE;
     bool underway = prior->status == STATUS_ASSIGNING;
     bool same = joined.len > 0 && slice_equal(prior->operation_id, joined);
-    if (same && !underway && has_our_thumbprints(run, prior)) {
+    if (same && !underway && has_our_identity(run, prior)) {
         run_answer(run, prior);
         return STEP_ENDS;
     }

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "domain/words.h"
+
 enum { FRESH_KEY_SIZE = 32 };
 
 // What a blob carries besides the key: some clients want something there, none looks at it (device-protocol
@@ -304,9 +306,14 @@ void run_make_hub_key(struct run *run)
         fresh_key(run, &decision->primary_key);
 }
 
+// Not for a TPM that has taken the place of the one that registered: it gets a key of its own when it does.
 struct err run_wrap_hub_key(struct run *run, const struct registration *registration, struct slice *out)
 {
-    bool theirs = has_answered(run) && registration != NULL && registration->status == STATUS_ASSIGNED;
+    bool wanted = has_answered(run) && registration != NULL && registration->status == STATUS_ASSIGNED;
+    struct slice tpm;
     *out = (struct slice){0};
-    return theirs && registration->hub_key.len > 0 ? wrap(run, &registration->hub_key, out) : OK;
+    if (!wanted || registration->hub_key.len == 0)
+        return OK;
+    TRY(word_of_endorsement_key(&run->request.arena, run->request.credential.tpm.endorsement_key, &tpm));
+    return slice_equal(registration->hub_key_tpm, tpm) ? wrap(run, &registration->hub_key, out) : OK;
 }

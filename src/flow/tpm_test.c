@@ -146,6 +146,66 @@ static void a_device_may_connect_first_and_register_then(void **state)
     assert_refused(w, ERR_CHALLENGE_UNKNOWN);
 }
 
+// ---- another TPM in its place
+// ----------------------------------------------------------------------------------------
+
+static struct secret other_is_asked(struct world *w, uint64_t channel)
+{
+    call(w, (struct tpm_call){.verb = FLOW_AUTHENTICATE, .tpm = tpm_of(1), .channel = channel});
+    assert_challenged(w);
+    return planted(w, "tpm1", channel);
+}
+
+// An operator enrolls the TPM of the board that was put in place of the broken one.
+static void the_hub_key_is_for_the_tpm_that_registered_and_not_for_its_successor(void **state)
+{
+    struct world *w = *state;
+    struct secret key = be_asked(w, 0);
+    call(w, (struct tpm_call){.verb = FLOW_REGISTER, .key = &key});
+    assert_assigned(w);
+    char operation[80];
+    memcpy(operation, w->operation, sizeof operation);
+    struct secret first = stored_registration(w, SLICE("tpm1"))->hub_key;
+    put_tpm_enrollment(w, "tpm1", tpm_of(1));
+    key = other_is_asked(w, 3);
+    const struct tpm_call calls[] = {
+        {.verb = FLOW_LOOKUP, .key = &key, .channel = 3},
+        {.verb = FLOW_OPERATION, .operation = operation, .key = &key, .channel = 3},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        call(w, calls[i]);
+        assert_false(failed(w->result));
+        assert_int_equal(w->status, STATUS_ASSIGNED);
+        assert_int_equal(w->authentication_key_len, 0);
+    }
+    call(w, (struct tpm_call){.verb = FLOW_REGISTER, .key = &key, .channel = 3});
+    assert_assigned(w);
+    assert_false(secret_equal(&stored_registration(w, SLICE("tpm1"))->hub_key, &first));
+    call(w, calls[0]);
+    assert_assigned(w);
+}
+
+static void a_successor_that_registers_meanwhile_gets_a_key_of_its_own(void **state)
+{
+    struct world *w = *state;
+    struct secret key = be_asked(w, 0);
+    w->hub_answers = false;
+    ask_with_tpm(w, &(struct tpm_call){.verb = FLOW_REGISTER, .id = "tpm1", .key = &key});
+    until_hub_called(w, 1);
+    struct secret first = w->calls[0]->identity.primary_key;
+    put_tpm_enrollment(w, "tpm1", tpm_of(1));
+    size_t before = w->answers;
+    struct secret other = other_is_asked(w, 3);
+    ask_with_tpm(w, &(struct tpm_call){.verb = FLOW_REGISTER, .id = "tpm1", .key = &other, .channel = 3});
+    deliver(w, 20); // it waits for the end of the first
+    w->hub_answers = true;
+    answer_hub(w, OK);
+    until_answers(w, before + 3);
+    assert_assigned(w);
+    assert_int_equal(w->hub_calls, 2);
+    assert_false(secret_equal(&stored_registration(w, SLICE("tpm1"))->hub_key, &first));
+}
+
 // ---- what an answer is good for
 // ----------------------------------------------------------------------------------------
 
@@ -458,6 +518,8 @@ int main(void)
         TEST(each_registration_gives_the_hub_another_key),
         TEST(polls_and_lookups_get_the_key_too),
         TEST(a_device_may_connect_first_and_register_then),
+        TEST(the_hub_key_is_for_the_tpm_that_registered_and_not_for_its_successor),
+        TEST(a_successor_that_registers_meanwhile_gets_a_key_of_its_own),
         TEST(an_answer_counts_for_one_registration),
         TEST(of_two_calls_with_one_answer_one_registers),
         TEST(an_answer_that_comes_too_late_is_of_no_use),

@@ -90,6 +90,7 @@ static const struct column registration_columns[] = {
     {"primary_thumbprint", COLUMN_TEXT, AT(registration, primary_thumbprint)},
     {"secondary_thumbprint", COLUMN_TEXT, AT(registration, secondary_thumbprint)},
     {"hub_key", COLUMN_SECRET, AT(registration, hub_key)},
+    {"hub_key_tpm", COLUMN_TEXT, AT(registration, hub_key_tpm)},
     {"payload", COLUMN_JSON, AT(registration, payload), .path = "payload"},
     {"error_code", COLUMN_INTEGER, AT(registration, error_code), .path = "errorCode", .zero_is_absent = true},
     {"error_message", COLUMN_TEXT, AT(registration, error_message), .path = "errorMessage"},

@@ -65,6 +65,7 @@ static const struct registration full_registration = {
     .primary_thumbprint = SLICE("CC"),
     .secondary_thumbprint = SLICE("DD"),
     .hub_key = {.bytes = "a key that only one TPM can read", .len = 32},
+    .hub_key_tpm = SLICE("e:00"),
     .payload = SLICE("{\"x\":[1,2]}"),
     .error_code = 400207,
     .error_message = SLICE("no"),

@@ -1,5 +1,5 @@
 // The device API over AMQP: SASL, or the first link of a device with a certificate, is one flow request; each
-// register or poll another. TPM devices prove themselves in sasl_tpm.c.
+// register or poll another. How they are answered is in amqp_reply.c, how a TPM proves itself in sasl_tpm.c.
 #include "api/device/amqp.h"
 
 #include <stdlib.h>
@@ -8,9 +8,7 @@
 #include "api/error_body.h"
 
 enum {
-    REPLY_MAX = 256 * 1024,
     UNPROVEN_MESSAGE_MAX = 4096,
-    REFUSED_MAX = 8,  // answers in a row after which the connection is closed
     PROOF_MS = 30000, // a device whose certificate was not let in has so long to register after all
 };
 
@@ -286,13 +284,6 @@ static void note_client(struct amqp_session *s, const struct amqp_event *event)
         memcpy(s->client, client.at, s->client_len);
 }
 
-static void count_refusal(struct amqp_session *s)
-{
-    // asking costs little, judging certificates much more: who goes on pays for another handshake (A8)
-    if (++s->refused >= REFUSED_MAX)
-        amqp_connection_close(s->connection, OK, NULL);
-}
-
 static void attached(struct amqp_session *s, const struct amqp_event *event)
 {
     struct why why = {0};
@@ -311,7 +302,7 @@ static void attached(struct amqp_session *s, const struct amqp_event *event)
     amqp_connection_log_refusal(s->connection, s->registration_id, e, &why);
     struct why sentence = error_sentence(e, &why);
     amqp_link_refuse(event->link, slice_text(err_info(e)->amqp), slice_text(sentence.text));
-    count_refusal(s);
+    amqp_session_refused(s);
 }
 
 static void detached(struct amqp_session *s, const struct amqp_link *link)
@@ -327,124 +318,18 @@ static void detached(struct amqp_session *s, const struct amqp_link *link)
 // ---- answers
 // -------------------------------------------------------------------------------------------------------------------
 
-// What is known of a request when it is answered; kept with it.
-struct origin {
-    size_t call; // index
-    struct amqp_correlation correlation;
-};
-
-struct answer {
-    struct origin origin;
-    struct err e;       // then the body is the error's
-    const char *status; // else
-    uint32_t retry_after_s;
-};
-
-// Outcome first, then the message (device-protocol 4.6).
-static void answer_send(struct amqp_session *s, const struct answer *answer, struct slice body)
-{
-    struct amqp_call *call = &s->calls[answer->origin.call];
-    struct amqp_delivery *delivery = call->delivery;
-    *call = (struct amqp_call){0};
-    if (failed(answer->e)) {
-        if (delivery != NULL)
-            amqp_reject(delivery, slice_text(err_info(answer->e)->amqp), body, answer->retry_after_s);
-        amqp_connection_flush(s->connection);
-        if (err_info(answer->e)->class == ERR_CLASS_AUTH)
-            count_refusal(s);
-        return;
-    }
-    char seconds[12];
-    struct buf text = {.at = (uint8_t *)seconds, .room = sizeof seconds, .cap = sizeof seconds};
-    buf_decimal(&text, answer->retry_after_s);
-    const struct amqp_property properties[] = {
-        {SLICE("iotdps-status"), slice_text(answer->status)},
-        {SLICE("retry-after"), buf_slice(&text)}, // the one is read by C, Node and Java, the other by C#
-        {SLICE("Retry-After"), buf_slice(&text)},
-    };
-    if (delivery != NULL)
-        amqp_accept(delivery);
-    if (s->receiver != NULL) {
-        struct err e = amqp_send(s->receiver, &answer->origin.correlation, properties,
-                                 answer->retry_after_s > 0 ? 3 : 1, body);
-        if (failed(e))
-            amqp_connection_close(s->connection, e, &(struct why){"the peer does not take its answers"});
-    }
-    amqp_connection_flush(s->connection);
-}
-
-// An answer that must not be too fast for its client.
-struct late_answer {
-    struct delayed delayed;
-    struct link_ticket ticket;
-    struct answer answer;
-    struct buf body;
-};
-
-static void late_answer_free(struct delayed *delayed)
-{
-    struct late_answer *late = CONTAINER_OF(delayed, struct late_answer, delayed);
-    buf_release(&late->body);
-    free(late);
-}
-
-static void late_answer_send(struct delayed *delayed)
-{
-    struct late_answer *late = CONTAINER_OF(delayed, struct late_answer, delayed);
-    struct amqp_connection *c = amqp_connection_of(delayed->api->amqp, late->ticket);
-    if (c != NULL)
-        answer_send(amqp_connection_session(c), &late->answer, buf_slice(&late->body));
-}
-
-// Takes over the body.
-static struct err answer_later(struct amqp_session *s, const struct answer *answer, struct buf *body)
-{
-    struct late_answer *late = calloc(1, sizeof *late);
-    if (late == NULL)
-        return FAIL(ERR_NO_MEMORY);
-    *late = (struct late_answer){
-        .delayed = {.api = s->api, .send = late_answer_send, .free = late_answer_free},
-        .ticket = amqp_connection_ticket(s->connection),
-        .answer = *answer,
-        .body = *body,
-    };
-    *body = buf_capped(0);
-    return delayed_start(&late->delayed, s->quirk->reply_delay_ms);
-}
-
-static void answer_give(struct amqp_session *s, const struct answer *answer, struct buf *body)
-{
-    struct err e = buf_err(body);
-    if (!failed(e) && s->quirk->reply_delay_ms > 0)
-        e = answer_later(s, answer, body);
-    else if (!failed(e))
-        answer_send(s, answer, buf_slice(body));
-    if (failed(e))
-        amqp_connection_close(s->connection, e, NULL);
-    buf_release(body);
-}
-
-static void answer_error(struct amqp_session *s, const struct origin *origin, struct err e,
-                         const struct why *why, const char *tracking_id)
-{
-    struct answer answer = {.origin = *origin, .e = e, .retry_after_s = error_retry_s(e)};
-    struct buf body = buf_capped(REPLY_MAX);
-    error_body_write(&body, e, why, slice_of(tracking_id, GUID_TEXT), clock_wall_us(s->api->clock));
-    answer_give(s, &answer, &body);
-}
-
 static void registered(struct flow_request *request, const struct flow_outcome *outcome)
 {
     struct amqp_session *s = amqp_session_of(request);
     if (s == NULL)
         return;
-    struct origin origin;
+    struct amqp_origin origin;
     memcpy(&origin, request->correlation.at, sizeof origin);
     struct err e = outcome_error(outcome);
     if (!failed(e) && outcome->registration == NULL) // its challenge is no longer kept: it must begin anew
         e = FAIL(ERR_CHALLENGE_UNKNOWN);
     if (failed(e)) {
-        answer_error(s, &origin, e, &outcome->why, request->tracking_id);
+        amqp_reply_error(s, &origin, e, &outcome->why, request->tracking_id);
         return;
     }
     s->refused = 0;
@@ -454,11 +339,11 @@ static void registered(struct flow_request *request, const struct flow_outcome *
         amqp_connection_limit(s->connection, AMQP_MESSAGE_MAX);
     }
     bool assigning = outcome->registration->status == STATUS_ASSIGNING;
-    struct answer answer = {
+    struct amqp_answer answer = {
         .origin = origin, .status = assigning ? "202" : "200", .retry_after_s = outcome->retry_after_s};
-    struct buf body = buf_capped(REPLY_MAX);
+    struct buf body = buf_capped(AMQP_REPLY_MAX);
     device_operation_write(&body, outcome);
-    answer_give(s, &answer, &body);
+    amqp_reply(s, &answer, &body);
 }
 
 // ---- messages
@@ -475,7 +360,8 @@ static struct slice property(const struct amqp_message *message, struct slice na
 
 // The identity is the connection's, so a body is needed for nothing but a payload (device-protocol 4.5).
 static struct err message_fill(struct amqp_session *s, const struct amqp_message *message,
-                               const struct origin *origin, struct flow_request *request, struct why *why)
+                               const struct amqp_origin *origin, struct flow_request *request,
+                               struct why *why)
 {
     struct slice type = property(message, SLICE("iotdps-operation-type"));
     bool registers = slice_equal(type, SLICE("iotdps-register"));
@@ -503,33 +389,21 @@ static size_t free_call(const struct amqp_session *s)
     return i;
 }
 
-// Nothing is kept of it, so it is not delayed either.
-static void reject_at_once(struct amqp_session *s, struct amqp_delivery *delivery, struct err e,
-                           const struct why *why)
-{
-    static const char none[GUID_TEXT + 1] = "00000000-0000-0000-0000-000000000000";
-    struct buf body = buf_capped(REPLY_MAX);
-    amqp_connection_log_refusal(s->connection, s->registration_id, e, why);
-    error_body_write(&body, e, why, slice_of(none, GUID_TEXT), clock_wall_us(s->api->clock));
-    amqp_reject(delivery, slice_text(err_info(e)->amqp), buf_slice(&body), error_retry_s(e));
-    buf_release(&body);
-}
-
 static void too_large(struct amqp_session *s, const struct amqp_event *event)
 {
     struct why why;
     struct err e = why_fail(&why, ERR_CAPPED, "a message of more than %zu bytes", event->limit);
-    reject_at_once(s, event->delivery, e, &why);
-    count_refusal(s);
+    amqp_reply_reject(s, event->delivery, e, &why);
+    amqp_session_refused(s);
 }
 
 static void delivered(struct amqp_session *s, const struct amqp_event *event)
 {
-    struct origin origin = {.call = free_call(s), .correlation = event->message->correlation};
+    struct amqp_origin origin = {.call = free_call(s), .correlation = event->message->correlation};
     struct flow_request *request = origin.call < AMQP_UNDER_WAY_MAX ? flow_request_new(s->api->flow) : NULL;
     if (request == NULL) {
-        reject_at_once(s, event->delivery,
-                       FAIL(origin.call < AMQP_UNDER_WAY_MAX ? ERR_OVERLOADED : ERR_THROTTLED), NULL);
+        amqp_reply_reject(s, event->delivery,
+                          FAIL(origin.call < AMQP_UNDER_WAY_MAX ? ERR_OVERLOADED : ERR_THROTTLED), NULL);
         return;
     }
     struct why why = {0};
@@ -541,7 +415,7 @@ static void delivered(struct amqp_session *s, const struct amqp_event *event)
         return;
     }
     amqp_connection_log_refusal(s->connection, s->registration_id, e, &why);
-    answer_error(s, &origin, e, &why, request->tracking_id);
+    amqp_reply_error(s, &origin, e, &why, request->tracking_id);
     flow_request_free(s->api->flow, request);
 }
 

@@ -1,10 +1,13 @@
-// A device's AMQP connection: what amqp.c and sasl_tpm.c share. Private to api/device.
+// A device's AMQP connection: what amqp.c, amqp_reply.c and sasl_tpm.c share. Private to api/device.
 #pragma once
 
 #include "api/device/api.h"
 #include "api/device/quirks.h"
 
-enum { AMQP_UNDER_WAY_MAX = 4 }; // requests of one device at once
+enum {
+    AMQP_UNDER_WAY_MAX = 4, // requests of one device at once
+    AMQP_REPLY_MAX = 256 * 1024,
+};
 
 // A request that has no outcome yet.
 struct amqp_call {
@@ -51,6 +54,30 @@ struct err amqp_authenticate(struct amqp_session *s,
 struct err amqp_take_token(struct amqp_session *s, struct why *why);
 // Ends SASL as the outcome says.
 void amqp_sasl_decided(struct amqp_session *s, const struct flow_outcome *outcome);
+
+// ---- amqp_reply.c
+
+// What is known of a request when it is answered; kept with it.
+struct amqp_origin {
+    size_t call; // index
+    struct amqp_correlation correlation;
+};
+
+struct amqp_answer {
+    struct amqp_origin origin;
+    struct err e;       // then the body is the error's
+    const char *status; // else
+    uint32_t retry_after_s;
+};
+// Takes over the body, whose bytes may be broken.
+void amqp_reply(struct amqp_session *s, const struct amqp_answer *answer, struct buf *body);
+void amqp_reply_error(struct amqp_session *s, const struct amqp_origin *origin, struct err e,
+                      const struct why *why, const char *tracking_id);
+// For a message of which nothing is kept: not delayed either.
+void amqp_reply_reject(struct amqp_session *s, struct amqp_delivery *delivery, struct err e,
+                       const struct why *why);
+// Counts a refusal that the device was told of; the connection is closed after too many in a row.
+void amqp_session_refused(struct amqp_session *s);
 
 // ---- sasl_tpm.c: the mechanism TPM (device-protocol 4.3). An error ends SASL.
 

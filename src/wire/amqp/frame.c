@@ -123,19 +123,21 @@ static void refuse_header(struct amqp_peer *peer, struct slice h)
 
 static void take_header(struct amqp_peer *peer, struct slice header)
 {
-    if (slice_equal(header, plain_header)) {
-        peer->phase = AMQP_AT_OPEN;
-        peer->phase_bytes = 0;
-    } else if (peer->phase == AMQP_AT_HEADER && slice_equal(header, sasl_header)) {
-        if (!amqp_sasl_install(peer)) {
-            amqp_break(peer, "amqp:internal-error", "out of memory");
-            return;
-        }
+    bool sasl = peer->phase == AMQP_AT_HEADER && slice_equal(header, sasl_header);
+    if (!sasl && !slice_equal(header, plain_header)) {
+        refuse_header(peer, header);
+        return;
+    }
+    if (!amqp_drive(peer) || (sasl && !amqp_sasl_install(peer))) {
+        amqp_break(peer, "amqp:internal-error", "out of memory");
+        return;
+    }
+    if (sasl) {
         peer->phase = AMQP_AT_SASL_INIT;
         peer->sasl = true;
     } else {
-        refuse_header(peer, header);
-        return;
+        peer->phase = AMQP_AT_OPEN;
+        peer->phase_bytes = 0;
     }
     give(peer, header);
     amqp_turn(peer);

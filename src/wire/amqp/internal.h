@@ -68,6 +68,7 @@ struct amqp_inbox {
 struct amqp_peer {
     pn_connection_driver_t driver;
     const struct amqp_settings *settings;
+    bool driven; // there is a driver: from a protocol header on, because it takes much memory
     enum amqp_phase phase;
     bool sasl;      // it came first
     bool blocked;   // by an event that has no answer yet
@@ -106,6 +107,8 @@ void amqp_set_condition(pn_condition_t *to, struct slice condition, struct slice
 
 // Cuts the stream into frames, of *in and of what is held, until an event waits or nothing is left.
 void amqp_advance(struct amqp_peer *peer, struct slice *in);
+// Makes proton's driver. False: out of memory.
+bool amqp_drive(struct amqp_peer *peer);
 bool amqp_event_waits(const struct amqp_peer *peer);
 // A link whose DETACHED is to be reported, or NULL; none once the connection ends.
 struct amqp_link *amqp_link_gone(const struct amqp_peer *peer);

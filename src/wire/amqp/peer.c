@@ -34,21 +34,28 @@ struct err amqp_peer_new(const struct amqp_settings *settings, struct amqp_peer 
     peer->message_max = AMQP_MESSAGE_MAX;
     peer->held = buf_capped(AMQP_HELD_MAX + AMQP_FRAME_MAX);
     peer->out = buf_capped(AMQP_OUTPUT_MAX);
-    if (pn_connection_driver_init(&peer->driver, NULL, NULL) != 0) {
-        free(peer);
-        return FAIL(ERR_NO_MEMORY);
-    }
-    configure(peer);
-    (void)pn_connection_driver_bind(&peer->driver);
     *out = peer;
     return OK;
+}
+
+bool amqp_drive(struct amqp_peer *peer)
+{
+    if (peer->driven)
+        return true;
+    if (pn_connection_driver_init(&peer->driver, NULL, NULL) != 0)
+        return false;
+    peer->driven = true;
+    configure(peer);
+    (void)pn_connection_driver_bind(&peer->driver);
+    return true;
 }
 
 void amqp_peer_free(struct amqp_peer *peer)
 {
     if (peer == NULL)
         return;
-    pn_connection_driver_destroy(&peer->driver);
+    if (peer->driven)
+        pn_connection_driver_destroy(&peer->driver);
     amqp_sasl_release(peer);
     amqp_inbox_free(peer->inbox);
     if (peer->held.len > 0 && peer->phase <= AMQP_AT_PLAIN_HEADER)
@@ -111,7 +118,7 @@ void amqp_break(struct amqp_peer *peer, const char *condition, const char *forma
     va_end(args);
     explain(peer, condition, text);
     peer->stirred = true;
-    if (pn_connection_state(peer->driver.connection) & PN_REMOTE_ACTIVE) {
+    if (peer->driven && (pn_connection_state(peer->driver.connection) & PN_REMOTE_ACTIVE)) {
         send_close(peer, slice_text(condition), slice_text(text));
     } else if (peer->phase == AMQP_AT_OPEN) { // there is no open to answer: proton sends its own, and close
         pn_connection_driver_errorf(&peer->driver, condition, "%s", text);
@@ -187,6 +194,8 @@ static void pump(struct amqp_peer *peer)
 void amqp_turn(struct amqp_peer *peer)
 {
     peer->stirred = false;
+    if (!peer->driven)
+        return;
     do {
         pn_event_t *event;
         while ((event = pn_connection_driver_next_event(&peer->driver)) != NULL)
@@ -254,7 +263,7 @@ bool amqp_is_amid(const struct amqp_peer *peer)
 
 int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms)
 {
-    if (peer->over)
+    if (peer->over || !peer->driven)
         return 0;
     int64_t next = pn_transport_tick(peer->driver.transport, now_ms);
     amqp_turn(peer);

@@ -1,6 +1,7 @@
 // What strangers may send: each is refused with words for the log, at once, in whatever pieces it comes, and
 // nothing that it announces is allocated.
 #include "wire/amqp/amqp_test.h"
+#include "wire/amqp/internal.h"
 
 // Fed whole and a byte at a time: the last event is `want`.
 static void ends_with(struct buf *bytes, const char *want)
@@ -416,6 +417,28 @@ static void the_peer_s_own_error_is_kept_for_the_log(void **state)
     ends_with(&b, "closed why=amqp:internal-error: battery low\n");
 }
 
+// Whoever opens many connections and says nothing gets no more of our memory than that.
+static void what_proton_needs_is_made_for_who_speaks_amqp(void **state)
+{
+    (void)state;
+    static const struct {
+        struct slice bytes;
+        bool driven;
+    } table[] = {
+        {{(const uint8_t *)"AMQP\0\1\0", 7}, false},  {{(const uint8_t *)"AMQP\0\1\0\0", 8}, true},
+        {{(const uint8_t *)"AMQP\3\1\0\0", 8}, true}, {{(const uint8_t *)"AMQP\0\0\x9\1", 8}, false},
+        {{(const uint8_t *)"GET / HT", 8}, false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct amqp_stage stage;
+        amqp_stage_init(&stage);
+        assert_int_equal(amqp_tick(stage.peer, 1), 0);
+        amqp_stage_feed(&stage, table[i].bytes);
+        assert_int_equal(stage.peer->driven, table[i].driven);
+        amqp_stage_release(&stage);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +457,7 @@ int main(void)
         cmocka_unit_test(disposition_storms_stay_small),
         cmocka_unit_test(haste_in_heartbeats_is_refused),
         cmocka_unit_test(the_peer_s_own_error_is_kept_for_the_log),
+        cmocka_unit_test(what_proton_needs_is_made_for_who_speaks_amqp),
     };
     return cmocka_run_group_tests_name("amqp refusal", tests, NULL, NULL);
 }
