@@ -272,7 +272,7 @@ bool amqp_to_number(const struct amqp_value *v, uint64_t *magnitude, bool *negat
     *magnitude = big_endian(slice_to(v->body, 8));
     if (amqp_to_uint(v, &number) || v->code == AMQP_USHORT || v->code == AMQP_UBYTE)
         return true;
-    if (!is_signed(v->code))
+    if (!is_signed(v->code) || v->body.len == 0 || v->body.len > 8)
         return false;
     unsigned bits = (unsigned)v->body.len * 8;
     *negative = *magnitude >> (bits - 1) & 1;
