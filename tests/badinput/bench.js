@@ -27,7 +27,7 @@ async function policy(server, args) {
 
 /** Starts the daemon. It writes a line about each stranger: the limit on them is the affair of noise.js. */
 async function open() {
-  const server = await usherd.start({ env: environment(), args: ['--set', 'log.anonymousPerSecond=1000000'] });
+  const server = await usherd.start({ env: environment(), args: ['--set', 'log.anonymousPerSecond=1000000', '--set', 'limits.deviceRequests=0'] });
   const owner = await policy(server, []);
   const hubOwner = await policy(server, ['--hub', server.hub]);
   const good = await GoodDevice.make(server, 'good-device');

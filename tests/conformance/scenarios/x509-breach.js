@@ -6,7 +6,7 @@
 
 const assert = require('assert');
 const { DOORS, mustBeAssigned, mustBeRefused } = require('../connection');
-const { Fleet } = require('../fleet');
+const { Fleet, UNPACED } = require('../fleet');
 const { Pki } = require('../pki');
 const sas = require('../../lib/sas');
 const { register, turnedAway } = require('../x509');
@@ -225,4 +225,4 @@ async function run(report, bench) {
   });
 }
 
-module.exports = { name: 'breach', run };
+module.exports = { name: 'breach', args: UNPACED, run };

@@ -5,7 +5,7 @@
 
 const assert = require('assert');
 const { bodyOf, nextEvent } = require('../bench');
-const { Fleet } = require('../fleet');
+const { Fleet, UNPACED } = require('../fleet');
 const { Pki } = require('../pki');
 const sas = require('../../lib/sas');
 const { connects, hubDevice, hubKnows, register, shutOut, turnedAway } = require('../x509');
@@ -233,4 +233,4 @@ async function run(report, bench) {
   });
 }
 
-module.exports = { name: 'rotation', run };
+module.exports = { name: 'rotation', args: UNPACED, run };
