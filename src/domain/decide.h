@@ -35,6 +35,19 @@ struct credential {
     struct secret challenge;
 };
 
+struct hub_condition {
+    bool failing;    // it does not answer, or refuses the service
+    int64_t devices; // of the service at that hub; counted only for one with a capacity
+};
+
+// What the webhook of custom allocation answered, read by custom_answer_read (domain/custom.h).
+struct custom_answer {
+    struct slice hub;     // host; that it is one of the candidates is for the decision
+    bool has_twin;        // it overrides migration, and the enrollment's (service-api C.2)
+    struct slice twin;    // JSON text of an InitialTwin, or empty
+    struct slice payload; // JSON text, or empty
+};
+
 // Everything known about a device at the moment of deciding.
 struct admission {
     const struct service *service;
@@ -56,6 +69,11 @@ struct admission {
     bool cut; // there may be more groups or certificates than these, or more should have been looked for
     struct issuers *issuers; // decoded certificates that are kept from one decision to the next
     bool expired_anchors;    // a CA certificate counts although it expired
+    struct place place;      // where the device is, if that could be found
+    // How each of service->hubs is doing, in that order; NULL: all well, and none counted.
+    const struct hub_condition *conditions;
+    struct slice api_version;           // the device's, such as "2019-03-31", or empty
+    const struct custom_answer *answer; // the webhook's, or NULL: not asked yet
     struct credential credential;
     int64_t now_us;
 };
@@ -63,7 +81,12 @@ struct admission {
 // Steps of a plan, carried out in this order; each is idempotent.
 enum plan_step {
     PLAN_ASSIGN_IDENTITY = 1 << 0, // the identity exists in the hub with these credentials and capabilities
-    PLAN_SET_TWIN = 1 << 1,        // tags and desired properties are those of the enrollment
+    PLAN_SET_TWIN = 1 << 1, // tags and desired properties are those of the enrollment, or of the webhook
+    PLAN_RESET = 1 << 2,    // and nothing else stays: an identity that is there already is made anew
+    // Tags, desired and reported properties are those that the device has at the hub that it leaves
+    // (decision.left); when it has none there, as SET_TWIN. Cleared once they stand at the new hub.
+    PLAN_MIGRATE = 1 << 3,
+    PLAN_REMOVE_LEFT = 1 << 4, // the identity at decision.left is gone
 };
 
 struct decision {
@@ -83,8 +106,17 @@ struct decision {
     struct slice secondary_thumbprint; // of the other one that it may show; the same when there is none
     struct slice device_id;
     const struct linked_hub *hub;
-    bool moves;     // the device is to be taken to another hub than the prior one
-    uint32_t steps; // enum plan_step bits
+    bool moves; // the device is to be taken to another hub than the prior one
+    // Custom allocation, and the webhook has not been asked: `candidates` are the hubs to choose among, and
+    // decide_plan is called again with its answer. Nothing below is filled.
+    bool ask;
+    const struct linked_hub *const *candidates;
+    size_t candidate_count;
+    const struct linked_hub *left; // where PLAN_MIGRATE and PLAN_REMOVE_LEFT are about; or NULL
+    struct slice left_device_id;
+    struct slice twin;    // of PLAN_SET_TWIN: JSON text of an InitialTwin; empty: both empty
+    struct slice payload; // for the device, from the webhook; or empty
+    uint32_t steps;       // enum plan_step bits
     enum registration_substatus substatus;
 };
 

@@ -16,6 +16,9 @@ NAMES(certificate_role, CERTIFICATE_ROLES)
 NAMES(hub_authentication, HUB_AUTHENTICATIONS)
 NAMES(device_status, DEVICE_STATUSES)
 NAMES(switch, SWITCHES)
+NAMES(hub_state, HUB_STATES)
+NAMES(hub_kind, HUB_KINDS)
+NAMES(unreachable_rule, UNREACHABLE_RULES)
 
 struct slice name_of(const struct names *names, unsigned value)
 {

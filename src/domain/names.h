@@ -55,6 +55,20 @@
 #define DEVICE_STATUSES(X) \
     X(DEVICE_ENABLED, "enabled") \
     X(DEVICE_DISABLED, "disabled")
+// Of a linked hub. CORDONED: takes no new devices, and keeps its own. DRAINING: and its own leave when they reprovision.
+#define HUB_STATES(X) \
+    X(HUB_OPEN, "open") \
+    X(HUB_CORDONED, "cordoned") \
+    X(HUB_DRAINING, "draining")
+#define HUB_KINDS(X) \
+    X(HUB_KIND_AZURE, "azure") \
+    X(HUB_KIND_EMBEDDED, "embedded") \
+    X(HUB_KIND_MOSQUITTO, "mosquitto")
+// What to do when a device leaves a hub that cannot be reached. UNSET: WAIT when its data is to be migrated, else PROCEED.
+#define UNREACHABLE_RULES(X) \
+    X(UNREACHABLE_UNSET, "") \
+    X(UNREACHABLE_WAIT, "wait") \
+    X(UNREACHABLE_PROCEED, "proceed")
 // clang-format on
 
 #define NAME_AS_ENUM(constant, text) constant,
@@ -68,6 +82,9 @@ enum switch_state { SWITCHES(NAME_AS_ENUM) }; // an optional boolean
 enum certificate_role { CERTIFICATE_ROLES(NAME_AS_ENUM) };
 enum hub_authentication { HUB_AUTHENTICATIONS(NAME_AS_ENUM) };
 enum device_status { DEVICE_STATUSES(NAME_AS_ENUM) };
+enum hub_state { HUB_STATES(NAME_AS_ENUM) };
+enum hub_kind { HUB_KINDS(NAME_AS_ENUM) HUB_KIND_COUNT };
+enum unreachable_rule { UNREACHABLE_RULES(NAME_AS_ENUM) };
 #undef NAME_AS_ENUM
 
 // The words of one set, in the order of its enum.
@@ -78,7 +95,8 @@ struct names {
 
 extern const struct names attestation_type_names, allocation_policy_names, provisioning_status_names,
     registration_status_names, registration_substatus_names, enrollment_kind_names, switch_names,
-    certificate_role_names, hub_authentication_names, device_status_names;
+    certificate_role_names, hub_authentication_names, device_status_names, hub_state_names, hub_kind_names,
+    unreachable_rule_names;
 
 // The word of a value; "" when out of range.
 struct slice name_of(const struct names *names, unsigned value);

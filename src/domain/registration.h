@@ -30,7 +30,15 @@ struct registration {
     struct secret hub_key;
     struct slice hub_key_tpm; // the TPM that it was made for, as a word (domain/words.h): no other gets it
     struct slice payload;     // JSON object for the device, or empty
-    int64_t error_code;       // 0: none
+    // An identity of the device that is still to be removed there: it moved away. Named until it is gone
+    // (I4).
+    struct slice left_hub;
+    struct slice left_device_id;
+    // Of an operation under way, for a restart; empty otherwise.
+    struct slice question; // what the device sent for the webhook, which has not answered yet: JSON, or empty
+    struct slice twin;     // the initial twin that the webhook gave: JSON text of an InitialTwin, or empty
+    struct slice address;  // where the device last registered from: an IP address without a port; or empty
+    int64_t error_code;    // 0: none
     struct slice error_message;
     int64_t created_us;
     int64_t updated_us;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/secret.h"
 #include "domain/names.h"
+#include "domain/place.h"
 #include "json/json.h"
 #include "json/write.h"
 
@@ -26,19 +27,33 @@ struct policy {
     uint32_t rights; // enum right
 };
 
-enum hub_kind { HUB_KIND_AZURE, HUB_KIND_EMBEDDED };
-
 struct linked_hub {
     struct slice host; // host name, with `:port` when the hub is not on the standard ports; the hub's name
     enum hub_kind kind;
-    struct slice policy_name; // azure only: the hub's access policy that the service uses, and its key
+    // azure: the hub's access policy that the service uses, and its key; mosquitto: who may change its
+    // dynamic security, and the password's bytes
+    struct slice policy_name;
     struct secret policy_key;
-    uint32_t weight;   // 1..1000
-    bool allocate;     // false: applyAllocationPolicy is off, never a candidate
-    bool allocate_set; // whether the operator said so (null stays null on reading)
+    struct secret policy_key_secondary; // azure: tried when the hub turns the other down; or empty
+    enum hub_state state;
+    uint32_t capacity;         // devices that the service may have there; 0: no limit
+    uint32_t calls_per_minute; // to the hub's own API; 0: the connector's default
+    struct slice location;     // as the operator wrote it: a region's name, or "latitude,longitude"; or empty
+    struct place place;        // the same, read
+    uint32_t weight;           // 1..1000
+    bool allocate;             // false: applyAllocationPolicy is off, never a candidate
+    bool allocate_set;         // whether the operator said so (null stays null on reading)
     bool weight_set;
 };
 
+// How far it is from somewhere to a hub, as somebody measured it.
+struct latency {
+    struct slice zone; // struct place.zone of devices, without case
+    struct slice hub;  // host
+    int64_t us;
+};
+
+enum { SERVICE_LATENCIES_MAX = 5000 };
 enum { SERVICE_HUBS_MAX = 50, SERVICE_POLICIES_MAX = 64, ID_SCOPE_MAX = 32 };
 
 struct service {
@@ -49,6 +64,10 @@ struct service {
     // A TPM device of an individual enrollment too must show its endorsement key's certificate, and one of
     // the service's CA certificates must vouch for it (threats C1). In a group that is always so.
     bool tpm_certificate_required;
+    bool avoid_failing_hubs;           // a hub that fails gets no new devices until it recovers
+    enum unreachable_rule unreachable; // when a device leaves a hub that cannot be reached
+    struct latency *latencies;         // outrank distance (geoLatency)
+    size_t latency_count;
     struct policy *policies;
     size_t policy_count;
     struct linked_hub *hubs;

@@ -11,9 +11,11 @@
 #include "flow/directory.h"
 #include "ports/clock.h"
 #include "ports/hub.h"
+#include "ports/places.h"
 #include "ports/poller.h"
 #include "ports/random.h"
 #include "ports/store.h"
+#include "ports/webhook.h"
 
 enum flow_verb {
     FLOW_AUTHENTICATE, // is this device let in? (MQTT CONNECT)
@@ -51,6 +53,7 @@ struct flow_request {
     struct slice protocol;        // "mqtt" or "http": for the log
     struct slice client;          // what the client says it is: for the log
     struct slice peer;
+    struct slice api_version; // the device's, such as "2019-03-31", or empty
     uint64_t connection;
     char tracking_id[GUID_TEXT];
     // Slices in the arena; its chain, if any, is held by the request. A TPM device that answers a challenge
@@ -70,6 +73,7 @@ struct flow_request {
 };
 
 struct flow;
+struct hub_health;
 
 struct flow_settings {
     int64_t
@@ -79,12 +83,16 @@ struct flow_settings {
     int64_t operation_ms;           // an operation that no hub took by then ends `failed`
     unsigned device_requests_per_s; // of one device; ten times as many after a quiet time. 0: no limit
     int64_t hub_call_ms;            // deadline of one call to a hub
+    int64_t webhook_ms;             // deadline of a question to a webhook; 0: 5,000
     bool expired_anchors;           // a CA certificate counts although it expired (threats B14)
 };
 
 struct flow_ports {
     struct store_client *store;
-    struct hub_connector *hubs[2]; // by enum hub_kind
+    struct hub_connector *hubs[HUB_KIND_COUNT]; // by enum hub_kind
+    struct webhook *webhook;                    // of this loop
+    struct places *places;                      // of this loop; NULL: nothing is known of addresses
+    struct hub_health *health;                  // of this loop; NULL: all are well
     const struct clock *clock;
     struct random *random;
     const struct log *log;

@@ -166,7 +166,7 @@ static void hub_request_fill(struct run *run)
                 .secondary_thumbprint = decision->secondary_thumbprint,
                 .iot_edge = decision->enrollment->iot_edge,
             },
-        .set_twin = (decision->steps & PLAN_SET_TWIN) != 0,
+        .twin_how = (decision->steps & PLAN_SET_TWIN) != 0 ? HUB_TWIN_SET : HUB_TWIN_KEEP,
         .twin = decision->enrollment->initial_twin,
         .now_us = clock_wall_us(run->flow->ports.clock),
         .deadline_ms = run->flow->settings.hub_call_ms,

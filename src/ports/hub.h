@@ -9,12 +9,20 @@
 
 enum hub_verb {
     // The identity exists with these credentials and capabilities: created, or an existing one updated (its
-    // status, tags
-    // and properties are left as they are). With set_twin, tags and desired properties are then those of
-    // `twin`.
+    // status is left as it is; of its tags and properties see enum hub_twin).
     HUB_ASSIGN,
     // The identity is gone; it is no error when it was not there.
     HUB_REMOVE,
+    // What the device has there: identity.device_id -> found, twin, reported. Changes nothing.
+    HUB_READ,
+};
+
+// HUB_ASSIGN: what becomes of the twin.
+enum hub_twin {
+    HUB_TWIN_KEEP,   // left as it is
+    HUB_TWIN_SET,    // tags and desired properties are those of `twin`
+    HUB_TWIN_RESET,  // the same, and nothing is reported: an identity that is there is removed first
+    HUB_TWIN_IMPORT, // tags, desired and reported properties are those of `twin` and `reported`
 };
 
 struct hub_identity {
@@ -33,11 +41,13 @@ struct hub_request {
     enum hub_verb verb;
     const struct linked_hub *hub;
     struct hub_identity identity;
-    bool set_twin;
-    struct slice
-        twin; // JSON text of an InitialTwin: {"tags":{…},"properties":{"desired":{…}}}; empty: both empty
-    int64_t now_us;      // wall clock, for tokens and time stamps
-    int64_t deadline_ms; // from submit; the answer then is ERR_HUB_UNAVAILABLE
+    enum hub_twin twin_how;
+    // JSON text of an InitialTwin: {"tags":{…},"properties":{"desired":{…}}}; empty: both empty. READ: the
+    // answer, in the arena.
+    struct slice twin;
+    struct slice reported; // JSON text of an object without $metadata and $version, or empty
+    int64_t now_us;        // wall clock, for tokens and time stamps
+    int64_t deadline_ms;   // from submit; the answer then is ERR_HUB_UNAVAILABLE
 
     struct arena *arena;
     void (*done)(struct hub_request *request); // on the loop that submitted it, never from within submit
@@ -48,6 +58,7 @@ struct hub_request {
     struct err result;
     struct why why;
     int64_t retry_after_ms;
+    bool found; // READ: the device is there
     // HUB_ASSIGN that was refused half way: the identity is there all the same, and must stay named by a
     // record.
     bool left_there;
@@ -65,6 +76,13 @@ struct hub_methods {
     // between the two, and no intent is needed. All of it lives in request->arena. False: submit the request
     // instead.
     bool (*enlist)(struct hub_connector *connector, struct hub_request *request, struct store_request *put);
+};
+
+// Told on the connector's loop whenever a hub begins or ceases to fail: it does not answer (or asks for
+// quiet, or refuses the service's credentials), and does again. host: lower case.
+struct hub_watch {
+    void (*changed)(void *context, struct slice host, bool failing, const struct why *why); // NULL: nobody
+    void *context;
 };
 
 // One connector per kind of hub and loop.

@@ -83,7 +83,7 @@ static void azure_free(struct hub_connector *connector)
     for (size_t at = 0; map_next(&azure->hubs, &at, &host, &hub);)
         azure_hub_free(hub);
     map_release(&azure->hubs);
-    azure_transport_release(&azure->transport);
+    outbound_release(&azure->transport);
     free(azure);
 }
 
@@ -105,7 +105,7 @@ struct err hub_azure_new(const struct hub_azure_settings *settings, struct hub_c
     azure->connector.methods = &azure_methods;
     azure->settings = *settings;
     azure->settings.ca_pem = (struct slice){0};
-    struct err e = azure_transport_init(&azure->transport, settings->poller, settings->ca_pem);
+    struct err e = outbound_init(&azure->transport, settings->poller, settings->ca_pem);
     if (failed(e)) {
         azure_free(&azure->connector);
         return why_fail(why, e.code, "no HTTPS calls can be made: libcurl cannot be set up");

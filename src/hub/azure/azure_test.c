@@ -126,7 +126,7 @@ static void tags_and_desired_properties_follow_the_identity(void **state)
     struct shot shots[2];
     fake_start(&fake);
     shot_init(&shots[0], &fake, "dev1");
-    shots[0].request.set_twin = true;
+    shots[0].request.twin_how = HUB_TWIN_SET;
     shots[0].request.twin =
         SLICE("{\"tags\":{\"site\":\"north\"},\"properties\":{\"desired\":{\"every\":60}}}");
     assert_false(failed(shot_run(&shots[0])));
@@ -136,7 +136,7 @@ static void tags_and_desired_properties_follow_the_identity(void **state)
     assert_slice(fake_body(&fake, 1), "{\"deviceId\":\"dev1\",\"tags\":{\"site\":\"north\"},"
                                       "\"properties\":{\"desired\":{\"every\":60}}}");
     shot_init(&shots[1], &fake, "dev2");
-    shots[1].request.set_twin = true;
+    shots[1].request.twin_how = HUB_TWIN_SET;
     assert_false(failed(shot_run(&shots[1])));
     assert_slice(fake_body(&fake, 3), "{\"deviceId\":\"dev2\",\"tags\":{},\"properties\":{\"desired\":{}}}");
     assert_int_equal(fake.connections, 1); // all four on one connection
@@ -237,7 +237,7 @@ static void what_a_refused_twin_leaves_behind_is_told(void **state)
     fake_start(&fake);
     for (size_t i = 0; i < 3; i++) {
         shot_init(&shots[i], &fake, "dev1");
-        shots[i].request.set_twin = true;
+        shots[i].request.twin_how = HUB_TWIN_SET;
     }
     fake_say(&fake, 0, NULL, NULL);
     fake_say(&fake, 401, NULL, "{\"Message\":\"ErrorCode:IotHubUnauthorizedAccess;Unauthorized\"}");
@@ -259,7 +259,7 @@ static void a_wrong_answer_about_the_twin_is_noticed(void **state)
     struct shot shot;
     fake_start(&fake);
     shot_init(&shot, &fake, "dev1");
-    shot.request.set_twin = true;
+    shot.request.twin_how = HUB_TWIN_SET;
     fake_say(&fake, 0, NULL, NULL);
     fake_say(&fake, 200, NULL, "{\"deviceId\":\"dev7\"}");
     (void)!failed(shot_run(&shot));

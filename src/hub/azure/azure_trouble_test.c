@@ -74,7 +74,7 @@ static void the_deadline_is_for_all_steps(void **state)
     struct shot shot;
     fake_start(&fake);
     shot_init(&shot, &fake, "dev1");
-    shot.request.set_twin = true;
+    shot.request.twin_how = HUB_TWIN_SET;
     shot.request.deadline_ms = 2000;
     fake.holding = true;
     shot_fire(&shot);
@@ -232,7 +232,7 @@ static void three_hundred_at_once_share_sixteen_connections(void **state)
     for (size_t i = 0; i < SHOTS; i++) {
         (void)snprintf(ids[i], sizeof ids[i], "device-%zu", i);
         shot_init(&shots[i], &fake, ids[i]);
-        shots[i].request.set_twin = true;
+        shots[i].request.twin_how = HUB_TWIN_SET;
     }
     shots_fire(shots, SHOTS);
     for (size_t i = 0; i < SHOTS; i++) {

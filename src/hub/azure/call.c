@@ -29,7 +29,7 @@ static int64_t left_ms(const struct azure_call *call)
 static struct err fill_body(struct azure_call *call)
 {
     const struct hub_request *request = call->request;
-    struct azure_transfer *t = call->transfer;
+    struct outbound_transfer *t = call->transfer;
     struct why *why = &call->request->why;
     uint8_t room[160];
     struct buf etag = {.at = room, .room = sizeof room, .cap = sizeof room};
@@ -58,15 +58,15 @@ static struct err fill_body(struct azure_call *call)
 static struct err ask(struct azure_call *call)
 {
     const struct hub_request *request = call->request;
-    struct azure_transfer *t = call->transfer;
-    azure_transfer_clear(t);
+    struct outbound_transfer *t = call->transfer;
+    outbound_transfer_clear(t);
     buf_printf(&t->url, "https://%s/%s/", call->hub->host, call->step == AZURE_TWIN ? "twins" : "devices");
     percent_encode(&t->url, request->identity.device_id);
     buf_text(&t->url, API_VERSION);
     buf_text(&t->authorization, "Authorization: ");
     TRY(azure_token_append(&call->hub->token, request->hub, request->now_us, &t->authorization));
     TRY(fill_body(call));
-    return azure_transfer_start(t, methods[call->step], call->step_ms);
+    return outbound_transfer_start(t, methods[call->step], call->step_ms);
 }
 
 static void begin(struct azure_call *call, enum azure_step step)
@@ -101,31 +101,31 @@ static void begin(struct azure_call *call, enum azure_step step)
 // No answer: whether the hub did what it was asked nobody knows, so it is always retryable (invariant I11).
 static void unanswered(struct azure_call *call)
 {
-    const struct azure_transfer *t = call->transfer;
+    const struct outbound_transfer *t = call->transfer;
     const char *host = call->hub->host;
     struct why *why = &call->request->why;
     enum azure_health health = AZURE_SICK;
     struct err e = FAIL(ERR_HUB_UNAVAILABLE);
     switch (t->end) {
-    case AZURE_END_UNTRUSTED:
+    case OUTBOUND_END_UNTRUSTED:
         e = why_fail(why, e.code, "the certificate of %s is not accepted, nothing was sent: %s", host,
                      t->detail);
         break;
-    case AZURE_END_TIMED_OUT:
+    case OUTBOUND_END_TIMED_OUT:
         e = why_fail(why, e.code, "%s did not answer in time: %s", host, t->detail);
         // one that waited for most of its time says more about the crowd than about the hub
         if (call->step_ms * 2 < call->request->deadline_ms)
             health = AZURE_UNKNOWN;
         break;
-    case AZURE_END_TOO_LONG:
-        e = why_fail(why, e.code, "%s answered with more than %d bytes", host, AZURE_ANSWER_MAX);
+    case OUTBOUND_END_TOO_LONG:
+        e = why_fail(why, e.code, "%s answered with more than %d bytes", host, OUTBOUND_ANSWER_MAX);
         break;
-    case AZURE_END_NO_MEMORY:
+    case OUTBOUND_END_NO_MEMORY:
         e = why_fail(why, e.code, "out of memory while calling %s", host);
         health = AZURE_UNKNOWN;
         break;
-    case AZURE_END_ANSWERED:
-    case AZURE_END_BROKEN:
+    case OUTBOUND_END_ANSWERED:
+    case OUTBOUND_END_BROKEN:
     default:
         e = why_fail(why, e.code, "%s cannot be reached: %s", host, t->detail);
     }
@@ -135,7 +135,7 @@ static void unanswered(struct azure_call *call)
 // An answer that is no success and no part of the steps.
 static void turned_down(struct azure_call *call)
 {
-    struct azure_transfer *t = call->transfer;
+    struct outbound_transfer *t = call->transfer;
     bool unauthorized = t->status == 401 || t->status == 403;
     uint8_t room[ERROR_TEXT_MAX];
     struct buf said = {.at = room, .room = sizeof room, .cap = sizeof room};
@@ -169,7 +169,7 @@ static void identity_stands(struct azure_call *call)
         azure_identity_check(buf_slice(&call->transfer->answer), &request->identity, &request->why);
     if (failed(e))
         return end(call, e.code, 0, e.code == ERR_HUB_UNAVAILABLE ? AZURE_SICK : AZURE_HEALTHY);
-    if (request->set_twin)
+    if (request->twin_how != HUB_TWIN_KEEP)
         return begin(call, AZURE_TWIN);
     end(call, ERR_NONE, 0, AZURE_HEALTHY);
 }
@@ -189,10 +189,10 @@ static void read_to_adopt(struct azure_call *call)
     begin(call, AZURE_READ);
 }
 
-static void ended(struct azure_transfer *t)
+static void ended(struct outbound_transfer *t)
 {
     struct azure_call *call = t->context;
-    if (t->end != AZURE_END_ANSWERED)
+    if (t->end != OUTBOUND_END_ANSWERED)
         return unanswered(call);
     bool good = t->status >= 200 && t->status < 300;
     bool moved = t->status == 404 || t->status == 409 || t->status == 412;

@@ -169,7 +169,7 @@ static void refuse(struct azure_hub *hub, struct azure_call *call, int64_t wait_
 static void start(struct azure_hub *hub, struct azure_call *call, enum azure_gate how)
 {
     call->probe = how == AZURE_GATE_PROBE;
-    call->transfer = azure_transfer_take(&hub->azure->transport);
+    call->transfer = outbound_transfer_take(&hub->azure->transport);
     hub->active++;
     if (call->transfer == NULL) {
         struct err e =
@@ -267,10 +267,10 @@ static void learn_rights(struct azure_hub *hub, const struct azure_call *call, s
 void azure_call_end(struct azure_call *call, struct azure_result result)
 {
     struct azure_hub *hub = call->hub;
-    bool throttled = call->transfer != NULL && call->transfer->end == AZURE_END_ANSWERED &&
+    bool throttled = call->transfer != NULL && call->transfer->end == OUTBOUND_END_ANSWERED &&
                      call->transfer->status == 429 && result.error.code == ERR_HUB_UNAVAILABLE;
     if (call->transfer != NULL)
-        azure_transfer_give_back(call->transfer);
+        outbound_transfer_give_back(call->transfer);
     call->transfer = NULL;
     hub->active--;
     learn_health(hub, call, result.health, result.error);

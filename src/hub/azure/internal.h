@@ -5,7 +5,7 @@
 #include "hub/azure/azure.h"
 #include "hub/azure/breaker.h"
 #include "hub/azure/token.h"
-#include "hub/azure/transport.h"
+#include "outbound/outbound.h"
 
 enum {
     AZURE_CONNECTIONS_MAX = 16, // per hub: as many calls are under way at once, the others wait
@@ -16,7 +16,7 @@ enum {
 struct azure {
     struct hub_connector connector;
     struct hub_azure_settings settings; // without ca_pem
-    struct azure_transport transport;
+    struct outbound transport;
     struct map hubs; // host in small letters -> struct azure_hub
 };
 
@@ -42,7 +42,7 @@ struct azure_call {
     struct list link; // in waiting
     struct azure_hub *hub;
     struct hub_request *request;
-    struct azure_transfer *transfer; // NULL while it waits
+    struct outbound_transfer *transfer; // NULL while it waits
     enum azure_step step;
     unsigned reads; // how often the identity was read to be adopted
     bool probe;

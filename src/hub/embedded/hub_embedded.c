@@ -87,14 +87,14 @@ static struct err refresh(struct device_update *update, struct device *device)
     struct assignment *a = update->context;
     const struct hub_request *request = a->request;
     a->identity_changed = !identity_same(device, &request->identity);
-    update->unchanged = !a->identity_changed && !request->set_twin;
+    update->unchanged = !a->identity_changed && request->twin_how == HUB_TWIN_KEEP;
     if (update->unchanged)
         return OK;
     if (a->identity_changed)
         device->identity_version++;
     identity_set(device, &request->identity);
     device->updated_us = request->now_us;
-    if (!request->set_twin)
+    if (request->twin_how == HUB_TWIN_KEEP)
         return OK;
     return twin_apply(&update->arena, device, TWIN_REPLACE, true, &a->parts, request->now_us, &update->why);
 }
@@ -118,7 +118,7 @@ static void updated(struct device_update *update)
 
 static struct err twin_read(struct hub_request *request, struct json_doc *twin, struct twin_parts *parts)
 {
-    if (!request->set_twin || slice_empty(request->twin))
+    if (request->twin_how == HUB_TWIN_KEEP || slice_empty(request->twin))
         return OK;
     TRY(json_read(request->twin, JSON_LIMITS_DEFAULT, twin, &request->why));
     return twin_parts_read(json_root(twin), parts, &request->why);

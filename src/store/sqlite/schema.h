@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "store/columns.h"
 
-enum { SCHEMA_VERSION = 3, SCHEMA_APPLICATION = 0x55736872 /* "Ushr" */, SCHEMA_SQL_MAX = 16384 };
+enum { SCHEMA_VERSION = 4, SCHEMA_APPLICATION = 0x55736872 /* "Ushr" */, SCHEMA_SQL_MAX = 16384 };
 
 enum schema_statement {
     SCHEMA_GET,    // ?1 partition, ?2 key -> partition, key, columns

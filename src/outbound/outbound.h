@@ -9,11 +9,11 @@
 #include "ports/poller.h"
 
 enum {
-    AZURE_ANSWER_MAX = 256 * 1024, // bytes of a body that is read
-    AZURE_BODY_MAX = 512 * 1024,   // bytes of a body that is sent
+    OUTBOUND_ANSWER_MAX = 256 * 1024, // bytes of a body that is read
+    OUTBOUND_BODY_MAX = 512 * 1024,   // bytes of a body that is sent
 };
 
-struct azure_transport {
+struct outbound {
     struct poller *poller;
     CURLM *multi;
     char *ca_pem; // NULL: the system's CAs
@@ -24,31 +24,31 @@ struct azure_transport {
     struct list spare;   // transfers that nobody uses
 };
 
-enum azure_end {
-    AZURE_END_ANSWERED,  // status, answer and retry_after_ms are set
-    AZURE_END_UNTRUSTED, // the hub's certificate was not accepted
-    AZURE_END_TIMED_OUT,
-    AZURE_END_TOO_LONG, // more than AZURE_ANSWER_MAX
-    AZURE_END_BROKEN,   // no connection, no TLS, or cut off
-    AZURE_END_NO_MEMORY,
+enum outbound_end {
+    OUTBOUND_END_ANSWERED,  // status, answer and retry_after_ms are set
+    OUTBOUND_END_UNTRUSTED, // the hub's certificate was not accepted
+    OUTBOUND_END_TIMED_OUT,
+    OUTBOUND_END_TOO_LONG, // more than OUTBOUND_ANSWER_MAX
+    OUTBOUND_END_BROKEN,   // no connection, no TLS, or cut off
+    OUTBOUND_END_NO_MEMORY,
 };
 
 // One call at a time, and room for it. Taken, used for any number of calls one after the other, given back.
-struct azure_transfer {
+struct outbound_transfer {
     struct list link;
-    struct azure_transport *transport;
+    struct outbound *transport;
     CURL *easy;
 
     // Filled by the owner before a start.
     struct buf url;
-    struct buf authorization;                      // the header's whole line
-    struct buf if_match;                           // the header's whole line; empty for none
-    struct buf body;                               // empty for none
-    void (*done)(struct azure_transfer *transfer); // never from within a start; may start the next call
+    struct buf authorization;                         // the header's whole line
+    struct buf if_match;                              // the header's whole line; empty for none
+    struct buf body;                                  // empty for none
+    void (*done)(struct outbound_transfer *transfer); // never from within a start; may start the next call
     void *context;
 
     // Valid in done.
-    enum azure_end end;
+    enum outbound_end end;
     long status;
     struct buf answer;
     int64_t retry_after_ms;       // 0: the hub did not say
@@ -58,17 +58,17 @@ struct azure_transfer {
 };
 
 // ca_pem: copied; empty means the system's CAs. ERR_NO_MEMORY or ERR_SYSTEM.
-struct err azure_transport_init(struct azure_transport *transport, struct poller *poller,
-                                struct slice ca_pem);
+struct err outbound_init(struct outbound *transport, struct poller *poller, struct slice ca_pem);
 // All transfers were given back. Zeroed or half-made is fine.
-void azure_transport_release(struct azure_transport *transport);
+void outbound_release(struct outbound *transport);
 
 // NULL when there is no memory.
-struct azure_transfer *azure_transfer_take(struct azure_transport *transport);
+struct outbound_transfer *outbound_transfer_take(struct outbound *transport);
 // No call is under way. What was sent and received is wiped.
-void azure_transfer_give_back(struct azure_transfer *transfer);
+void outbound_transfer_give_back(struct outbound_transfer *transfer);
 // method: static text. The time covers everything from name lookup to the answer's last byte; more than 0. An
 // error is what broke one of the buffers, or ERR_NO_MEMORY; then done is not called.
-struct err azure_transfer_start(struct azure_transfer *transfer, const char *method, int64_t timeout_ms);
+struct err outbound_transfer_start(struct outbound_transfer *transfer, const char *method,
+                                   int64_t timeout_ms);
 // Empties the buffers that the owner fills, wiping them.
-void azure_transfer_clear(struct azure_transfer *transfer);
+void outbound_transfer_clear(struct outbound_transfer *transfer);

@@ -1,20 +1,20 @@
 // curl's sockets and its timer on the loop's poller, and calls that ended.
-#include "hub/azure/transport.h"
+#include "outbound/outbound.h"
 
 #include <stdlib.h>
 
 #include "base/secret.h"
-#include "hub/azure/transfer.h"
+#include "outbound/transfer.h"
 
 enum { CACHED_CONNECTIONS = 512 }; // over all hubs; beyond it the longest unused is closed
 
 struct watched {
     struct list link;
     struct poll_watch watch;
-    struct azure_transport *transport;
+    struct outbound *transport;
 };
 
-static void collect(struct azure_transport *transport)
+static void collect(struct outbound *transport)
 {
     int left = 0;
     for (CURLMsg *message; (message = curl_multi_info_read(transport->multi, &left)) != NULL;) {
@@ -25,11 +25,11 @@ static void collect(struct azure_transport *transport)
         (void)curl_multi_remove_handle(transport->multi, easy);
         char *transfer = NULL;
         (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
-        azure_transfer_ended((struct azure_transfer *)(void *)transfer, code);
+        outbound_transfer_ended((struct outbound_transfer *)(void *)transfer, code);
     }
 }
 
-static void drive(struct azure_transport *transport, curl_socket_t fd, int events)
+static void drive(struct outbound *transport, curl_socket_t fd, int events)
 {
     int running = 0;
     (void)curl_multi_socket_action(transport->multi, fd, events, &running);
@@ -38,7 +38,7 @@ static void drive(struct azure_transport *transport, curl_socket_t fd, int event
 
 static void timer_fired(struct poll_timer *timer)
 {
-    struct azure_transport *transport = timer->context;
+    struct outbound *transport = timer->context;
     if (!transport->timer_wanted)
         return;
     transport->timer_wanted = false;
@@ -49,7 +49,7 @@ static void timer_fired(struct poll_timer *timer)
 static int timer_changed(CURLM *multi, long ms, void *context)
 {
     (void)multi;
-    struct azure_transport *transport = context;
+    struct outbound *transport = context;
     transport->timer_wanted = ms >= 0;
     return ms >= 0 && failed(poller_timer_start(transport->poller, &transport->timer, ms)) ? -1 : 0;
 }
@@ -69,7 +69,7 @@ static void unwatch(struct watched *watched)
     free(watched);
 }
 
-static struct watched *watch_new(struct azure_transport *transport, curl_socket_t fd)
+static struct watched *watch_new(struct outbound *transport, curl_socket_t fd)
 {
     struct watched *watched = calloc(1, sizeof *watched);
     if (watched == NULL)
@@ -86,7 +86,7 @@ static struct watched *watch_new(struct azure_transport *transport, curl_socket_
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context, void *socket)
 {
     (void)easy;
-    struct azure_transport *transport = context;
+    struct outbound *transport = context;
     struct watched *watched = socket;
     if (what == CURL_POLL_REMOVE) {
         if (watched != NULL)
@@ -103,7 +103,7 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context,
     return 0;
 }
 
-static bool set_up(struct azure_transport *transport)
+static bool set_up(struct outbound *transport)
 {
     CURLM *multi = transport->multi;
     return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, socket_changed) == CURLM_OK &&
@@ -114,9 +114,9 @@ static bool set_up(struct azure_transport *transport)
            curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK;
 }
 
-struct err azure_transport_init(struct azure_transport *transport, struct poller *poller, struct slice ca_pem)
+struct err outbound_init(struct outbound *transport, struct poller *poller, struct slice ca_pem)
 {
-    *transport = (struct azure_transport){.poller = poller};
+    *transport = (struct outbound){.poller = poller};
     list_init(&transport->sockets);
     list_init(&transport->spare);
     transport->timer = (struct poll_timer){.fire = timer_fired, .context = transport};
@@ -139,17 +139,17 @@ struct err azure_transport_init(struct azure_transport *transport, struct poller
     return set_up(transport) ? OK : FAIL(ERR_SYSTEM);
 }
 
-void azure_transport_release(struct azure_transport *transport)
+void outbound_release(struct outbound *transport)
 {
     if (transport->multi == NULL)
         return;
     for (struct list *at; (at = list_take_first(&transport->spare)) != NULL;)
-        azure_transfer_free(CONTAINER_OF(at, struct azure_transfer, link));
+        outbound_transfer_free(CONTAINER_OF(at, struct outbound_transfer, link));
     (void)curl_multi_cleanup(transport->multi);
     for (struct list *at; (at = list_take_first(&transport->sockets)) != NULL;)
         unwatch(CONTAINER_OF(at, struct watched, link));
     poller_timer_release(transport->poller, &transport->timer);
     free(transport->ca_pem);
     curl_global_cleanup();
-    *transport = (struct azure_transport){0};
+    *transport = (struct outbound){0};
 }

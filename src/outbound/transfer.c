@@ -1,6 +1,6 @@
 // One call: its settings, which hold for all hubs and cannot be changed by anybody, its headers, and how it
 // ended.
-#include "hub/azure/transfer.h"
+#include "outbound/transfer.h"
 
 #include <stdlib.h>
 
@@ -14,14 +14,14 @@ enum {
 
 static size_t took_bytes(char *at, size_t size, size_t count, void *context)
 {
-    struct azure_transfer *transfer = context;
+    struct outbound_transfer *transfer = context;
     buf_bytes(&transfer->answer, slice_of(at, size * count));
     return transfer->answer.broken == 0 ? size * count : 0;
 }
 
 // Threats D1, D3, D4: https only and never elsewhere than told; no proxy of the environment; verification
 // always on.
-static bool secure(CURL *easy, const struct azure_transport *transport)
+static bool secure(CURL *easy, const struct outbound *transport)
 {
     struct curl_blob ca = {.data = transport->ca_pem, .len = transport->ca_len, .flags = CURL_BLOB_NOCOPY};
     bool done = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
@@ -40,7 +40,7 @@ static bool secure(CURL *easy, const struct azure_transport *transport)
 
 // QUICK_EXIT: a call that ends while its name is still looked up does not wait for the resolver's thread,
 // which would hold up the loop (threats F25). PATH_AS_IS: a device ID may be "..".
-static bool set_up(struct azure_transfer *transfer)
+static bool set_up(struct outbound_transfer *transfer)
 {
     CURL *easy = transfer->easy;
     return secure(easy, transfer->transport) && curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -55,30 +55,30 @@ static bool set_up(struct azure_transfer *transfer)
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail) == CURLE_OK;
 }
 
-static struct azure_transfer *transfer_new(struct azure_transport *transport)
+static struct outbound_transfer *transfer_new(struct outbound *transport)
 {
-    struct azure_transfer *transfer = calloc(1, sizeof *transfer);
+    struct outbound_transfer *transfer = calloc(1, sizeof *transfer);
     if (transfer == NULL)
         return NULL;
     transfer->transport = transport;
     transfer->url = buf_capped(LINE_MAX_BYTES);
     transfer->authorization = buf_capped(LINE_MAX_BYTES);
     transfer->if_match = buf_capped(LINE_MAX_BYTES);
-    transfer->body = buf_capped(AZURE_BODY_MAX);
-    transfer->answer = buf_capped(AZURE_ANSWER_MAX);
+    transfer->body = buf_capped(OUTBOUND_BODY_MAX);
+    transfer->answer = buf_capped(OUTBOUND_ANSWER_MAX);
     (void)buf_reserve(&transfer->body, USUAL_BYTES);
     (void)buf_reserve(&transfer->answer, USUAL_BYTES);
     transfer->easy = curl_easy_init();
     if (transfer->easy != NULL && set_up(transfer))
         return transfer;
-    azure_transfer_free(transfer);
+    outbound_transfer_free(transfer);
     return NULL;
 }
 
-struct azure_transfer *azure_transfer_take(struct azure_transport *transport)
+struct outbound_transfer *outbound_transfer_take(struct outbound *transport)
 {
     struct list *spare = list_take_first(&transport->spare);
-    return spare != NULL ? CONTAINER_OF(spare, struct azure_transfer, link) : transfer_new(transport);
+    return spare != NULL ? CONTAINER_OF(spare, struct outbound_transfer, link) : transfer_new(transport);
 }
 
 static void wipe(struct buf *buf)
@@ -90,7 +90,7 @@ static void wipe(struct buf *buf)
         buf_shrink(buf);
 }
 
-void azure_transfer_clear(struct azure_transfer *transfer)
+void outbound_transfer_clear(struct outbound_transfer *transfer)
 {
     wipe(&transfer->url);
     wipe(&transfer->authorization);
@@ -98,22 +98,22 @@ void azure_transfer_clear(struct azure_transfer *transfer)
     wipe(&transfer->body);
 }
 
-void azure_transfer_give_back(struct azure_transfer *transfer)
+void outbound_transfer_give_back(struct outbound_transfer *transfer)
 {
-    azure_transfer_clear(transfer);
+    outbound_transfer_clear(transfer);
     wipe(&transfer->answer);
     transfer->done = NULL;
     transfer->context = NULL;
     list_append(&transfer->transport->spare, &transfer->link);
 }
 
-void azure_transfer_free(struct azure_transfer *transfer)
+void outbound_transfer_free(struct outbound_transfer *transfer)
 {
     if (transfer == NULL)
         return;
     if (transfer->easy != NULL)
         curl_easy_cleanup(transfer->easy);
-    azure_transfer_clear(transfer);
+    outbound_transfer_clear(transfer);
     wipe(&transfer->answer);
     buf_release(&transfer->url);
     buf_release(&transfer->authorization);
@@ -132,7 +132,7 @@ static struct err terminate(struct buf *buf)
     return OK;
 }
 
-static void make_headers(struct azure_transfer *transfer)
+static void make_headers(struct outbound_transfer *transfer)
 {
     static char expect[] = "Expect:"; // no waiting for "100 Continue"
     static char accept[] = "Accept: application/json";
@@ -156,7 +156,7 @@ static void make_headers(struct azure_transfer *transfer)
     }
 }
 
-static bool order(struct azure_transfer *transfer, const char *method, int64_t timeout_ms)
+static bool order(struct outbound_transfer *transfer, const char *method, int64_t timeout_ms)
 {
     CURL *easy = transfer->easy;
     bool body = transfer->body.len > 0;
@@ -176,7 +176,7 @@ static bool order(struct azure_transfer *transfer, const char *method, int64_t t
            curl_multi_add_handle(transfer->transport->multi, easy) == CURLM_OK;
 }
 
-struct err azure_transfer_start(struct azure_transfer *transfer, const char *method, int64_t timeout_ms)
+struct err outbound_transfer_start(struct outbound_transfer *transfer, const char *method, int64_t timeout_ms)
 {
     INVARIANT(timeout_ms > 0);
     TRY(buf_err(&transfer->body));
@@ -189,28 +189,28 @@ struct err azure_transfer_start(struct azure_transfer *transfer, const char *met
     return order(transfer, method, timeout_ms) ? OK : FAIL(ERR_NO_MEMORY);
 }
 
-static enum azure_end end_of(const struct azure_transfer *transfer, CURLcode code)
+static enum outbound_end end_of(const struct outbound_transfer *transfer, CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
-        return AZURE_END_ANSWERED;
+        return OUTBOUND_END_ANSWERED;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-        return AZURE_END_UNTRUSTED;
+        return OUTBOUND_END_UNTRUSTED;
     case CURLE_OPERATION_TIMEDOUT:
-        return AZURE_END_TIMED_OUT;
+        return OUTBOUND_END_TIMED_OUT;
     case CURLE_WRITE_ERROR:
-        return transfer->answer.broken == ERR_CAPPED ? AZURE_END_TOO_LONG : AZURE_END_NO_MEMORY;
+        return transfer->answer.broken == ERR_CAPPED ? OUTBOUND_END_TOO_LONG : OUTBOUND_END_NO_MEMORY;
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:
-        return AZURE_END_NO_MEMORY;
+        return OUTBOUND_END_NO_MEMORY;
     default:
-        return AZURE_END_BROKEN;
+        return OUTBOUND_END_BROKEN;
     }
 }
 
-void azure_transfer_ended(struct azure_transfer *transfer, CURLcode code)
+void outbound_transfer_ended(struct outbound_transfer *transfer, CURLcode code)
 {
     curl_off_t retry_after_s = 0;
     transfer->status = 0;

@@ -1,0 +1,22 @@
+// Which hubs fail, as one loop knows it: what its own connectors noticed, and what other loops told it. For
+// the decision (a failing hub may be left out), and for whoever asks how the hubs are.
+#pragma once
+
+#include "ports/clock.h"
+#include "ports/hub.h"
+
+struct hub_health;
+
+struct hub_health *hub_health_new(const struct clock *clock, uint64_t seed); // NULL: no memory
+void hub_health_free(struct hub_health *health);
+
+// `loop` (0..63) noticed it. Wakes nobody.
+void hub_health_set(struct hub_health *health, struct slice host, unsigned loop, bool failing,
+                    const struct why *why);
+
+struct hub_health_state {
+    bool failing;
+    int64_t since_us; // wall clock; 0: never heard of
+    struct why why;   // the last reason
+};
+struct hub_health_state hub_health_of(const struct hub_health *health, struct slice host);
