@@ -35,7 +35,7 @@ static const struct call_route routes[] = {
     {"POST", SERVICE "/listkeys", CONFIG, NOTHING, {settings_load, policy_list_keys}},
 
     {"GET", SERVICE "/linkedHubs", CONFIG, NOTHING, {settings_load, linked_hub_list}},
-    {"GET", HUB, CONFIG, NOTHING, {settings_load, linked_hub_show}},
+    {"GET", HUB, CONFIG, NOTHING, {settings_load, linked_hub_count, linked_hub_show}},
     {"PUT",
      HUB,
      CONFIG,
