@@ -15,6 +15,8 @@
 //                                                                 CA certificates
 //   GET        /control/services/{name}/linkedHubs
 //   GET PUT DELETE  …/linkedHubs/{host}
+//   GET        /control/services/{name}/registrations/{id}        with address, leftHub …; over HTTPS needs
+//                                                                 RegistrationStatusRead too
 //   GET        /control/services/{name}/policies
 //   GET PUT DELETE  …/policies/{policy}
 //   POST       /control/services/{name}/listkeys, …/policies/{policy}/listkeys

@@ -319,6 +319,34 @@ static void the_latencies_of_a_hub_go_with_its_link(void **state)
     reply_release(&reply);
 }
 
+static void a_registration_shows_what_the_device_left_behind_and_where_it_came_from(void **state)
+{
+    (void)state;
+    struct reply reply;
+    static const char path[] = "/control/services/one/registrations/Mover-1";
+    struct registration r = {.id = SLICE("mover-1"),
+                             .status = STATUS_ASSIGNED,
+                             .assigned_hub = SLICE("b.test"),
+                             .device_id = SLICE("D-1"),
+                             .left_hub = SLICE("a.test"),
+                             .left_device_id = SLICE("d-0"),
+                             .address = SLICE("192.0.2.7"),
+                             .created_us = 1700000000000000,
+                             .etag = 1};
+    bench_put(&bench, STORE_REGISTRATION, "0neAAAAAAAA", "mover-1", &r);
+    get(path, &reply);
+    assert_string_equal(reply_text(&reply, "assignedHub"), "b.test");
+    assert_string_equal(reply_text(&reply, "leftHub"), "a.test");
+    assert_string_equal(reply_text(&reply, "leftDeviceId"), "d-0");
+    assert_string_equal(reply_text(&reply, "address"), "192.0.2.7");
+    assert_null(strstr(reply.body, "intended"));
+    reply_release(&reply);
+    assert_int_equal(bench_call(&bench, "one", "GET", path, "", NULL, NULL), 200); // all rights
+    assert_int_equal(bench_call(&bench, "two", "GET", path, "", NULL, NULL), 401);
+    assert_int_equal(bench_local(&bench, "GET", "/control/services/one/registrations/nobody", "", NULL, NULL),
+                     404);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -330,6 +358,7 @@ int main(void)
         cmocka_unit_test(an_embedded_hub_named_by_its_kind_is_linked_over_the_control_socket_only),
         cmocka_unit_test(a_service_says_what_holds_of_failing_hubs_and_distances),
         cmocka_unit_test(the_latencies_of_a_hub_go_with_its_link),
+        cmocka_unit_test(a_registration_shows_what_the_device_left_behind_and_where_it_came_from),
     };
     return cmocka_run_group_tests_name("api_control_linked_hubs", tests, start, stop);
 }

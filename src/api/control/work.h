@@ -115,6 +115,9 @@ struct err linked_hub_add(struct arena *arena, struct service *service, struct s
 struct linked_hub *linked_hub_find(struct service *service, struct slice host); // NULL: there is none
 // With what was measured to it. Changes what the service points to.
 void linked_hub_remove(struct service *service, struct linked_hub *hub);
+// registrations.c
+struct err registration_find(struct call *call);
+struct err registration_show_all(struct call *call);
 // policies.c
 struct err policy_list(struct call *call);
 struct err policy_list_keys(struct call *call);
