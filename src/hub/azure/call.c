@@ -125,6 +125,7 @@ static void unanswered(struct azure_call *call)
         health = AZURE_UNKNOWN;
         break;
     case OUTBOUND_END_ANSWERED:
+    case OUTBOUND_END_FORBIDDEN: // hubs have no rules of their own
     case OUTBOUND_END_BROKEN:
     default:
         e = why_fail(why, e.code, "%s cannot be reached: %s", host, t->detail);

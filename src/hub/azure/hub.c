@@ -145,16 +145,16 @@ static void wait_in_line(struct azure_hub *hub, struct azure_call *call)
 // --------------------------------------------------------------------------------------------------------------
 
 // Whether the hub may be asked now; what it says otherwise is in why, and *wait_ms for how long.
-static enum azure_gate gate(struct azure_hub *hub, struct why *why, int64_t *wait_ms)
+static enum outbound_gate gate(struct azure_hub *hub, struct why *why, int64_t *wait_ms)
 {
     int64_t now_us = azure_now_us(hub->azure);
     if (now_us < hub->paused_until_us) {
         *wait_ms = (hub->paused_until_us - now_us + 999) / 1000;
         (void)!failed(why_fail(why, ERR_HUB_UNAVAILABLE, "%s asked to be called less often", hub->host));
-        return AZURE_GATE_REFUSE;
+        return OUTBOUND_GATE_REFUSE;
     }
-    enum azure_gate gate = azure_breaker_ask(&hub->breaker, now_us, wait_ms);
-    if (gate == AZURE_GATE_REFUSE)
+    enum outbound_gate gate = outbound_breaker_ask(&hub->breaker, now_us, wait_ms);
+    if (gate == OUTBOUND_GATE_REFUSE)
         (void)!failed(why_fail(why, ERR_HUB_UNAVAILABLE,
                                "%s failed again and again and is left alone for a while", hub->host));
     return gate;
@@ -166,9 +166,9 @@ static void refuse(struct azure_hub *hub, struct azure_call *call, int64_t wait_
 }
 
 // The call holds one of the hub's places from here to azure_call_end.
-static void start(struct azure_hub *hub, struct azure_call *call, enum azure_gate how)
+static void start(struct azure_hub *hub, struct azure_call *call, enum outbound_gate how)
 {
-    call->probe = how == AZURE_GATE_PROBE;
+    call->probe = how == OUTBOUND_GATE_PROBE;
     call->transfer = outbound_transfer_take(&hub->azure->transport);
     hub->active++;
     if (call->transfer == NULL) {
@@ -183,11 +183,11 @@ static void start(struct azure_hub *hub, struct azure_call *call, enum azure_gat
 void azure_hub_submit(struct azure_hub *hub, struct azure_call *call)
 {
     int64_t wait_ms = 0;
-    enum azure_gate how = gate(hub, &call->request->why, &wait_ms);
+    enum outbound_gate how = gate(hub, &call->request->why, &wait_ms);
     bool full = hub->waiting_count > 0 || hub->active >= AZURE_CONNECTIONS_MAX;
-    if (how == AZURE_GATE_REFUSE)
+    if (how == OUTBOUND_GATE_REFUSE)
         refuse(hub, call, wait_ms);
-    else if (how == AZURE_GATE_PASS && full)
+    else if (how == OUTBOUND_GATE_PASS && full)
         wait_in_line(hub, call);
     else
         start(hub, call, how);
@@ -206,9 +206,9 @@ static void pump(struct azure_hub *hub)
         bool full = hub->active >= AZURE_CONNECTIONS_MAX;
         if (full && !hub->breaker.open && azure_now_us(hub->azure) >= hub->paused_until_us)
             break;
-        enum azure_gate how = gate(hub, &call->request->why, &wait_ms);
+        enum outbound_gate how = gate(hub, &call->request->why, &wait_ms);
         leave(hub, call);
-        if (how == AZURE_GATE_REFUSE)
+        if (how == OUTBOUND_GATE_REFUSE)
             refuse(hub, call, wait_ms);
         else
             start(hub, call, how);
@@ -225,17 +225,17 @@ static void learn_health(struct azure_hub *hub, const struct azure_call *call, e
     uint32_t chance = 0;
     switch (health) {
     case AZURE_HEALTHY:
-        if (azure_breaker_succeeded(&hub->breaker))
+        if (outbound_breaker_succeeded(&hub->breaker))
             log_hub(hub, ERR_LEVEL_INFO, "hub.circuit_closed", OK, NULL);
         break;
     case AZURE_SICK:
         random_fill_from(hub->azure->settings.random, &chance, sizeof chance);
-        if (azure_breaker_failed(&hub->breaker, call->probe, azure_now_us(hub->azure), chance))
+        if (outbound_breaker_failed(&hub->breaker, call->probe, azure_now_us(hub->azure), chance))
             log_hub(hub, ERR_LEVEL_WARN, "hub.circuit_open", e, &call->request->why);
         break;
     case AZURE_UNKNOWN:
     default:
-        azure_breaker_undecided(&hub->breaker, call->probe);
+        outbound_breaker_undecided(&hub->breaker, call->probe);
     }
 }
 

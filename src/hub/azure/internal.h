@@ -3,8 +3,8 @@
 
 #include "base/map.h"
 #include "hub/azure/azure.h"
-#include "hub/azure/breaker.h"
 #include "hub/azure/token.h"
+#include "outbound/breaker.h"
 #include "outbound/outbound.h"
 
 enum {
@@ -23,7 +23,7 @@ struct azure {
 struct azure_hub {
     struct azure *azure;
     struct azure_token token;
-    struct azure_breaker breaker;
+    struct outbound_breaker breaker;
     int64_t paused_until_us; // the hub said 429; nobody asks before
     struct list waiting;     // calls, the oldest first
     size_t waiting_count;
