@@ -5,7 +5,8 @@
 #include "server/daemon.h"
 #include "server/files.h"
 
-_Static_assert(GUARD_NETWORKS_MAX >= CONFIG_LIST_MAX && GUARD_PORTS_MAX >= CONFIG_LIST_MAX,
+_Static_assert((int)GUARD_NETWORKS_MAX >= (int)CONFIG_LIST_MAX &&
+                   (int)GUARD_PORTS_MAX >= (int)CONFIG_LIST_MAX,
                "what the settings may list fits");
 
 struct err webhook_guard(const struct config *config, struct guard *out, struct why *why)
