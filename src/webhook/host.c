@@ -102,7 +102,8 @@ static void watch_expiry(struct webhook_host *host, int64_t expires_us, int64_t 
 {
     int64_t ms = (expires_us - now_us) / 1000 + 1;
     struct poller *poller = host->caller->settings.poller;
-    host->expiry_runs = !failed(poller_timer_start(poller, &host->expiry, ms > SWEEP_MS ? ms : SWEEP_MS));
+    bool runs = !failed(poller_timer_start(poller, &host->expiry, ms > SWEEP_MS ? ms : SWEEP_MS));
+    host->expiry_us = runs ? expires_us : 0;
 }
 
 // Deadlines differ, so all are looked at; at most every SWEEP_MS.
@@ -111,7 +112,7 @@ static void waited_too_long(struct poll_timer *timer)
     struct webhook_host *host = timer->context;
     int64_t now_us = webhook_now_us(host->caller);
     int64_t next_us = INT64_MAX;
-    host->expiry_runs = false;
+    host->expiry_us = 0;
     LIST_EACH (at, &host->waiting) {
         struct webhook_call *call = CONTAINER_OF(at, struct webhook_call, link);
         if (call->expires_us > now_us) {
@@ -135,7 +136,7 @@ static void wait_in_line(struct webhook_host *host, struct webhook_call *call)
             why_fail(&call->request->why, ERR_WEBHOOK, "too much is waiting for the webhook %s", host->name));
     list_append(&host->waiting, &call->link);
     host->waiting_count++;
-    if (!host->expiry_runs)
+    if (host->expiry_us == 0 || call->expires_us < host->expiry_us)
         watch_expiry(host, call->expires_us, webhook_now_us(host->caller));
 }
 

@@ -27,8 +27,8 @@ struct webhook_host {
     size_t active;            // calls that hold a transfer
     bool pumping;             // webhook_host's pump is on the stack
     struct poll_timer expiry; // for those that wait
-    bool expiry_runs;
-    char name[]; // as guard_url.host
+    int64_t expiry_us;        // when it fires; 0: it does not run
+    char name[];              // as guard_url.host
 };
 
 // One webhook_request.
