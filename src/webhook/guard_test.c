@@ -24,84 +24,85 @@ static void check_address(const struct guard *guard, const struct row *row)
                  row->refused != NULL ? row->refused : "public");
 }
 
+static const struct row addresses[] = {
+    {"8.8.8.8", NULL},
+    {"20.42.1.1", NULL},
+    {"1.0.0.1", NULL},
+    {"223.255.255.255", NULL},
+    {"0.0.0.0", "unspecified"},
+    {"0.1.2.3", "unspecified"},
+    {"9.255.255.255", NULL},
+    {"10.0.0.0", "private"},
+    {"10.255.255.255", "private"},
+    {"11.0.0.0", NULL},
+    {"100.63.255.255", NULL},
+    {"100.64.0.1", "shared"},
+    {"100.100.100.200", "shared"}, // metadata of a cloud
+    {"100.127.255.255", "shared"},
+    {"100.128.0.0", NULL},
+    {"127.0.0.1", "loopback"},
+    {"127.255.255.254", "loopback"},
+    {"168.63.129.15", NULL},
+    {"168.63.129.16", "cloud"},
+    {"169.254.169.254", "link-local"}, // metadata of clouds
+    {"172.15.255.255", NULL},
+    {"172.16.0.1", "private"},
+    {"172.31.255.255", "private"},
+    {"172.32.0.0", NULL},
+    {"192.0.0.192", "reserved"}, // metadata of a cloud
+    {"192.0.2.1", "documentation"},
+    {"192.88.99.1", "reserved"},
+    {"192.168.1.1", "private"},
+    {"192.169.0.0", NULL},
+    {"198.18.0.1", "benchmarks"},
+    {"198.19.255.255", "benchmarks"},
+    {"198.51.100.7", "documentation"},
+    {"203.0.113.7", "documentation"},
+    {"224.0.0.1", "multicast"},
+    {"239.255.255.250", "multicast"},
+    {"240.0.0.1", "reserved"},
+    {"255.255.255.255", "reserved"},
+    {"2606:4700::1111", NULL},
+    {"2a01:4f8::1", NULL},
+    {"::", "unspecified"},
+    {"::1", "loopback"},
+    {"::2", "reserved"},
+    {"::7f00:1", "reserved"}, // IPv4-compatible
+    {"::ffff:127.0.0.1", "loopback"},
+    {"::ffff:169.254.169.254", "link-local"},
+    {"::ffff:8.8.8.8", NULL},
+    {"::ffff:0:127.0.0.1", "reserved"}, // IPv4-translated
+    {"64:ff9b::127.0.0.1", "loopback"}, // NAT64
+    {"64:ff9b::10.1.2.3", "private"},
+    {"64:ff9b::8.8.8.8", NULL},
+    {"64:ff9b:1::8.8.8.8", "reserved"}, // NAT64 of somebody's own
+    {"100::1", "reserved"},             // discard
+    {"2001:db8::1", "documentation"},
+    {"3fff::1", "documentation"},
+    {"2001:2::1", "reserved"},
+    {"2001:20::1", "reserved"},
+    {"2001:200::1", NULL},
+    {"2002:7f00:1::1", "loopback"}, // 6to4
+    {"2002:a9fe:a9fe::", "link-local"},
+    {"2002:808:808::1", NULL},
+    {"2001:0:808:808:0:0:f7f7:f7f7", NULL},       // Teredo: server and client 8.8.8.8
+    {"2001:0:808:808:0:0:80ff:fffe", "loopback"}, // its client is 127.0.0.1
+    {"2001:0:a00:1:0:0:f7f7:f7f7", "private"},    // its server is 10.0.0.1
+    {"fc00::1", "private"},
+    {"fd00:ec2::254", "private"}, // metadata of a cloud
+    {"fe80::1", "link-local"},
+    {"febf::1", "link-local"},
+    {"fec0::1", "site-local"},
+    {"ff02::1", "multicast"},
+    {"4000::1", "reserved"},
+    {"5f00::1", "reserved"},
+};
+
 static void only_the_public_internet_is_called(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
-        {"8.8.8.8", NULL},
-        {"20.42.1.1", NULL},
-        {"1.0.0.1", NULL},
-        {"223.255.255.255", NULL},
-        {"0.0.0.0", "unspecified"},
-        {"0.1.2.3", "unspecified"},
-        {"9.255.255.255", NULL},
-        {"10.0.0.0", "private"},
-        {"10.255.255.255", "private"},
-        {"11.0.0.0", NULL},
-        {"100.63.255.255", NULL},
-        {"100.64.0.1", "shared"},
-        {"100.100.100.200", "shared"}, // metadata of a cloud
-        {"100.127.255.255", "shared"},
-        {"100.128.0.0", NULL},
-        {"127.0.0.1", "loopback"},
-        {"127.255.255.254", "loopback"},
-        {"168.63.129.15", NULL},
-        {"168.63.129.16", "cloud"},
-        {"169.254.169.254", "link-local"}, // metadata of clouds
-        {"172.15.255.255", NULL},
-        {"172.16.0.1", "private"},
-        {"172.31.255.255", "private"},
-        {"172.32.0.0", NULL},
-        {"192.0.0.192", "reserved"}, // metadata of a cloud
-        {"192.0.2.1", "documentation"},
-        {"192.88.99.1", "reserved"},
-        {"192.168.1.1", "private"},
-        {"192.169.0.0", NULL},
-        {"198.18.0.1", "benchmarks"},
-        {"198.19.255.255", "benchmarks"},
-        {"198.51.100.7", "documentation"},
-        {"203.0.113.7", "documentation"},
-        {"224.0.0.1", "multicast"},
-        {"239.255.255.250", "multicast"},
-        {"240.0.0.1", "reserved"},
-        {"255.255.255.255", "reserved"},
-        {"2606:4700::1111", NULL},
-        {"2a01:4f8::1", NULL},
-        {"::", "unspecified"},
-        {"::1", "loopback"},
-        {"::2", "reserved"},
-        {"::7f00:1", "reserved"}, // IPv4-compatible
-        {"::ffff:127.0.0.1", "loopback"},
-        {"::ffff:169.254.169.254", "link-local"},
-        {"::ffff:8.8.8.8", NULL},
-        {"::ffff:0:127.0.0.1", "reserved"}, // IPv4-translated
-        {"64:ff9b::127.0.0.1", "loopback"}, // NAT64
-        {"64:ff9b::10.1.2.3", "private"},
-        {"64:ff9b::8.8.8.8", NULL},
-        {"64:ff9b:1::8.8.8.8", "reserved"}, // NAT64 of somebody's own
-        {"100::1", "reserved"},             // discard
-        {"2001:db8::1", "documentation"},
-        {"3fff::1", "documentation"},
-        {"2001:2::1", "reserved"},
-        {"2001:20::1", "reserved"},
-        {"2001:200::1", NULL},
-        {"2002:7f00:1::1", "loopback"}, // 6to4
-        {"2002:a9fe:a9fe::", "link-local"},
-        {"2002:808:808::1", NULL},
-        {"2001:0:808:808:0:0:f7f7:f7f7", NULL},       // Teredo: server and client 8.8.8.8
-        {"2001:0:808:808:0:0:80ff:fffe", "loopback"}, // its client is 127.0.0.1
-        {"2001:0:a00:1:0:0:f7f7:f7f7", "private"},    // its server is 10.0.0.1
-        {"fc00::1", "private"},
-        {"fd00:ec2::254", "private"}, // metadata of a cloud
-        {"fe80::1", "link-local"},
-        {"febf::1", "link-local"},
-        {"fec0::1", "site-local"},
-        {"ff02::1", "multicast"},
-        {"4000::1", "reserved"},
-        {"5f00::1", "reserved"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        check_address(&usual, &rows[i]);
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++)
+        check_address(&usual, &addresses[i]);
 }
 
 static void what_an_operator_lists_is_called_too_and_nothing_beside_it(void **state)
