@@ -9,24 +9,35 @@
 #include "domain/decide.h"
 
 // PREVIEW-BEGIN
+enum preview_end {
+    PREVIEW_STAYS,   // at `hub`, where it is
+    PREVIEW_MOVES,   // to `hub`, from prior->assigned_hub; from nowhere when that is empty
+    PREVIEW_REFUSED, // `why` says for what; it stays recorded where it is
+    PREVIEW_UNKNOWN, // a webhook chooses
+};
+
 struct preview {
-    bool unknown;
-    const struct linked_hub *hub;
+    enum preview_end end;
+    const struct linked_hub *hub; // STAYS and MOVES; else NULL
+    struct why why;               // REFUSED
 };
 
 static struct err decide_preview(const struct admission *admission, struct arena *arena, struct preview *out,
-                                 struct trace *trace, struct why *why)
+                                 struct trace *trace)
 {
     const struct enrollment *own = admission->individual;
     const struct enrollment *e = own != NULL ? own : admission->former;
     struct decision decision = {.enrollment = e};
-    if (e == NULL)
-        return why_fail(why, ERR_ENROLLMENT_NOT_FOUND, "no enrollment");
-    if (enrollment_disabled(e))
-        return FAIL(ERR_ENROLLMENT_DISABLED);
-    TRY(decide_plan(admission, arena, &decision, trace, why));
-    out->unknown = decision.ask;
+    out->end = PREVIEW_REFUSED;
+    if (e == NULL || enrollment_disabled(e))
+        return OK;
+    struct err result = decide_plan(admission, arena, &decision, trace, &out->why);
+    if (failed(result))
+        return result.code == ERR_NO_MEMORY ? result : OK;
     out->hub = decision.hub;
+    out->end = decision.ask                                                             ? PREVIEW_UNKNOWN
+               : slice_equal_nocase(decision.hub->host, admission->prior->assigned_hub) ? PREVIEW_STAYS
+                                                                                        : PREVIEW_MOVES;
     return OK;
 }
 // PREVIEW-END
@@ -214,38 +225,45 @@ static void moved(struct run *run, const struct dry_run_hub *hub, int64_t by)
         run->conditions[i].devices += by;
 }
 
-static struct err count_outcome(struct run *run, const struct registration *r, const struct preview *preview,
-                                struct err result)
+static struct err count_move(struct run *run, const struct linked_hub *hub, struct dry_run_hub *from)
+{
+    struct dry_run_hub *to = NULL;
+    TRY(tally(run, hub->host, &to));
+    to->arrive++;
+    moved(run, to, 1);
+    if (from == NULL) {
+        run->report.assign++;
+        return OK;
+    }
+    from->leave++;
+    moved(run, from, -1);
+    run->report.move++;
+    return OK;
+}
+
+static struct err count_outcome(struct run *run, const struct registration *r, const struct preview *preview)
 {
     struct dry_run_report *report = &run->report;
     struct dry_run_hub *from = NULL;
-    struct dry_run_hub *to = NULL;
     report->done++;
     if (r->assigned_hub.len > 0) {
         TRY(tally(run, r->assigned_hub, &from));
         from->now++;
     }
-    if (failed(result)) {
+    switch (preview->end) {
+    case PREVIEW_STAYS:
+        report->stay++;
+        return OK;
+    case PREVIEW_MOVES:
+        return count_move(run, preview->hub, from);
+    case PREVIEW_REFUSED:
         report->refused++;
-        return result.code == ERR_NO_MEMORY ? result : OK;
-    }
-    if (preview->unknown) {
+        return OK;
+    case PREVIEW_UNKNOWN:
         report->unknown++;
         return OK;
     }
-    TRY(tally(run, preview->hub->host, &to));
-    if (from == to) {
-        report->stay++;
-        return OK;
-    }
-    to->arrive++;
-    moved(run, to, 1);
-    if (from != NULL) {
-        from->leave++;
-        moved(run, from, -1);
-    }
-    *(from != NULL ? &report->move : &report->assign) += 1;
-    return OK;
+    return FAIL(ERR_INTERNAL);
 }
 
 // ---- who admits a device
@@ -346,8 +364,6 @@ static struct err look_at(struct run *run, const struct registration *r, bool *m
                                   .conditions = run->conditions,
                                   .now_us = clock_wall_us(settings->clock)};
     struct preview preview = {0};
-    struct trace trace = {0};
-    struct why why = {0};
     struct slice key;
     TRY(arena_lower(&run->scratch, r->id, &key));
     TRY(find_enrollments(run, r, key, &admission, missing));
@@ -355,8 +371,9 @@ static struct err look_at(struct run *run, const struct registration *r, bool *m
         return OK;
     if (r->address.len > 0)
         (void)places_find(settings->places, r->address, &admission.place);
-    struct err e = decide_preview(&admission, &run->scratch, &preview, &trace, &why);
-    e = count_outcome(run, r, &preview, e);
+    struct err e = decide_preview(&admission, &run->scratch, &preview, NULL);
+    if (!failed(e))
+        e = count_outcome(run, r, &preview);
     arena_release(&run->scratch);
     return e;
 }

@@ -68,7 +68,6 @@ static const struct registration full_registration = {
     .hub_key = {.bytes = "a key that only one TPM can read", .len = 32},
     .hub_key_tpm = SLICE("e:00"),
     .payload = SLICE("{\"x\":[1,2]}"),
-    .intended_substatus = SUBSTATUS_DATA_RESET,
     .left_hub = SLICE("h0"),
     .left_device_id = SLICE("d0"),
     .question = SLICE("{\"model\":4}"),
