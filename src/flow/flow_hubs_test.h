@@ -45,7 +45,8 @@ struct hubs {
     bool was_assigned;
     bool resets;                // an identity may be made anew, so that there is none for a moment
     struct registration record; // the last durable one; its text in the world's arena
-    // before a call is answered
+    // before a call is carried out, and before it is answered
+    void (*before)(struct hubs *hubs, const struct hub_request *request);
     void (*meanwhile)(struct hubs *hubs, const struct hub_request *request);
 };
 
@@ -56,10 +57,14 @@ struct hubs *hubs_of(void);
 
 // Which of them are linked: letters of a, b, c.
 void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable);
+// The same, and the first of them takes so many devices.
+void link_full(struct world *w, const char *letters, uint32_t capacity);
 enum data { NEVER, MIGRATE, RESET };
 // dev1 goes to the first of these hubs (letters).
 void enroll(struct world *w, const char *letters, enum data data);
-struct identity *identity_at(const char *hub, const char *id); // NULL: it is not there
+void enroll_other(struct world *w, const char *id, const char *letters);
+void enroll_custom(struct world *w, const char *letters, enum data data); // a webhook chooses among them
+struct identity *identity_at(const char *hub, const char *id);            // NULL: it is not there
 size_t identities(void);
 void set_twin(const char *hub, const char *twin, const char *reported);
 // calls of this verb to that hub come to this
