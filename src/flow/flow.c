@@ -248,6 +248,7 @@ void run_rewind(struct run *run)
 {
     run->step = tables[run->request.verb];
     run->trace.count = 0;
+    run->left_lost = run->left_removed = run->made_room = false;
 }
 
 void run_tidy(struct run *run)

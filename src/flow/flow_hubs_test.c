@@ -17,6 +17,8 @@ struct hubs *hubs_of(void)
 
 static void note(const char *what, struct slice where, const char *how)
 {
+    if (hubs.quiet)
+        return;
     size_t at = strlen(hubs.journal);
     (void)snprintf(hubs.journal + at, sizeof hubs.journal - at, "%s%s%.*s%s%s,", what,
                    where.len > 0 ? " " : "", SLICE_ARG(where), how[0] != '\0' ? " " : "", how);
@@ -142,8 +144,9 @@ static void carry_out(struct hub_request *request, const char *hub, const char *
         break;
     case HUB_REMOVE:
         // what it is removed for stands, and a record says so
-        hubs.early |= hubs.record.plan_steps != PLAN_REMOVE_LEFT || !has_home() ||
-                      slice_equal(hubs.record.assigned_hub, slice_text(hub));
+        hubs.early |= !has_home() || slice_equal(hubs.record.assigned_hub, slice_text(hub)) ||
+                      slice_equal(hubs.record.intended_hub, slice_text(hub)) ||
+                      (hubs.record.left_hub.len > 0 && hubs.record.plan_steps != PLAN_REMOVE_LEFT);
         if (at != NULL)
             at->hub[0] = '\0';
         break;
@@ -251,9 +254,27 @@ static void keep_record(const struct registration *r)
         assert_false(failed(arena_copy(arena, *texts[i], texts[i])));
 }
 
+static void keep_done(const struct store_request *request)
+{
+    size_t i = 0;
+    while (i < PUTS && hubs.puts[i].request != NULL)
+        i++;
+    assert_true(i < PUTS);
+    hubs.puts[i] = (struct put){request, request->done};
+}
+
+static void give_done_back(struct store_request *request)
+{
+    size_t i = 0;
+    while (hubs.puts[i].request != request)
+        i++;
+    request->done = hubs.puts[i].done;
+    hubs.puts[i].request = NULL;
+}
+
 static void put_done(struct store_request *request)
 {
-    request->done = hubs.done;
+    give_done_back(request);
     if (!failed(request->result)) {
         keep_record(request->record);
         look();
@@ -287,7 +308,7 @@ static void pass_on(struct store_client *client, struct store_request *request)
         return;
     }
     if (put) {
-        hubs.done = request->done;
+        keep_done(request);
         request->done = put_done;
     }
     store_submit(hubs.behind, request);

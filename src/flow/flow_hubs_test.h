@@ -4,7 +4,7 @@
 
 #include "flow/flow_bench_test.h"
 
-enum { IDENTITIES = 32, TROUBLES = 8 };
+enum { IDENTITIES = 32, TROUBLES = 8, PUTS = 64 };
 
 struct identity {
     char hub[40]; // "": none
@@ -30,14 +30,18 @@ struct hubs {
     struct trouble troubles[TROUBLES];
     char
         journal[4000]; // "put", "read a.hub", "assign b.hub import", "remove a.hub"; each followed by a comma
+    bool quiet;        // no journal
     bool holds;        // calls wait in world->calls
     struct store_client gate;
     struct store gate_store;
     struct store_client *behind;
-    void (*done)(struct store_request *request); // of the put under way
-    int events;                                  // writes of registrations, and calls
-    int dies_at;                                 // 0: never
-    bool dies_after;                             // that event is still done
+    struct put {
+        const struct store_request *request; // NULL: free
+        void (*done)(struct store_request *request);
+    } puts[PUTS];    // under way
+    int events;      // writes of registrations, and calls
+    int dies_at;     // 0: never
+    bool dies_after; // that event is still done
     bool dead;
     bool unnamed; // an identity was somewhere, and no record said so
     bool none;    // a device that had been assigned was nowhere
