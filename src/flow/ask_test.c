@@ -382,6 +382,21 @@ static void a_restart_asks_again(void **state)
     }
 }
 
+static void a_restart_remembers_the_twin_that_the_webhook_gave(void **state)
+{
+    struct world *w = *state;
+    function.says = "{\"iotHubHostName\":\"b.hub\",\"initialTwin\":{\"tags\":{\"given\":1}}}";
+    hubs_of()->dies_at = 2; // what it chose is durable, and the hub was not called
+    enter_dev1(w);
+    assert_true(hubs_of()->dead);
+    start_again(w);
+    flow_resume(w->flow);
+    run_down(w, 10);
+    assert_int_equal(function.asked, 1);
+    assert_is_at_b(w, SUBSTATUS_INITIAL_ASSIGNMENT);
+    assert_string_equal(identity_at("b.hub", "dev1")->twin, "{\"tags\":{\"given\":1}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +416,7 @@ int main(void)
         TEST(another_call_waits_for_the_same_answer),
         TEST(a_registration_deleted_while_the_webhook_is_asked_is_made_anew),
         TEST(a_restart_asks_again),
+        TEST(a_restart_remembers_the_twin_that_the_webhook_gave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,6 +207,31 @@ static void a_move_without_data_ends_by_itself_wherever_it_was_cut_off(void **st
     die_everywhere(*state, RESET, 5, check_reset);
 }
 
+static void what_a_cut_off_move_may_have_made_stays_named_when_it_is_given_up_at_the_restart(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    hubs_of()->events = 0;
+    hubs_of()->dies_at = 3; // the new hub took it, and nobody was told
+    hubs_of()->dies_after = true;
+    enter_dev1(w);
+    start_again(w);
+    put_enrollment(w, "dev1", PROVISIONING_DISABLED);
+    flow_resume(w->flow);
+    run_down(w, 10);
+    const struct registration *r = dev1(w);
+    assert_int_equal(r->status, STATUS_DISABLED);
+    assert_slice(r->assigned_hub, "a.hub");
+    assert_slice(r->intended_hub, "b.hub");
+    assert_int_equal(identities(), 2);
+    assert_names_hold();
+    enroll(w, "b", MIGRATE);
+    enter_dev1(w);
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_MIGRATED);
+    assert_has_own_data("b.hub");
+}
+
 // ---- hubs that cannot be reached
 // ---------------------------------------------------------------------------------------
 
@@ -582,6 +607,7 @@ int main(void)
         TEST(a_device_that_polls_during_its_move_is_told_where_it_came_to),
         TEST(a_move_ends_by_itself_wherever_it_was_cut_off),
         TEST(a_move_without_data_ends_by_itself_wherever_it_was_cut_off),
+        TEST(what_a_cut_off_move_may_have_made_stays_named_when_it_is_given_up_at_the_restart),
         TEST(a_migration_waits_for_the_old_hub),
         TEST(a_migration_from_a_hub_that_never_answers_fails_and_the_device_stays),
         TEST(a_migration_may_go_on_without_the_data_when_the_operator_says_so),
