@@ -154,6 +154,7 @@ static struct err make_hubs(struct worker *w, struct why *why)
         .random = &d->random,
         .log = &d->log,
         .ca_pem = buf_slice(&ca),
+        .shares = d->worker_count,
     };
     if (!failed(e))
         e = hub_azure_new(&azure, &w->hubs[HUB_KIND_AZURE], why);
