@@ -1,5 +1,6 @@
 // What the function may do. A row: `does` (bytes, or what happens on the socket), and what must come of it: `hub`, to which the
-// device is assigned, or `refused`, a part of the reason in the log. `status`: the reason is Azure's words for that status.
+// device is assigned, or `refused`, a part of the reason in the log. `status`: the reason is Azure's words for that status. `unasked`:
+// no question reaches it. `again`: it may come twice, when a connection that was kept is closed under it (RFC 9112 9.3.1).
 'use strict';
 
 const zlib = require('zlib');
@@ -55,7 +56,7 @@ const good = {
   'members that nobody knows': { does: json({ version: 3, iotHubHostName: TWO, more: { iotHubHostName: ONE } }), hub: TWO },
   'payload null': { does: json({ iotHubHostName: TWO, payload: null }), hub: TWO },
   'twin null': { does: json({ iotHubHostName: TWO, initialTwin: null }), hub: TWO },
-  'an empty twin': { does: json({ iotHubHostName: TWO, initialTwin: { tags: {}, properties: { desired: {} } }, payload: {} }), hub: TWO },
+  'an empty twin': { does: json({ iotHubHostName: TWO, initialTwin: { tags: {}, properties: { desired: {} } }, payload: {} }), hub: TWO, twin: { tags: {}, properties: { desired: {} } }, payload: {} },
   'twin and payload': { does: json({ iotHubHostName: TWO, initialTwin: TWIN, payload: PAYLOAD }), hub: TWO, twin: TWIN, payload: PAYLOAD },
   'slow, within the deadline': { does: after(1200, right), hub: TWO },
   'exactly 64 KiB': { does: padded(CAP), hub: TWO },
@@ -81,12 +82,12 @@ const bad = {
   'drips its body': { does: drip('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n', ' '), refused: 'did not answer within 2000 ms' },
   'drips chunks': { does: drip('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', '1\r\n \r\n'), refused: 'did not answer within 2000 ms' },
   'never answers': { does: () => {}, refused: 'did not answer within 2000 ms' },
-  'closes instead of answering': { does: (socket) => { socket.destroy(); }, refused: 'could not be asked' },
+  'closes instead of answering': { does: (socket) => { socket.destroy(); }, again: true, refused: 'could not be asked' },
   'closes the connection at once': { server: 'closing', unasked: true, refused: 'could not be asked' },
   'says nothing in the TLS handshake': { server: 'mute', unasked: true, refused: 'did not answer within 2000 ms' },
   'speaks no TLS': { server: 'plain', unasked: true, refused: 'could not be asked' },
   'is not there': { server: 'nobody', unasked: true, refused: 'could not be asked' },
-  'has a name that nobody knows': { url: () => 'https://nobody.invalid/api?code=SECRET-of-the-function', unasked: true, refused: 'could not be asked' },
+  'has a name that nobody knows': { url: ({ ports }) => `https://nobody.invalid:${ports.good}/api?code=SECRET-of-the-function`, unasked: true, refused: 'could not be asked' },
   'garbage': { does: endWith(Buffer.from('\x00\x01\x02garbage\r\n\r\n')), refused: 'could not be asked' },
   'HTML': { does: answer(200, '<html><body>It works!</body></html>', { 'Content-Type': 'text/html' }), refused: 'is not JSON' },
   'an empty 200': { does: answer(200), refused: 'is empty' },
