@@ -21,6 +21,7 @@ struct registration {
     struct slice
         intended_device_id; // (architecture 4). Stays after a failure when the hub may hold the identity, so
     int64_t plan_steps;     // that none there goes unnamed; empty and 0 otherwise. enum plan_step bits
+    enum registration_substatus intended_substatus; // what it will be once it is there
     // of an X.509 device: the SHA-256 thumbprints that its identity in the hub has or is being given, 64 hex
     // digits
     struct slice primary_thumbprint;

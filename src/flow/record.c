@@ -111,6 +111,7 @@ enum step_result step_intend(struct run *run)
     run->record.intended_hub = decision->hub->host;
     run->record.intended_device_id = decision->device_id;
     run->record.plan_steps = decision->steps;
+    run->record.intended_substatus = decision->substatus;
     record_identity(run);
     return put(run, intended);
 }
@@ -167,7 +168,7 @@ static void hub_request_fill(struct run *run)
                 .iot_edge = decision->enrollment->iot_edge,
             },
         .twin_how = (decision->steps & PLAN_SET_TWIN) != 0 ? HUB_TWIN_SET : HUB_TWIN_KEEP,
-        .twin = decision->enrollment->initial_twin,
+        .twin = decision->twin,
         .now_us = clock_wall_us(run->flow->ports.clock),
         .deadline_ms = run->flow->settings.hub_call_ms,
         .arena = &run->loaded,
@@ -263,6 +264,7 @@ static void give_back(struct run *run, const struct registration *found)
     run->theirs.intended_hub = found->assigned_hub;
     run->theirs.intended_device_id = found->device_id;
     run->theirs.plan_steps = PLAN_ASSIGN_IDENTITY;
+    run->theirs.intended_substatus = found->substatus;
     run->theirs.etag = random_etag(run->flow->ports.random);
     run->theirs.updated_us = clock_wall_us(run->flow->ports.clock);
     run->store = (struct store_request){
@@ -340,6 +342,7 @@ static void record_no_intention(struct run *run)
     run->record.intended_hub = (struct slice){0};
     run->record.intended_device_id = (struct slice){0};
     run->record.plan_steps = 0;
+    run->record.intended_substatus = SUBSTATUS_NONE;
 }
 
 // What the device is told of a failure: the number and sentence of the table, and what the hub said.
@@ -518,6 +521,8 @@ static void intention_loaded(struct store_request *request)
         run->operation.len > 0 ? OK : arena_copy(&run->request.arena, prior->operation_id, &run->operation);
     if (!failed(e))
         e = decide_resume(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
+    if (!failed(e) && run->decision.ask)
+        e = why_fail(&run->why, ERR_WEBHOOK, "custom allocation is not available yet");
     if (failed(e))
         abandon(run, e);
     else
