@@ -51,3 +51,6 @@ struct registration {
 // when it is empty, the record's own, in lower case, is.
 struct err registration_write(struct json_writer *w, const struct registration *r,
                               struct slice registration_id);
+// The same of one that there is, with what Azure does not show: address, intendedHub and intendedDeviceId,
+// leftHub and leftDeviceId, each where there is one.
+struct err registration_write_all(struct json_writer *w, const struct registration *r);
