@@ -3,13 +3,6 @@
 #include "net/internal.h"
 #include "wire/proxy/proxy.h"
 
-static bool refuse(struct conn *conn, const char *event, struct err e, const struct why *why)
-{
-    conn_log_noise(conn, event, e, why);
-    conn_kill(conn);
-    return false;
-}
-
 // Nothing is open above yet, so what came of the header waits where a protocol's leftovers will.
 bool proxied_take(struct conn *conn, struct slice *bytes)
 {
@@ -25,8 +18,11 @@ bool proxied_take(struct conn *conn, struct slice *bytes)
     struct err e = buf_err(&conn->rest);
     if (!failed(e))
         e = proxy_read(view, &header, &size, &why);
-    if (failed(e))
-        return refuse(conn, "proxy.refused", e, &why);
+    if (failed(e)) {
+        conn_log_noise(conn, "proxy.refused", e, &why);
+        conn_kill(conn);
+        return false;
+    }
     if (size == 0) {
         if (before == 0)
             buf_bytes(&conn->rest, *bytes);
@@ -38,5 +34,9 @@ bool proxied_take(struct conn *conn, struct slice *bytes)
     conn->proxied = false;
     if (!header.local)
         address_from_proxy(conn, &header);
-    return crowd_enter(conn, &why) || refuse(conn, "connection.refused", FAIL(ERR_OVERLOADED), &why);
+    if (crowd_enter(conn, &why))
+        return true;
+    conn_log_noise(conn, "connection.refused", FAIL(ERR_OVERLOADED), &why);
+    conn_kill(conn);
+    return false;
 }

@@ -18,7 +18,7 @@ struct city_file {
     size_t count;
     const char *type;
     uint64_t built_s; // 0: some day
-    bool only_v4; // a tree of IPv4
+    bool only_v4;     // a tree of IPv4
 };
 
 // Appends the file. Must succeed.

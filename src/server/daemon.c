@@ -180,9 +180,7 @@ static struct err read_places(const struct daemon *d, struct atlas **out, struct
     *out = NULL;
     if (d->config->geo_networks.len == 0 && d->config->geo_database.len == 0)
         return OK;
-    TRY(atlas_read(&settings, out, why));
-    log_places(d, *out, OK, NULL);
-    return OK;
+    return atlas_read(&settings, out, why);
 }
 
 static struct err make_workers(struct daemon *d, struct why *why)
@@ -227,6 +225,8 @@ struct err daemon_init(struct daemon *d, const struct config *config, struct why
     TRY(read_master_key(d, why));
     TRY(config_proxies(config, d->proxies, why));
     TRY(read_places(d, &d->atlas, why));
+    if (d->atlas != NULL)
+        log_places(d, d->atlas, OK, NULL);
     TRY(open_store(d, why));
     return make_workers(d, why);
 }
@@ -453,8 +453,11 @@ struct err daemon_reload_places(struct daemon *d, struct why *why)
         log_places(d, NULL, e, why);
         return e;
     }
-    for (unsigned i = 0; atlas != NULL && i < d->worker_count; i++)
+    if (atlas == NULL)
+        return OK;
+    for (unsigned i = 0; i < d->worker_count; i++)
         worker_use_atlas(&d->workers[i], atlas_share(atlas));
+    log_places(d, atlas, OK, NULL); // whoever connects from now on finds the new one
     atlas_free(d->atlas);
     d->atlas = atlas;
     return OK;
