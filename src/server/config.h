@@ -45,6 +45,11 @@ struct config {
     struct slice hub_ca_file;
     struct slice geo_networks; // paths; empty: none
     struct slice geo_database;
+    bool webhook_http;
+    struct config_list webhook_networks; // allowed although they are internal
+    struct config_list webhook_ports;    // none: the usual ones
+    struct slice webhook_ca_file;
+    int64_t webhook_ms;
     int64_t stop_s;
 };
 

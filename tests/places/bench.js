@@ -68,7 +68,7 @@ class Bench {
       connection.close();
       assert.strictEqual(got.json.status, 'assigned', JSON.stringify(got.json));
       const found = await until(5000, `a line about ${who.id}`, () => this.server.log.since(mark)
-        .find(({ entry }) => entry && entry.event === 'registration.assigned' && entry.registrationId === who.id));
+        .find(({ entry }) => entry && ['registration.assigned', 'device.moved'].includes(entry.event) && entry.registrationId === who.id));
       return { region: REGION_OF[got.json.registrationState.assignedHub], line: found.entry, who };
     } finally {
       close();
