@@ -19,20 +19,12 @@ static const struct enrollment *enrollment_of(const struct admission *admission)
     return NULL;
 }
 
-// The device's key was derived from the ID as the device spells it. A record has it in lower case; but where
-// the device ID was made from the registration ID it kept the device's spelling.
-static struct slice spelling_of(const struct admission *admission)
-{
-    struct slice device_id = admission->prior->intended_device_id;
-    return slice_equal_nocase(device_id, admission->registration_id) ? device_id : admission->registration_id;
-}
-
 static struct err take_keys(const struct admission *admission, const struct enrollment *e,
                             struct decision *out)
 {
     out->authentication = HUB_AUTH_SAS;
     if (e->kind == ENROLLMENT_GROUP)
-        return match_group_keys(e, spelling_of(admission), &out->primary_key, &out->secondary_key);
+        return match_group_keys(e, reprovision_spelling(admission), &out->primary_key, &out->secondary_key);
     out->primary_key = e->attestation.primary_key;
     out->secondary_key = e->attestation.secondary_key;
     return OK;
@@ -101,8 +93,8 @@ static struct err take_identity(const struct admission *admission, const struct 
     return OK;
 }
 
-static struct err readmit(const struct admission *admission, struct arena *arena, struct decision *out,
-                          struct trace *trace, struct why *why)
+struct err match_former(const struct admission *admission, struct decision *out, struct trace *trace,
+                        struct arena *arena, struct why *why)
 {
     const struct enrollment *e = enrollment_of(admission);
     if (e == NULL)
@@ -117,21 +109,32 @@ static struct err readmit(const struct admission *admission, struct arena *arena
         return why_fail(why, ERR_ENROLLMENT_DISABLED,
                         "the device was blocked meanwhile by its disabled individual enrollment %.*s",
                         SLICE_ARG(own->id));
-    if (reprovision_standing(admission).situation != SITUATION_UNDER_WAY)
+    out->enrollment = e;
+    return OK;
+}
+
+static struct err readmit(const struct admission *admission, struct arena *arena, struct decision *out,
+                          struct trace *trace, struct why *why)
+{
+    TRY(match_former(admission, out, trace, arena, why));
+    // without an intended hub, a webhook was asked for one: it is asked again
+    bool chosen = admission->prior->intended_hub.len > 0;
+    if (chosen && reprovision_standing(admission).situation != SITUATION_UNDER_WAY)
         return why_fail(why, ERR_NO_HUB,
                         "the hub %.*s, where the device was being taken, is no longer linked",
                         SLICE_ARG(admission->prior->intended_hub));
-    out->enrollment = e;
-    return take_identity(admission, e, arena, out, why);
+    return take_identity(admission, out->enrollment, arena, out, why);
 }
 
 struct err decide_resume(const struct admission *admission, struct arena *arena, struct decision *out,
                          struct trace *trace, struct why *why)
 {
     *out = (struct decision){0};
-    struct err e = readmit(admission, arena, out, trace, why);
+    struct admission known = *admission;
+    known.credential = (struct credential){0}; // the device is not here
+    struct err e = readmit(&known, arena, out, trace, why);
     if (!failed(e))
-        e = decide_plan(admission, arena, out, trace, why);
+        e = decide_plan(&known, arena, out, trace, why);
     if (failed(e))
         match_forget(out);
     return e;
