@@ -45,14 +45,16 @@ static struct err read_body(struct call *call)
 {
     const struct http_request *request = &call->x->request;
     enum call_body body = call->route->body;
+    bool large = body == CALL_BODY_LARGE || body == CALL_BODY_LARGE_OPTIONAL;
+    bool optional = body == CALL_BODY_OPTIONAL || body == CALL_BODY_LARGE_OPTIONAL;
     struct json_limits limits = JSON_LIMITS_DEFAULT;
-    if (body == CALL_BODY_LARGE)
+    if (large)
         limits.bytes = CALL_BODY_LARGE_MAX;
-    if (request->body.len > (body == CALL_BODY_LARGE ? CALL_BODY_LARGE_MAX : CALL_BODY_MAX))
+    if (request->body.len > (large ? CALL_BODY_LARGE_MAX : CALL_BODY_MAX))
         return why_fail(&call->why, ERR_CAPPED, "at most %zu KB", limits.bytes / 1024);
     if ((body == CALL_BODY_NEEDED || body == CALL_BODY_LARGE) && request->length_missing)
         return FAIL(ERR_LENGTH_REQUIRED);
-    if (body == CALL_BODY_IGNORED || (body == CALL_BODY_OPTIONAL && slice_empty(slice_trim(request->body))))
+    if (body == CALL_BODY_IGNORED || (optional && slice_empty(slice_trim(request->body))))
         return OK;
     TRY(media_check(request, &call->why));
     return json_read(request->body, limits, &call->body, &call->why);

@@ -25,6 +25,7 @@ enum call_body {
     CALL_BODY_OPTIONAL, // JSON, or nothing at all
     CALL_BODY_NEEDED,   // JSON, with a length
     CALL_BODY_LARGE,    // the same, of up to CALL_BODY_LARGE_MAX bytes where the front takes that (http_area)
+    CALL_BODY_LARGE_OPTIONAL,
 };
 
 struct call_route {

@@ -10,6 +10,17 @@ static const struct cli_option *option_in(const struct cli_option *table, struct
     return NULL;
 }
 
+bool args_any(const struct cli_args *args)
+{
+    for (size_t i = 0; i < args->value_count; i++) {
+        for (const struct cli_option *o = args->verb->options; o != NULL && o->name != NULL; o++) {
+            if (args->values[i].option == o)
+                return true;
+        }
+    }
+    return false;
+}
+
 bool args_has(const struct cli_args *args, const char *name)
 {
     return args_value_at(args, name, 0).at != NULL;

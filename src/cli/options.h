@@ -40,6 +40,8 @@ struct cli_args {
 };
 
 bool args_has(const struct cli_args *args, const char *name);
+// Whether any option of the verb itself was given, not only common ones.
+bool args_any(const struct cli_args *args);
 // The value of the option; empty with at NULL when it was not given.
 struct slice args_value(const struct cli_args *args, const char *name);
 // The n-th value of an option that may be repeated; at is NULL after the last.

@@ -10,6 +10,10 @@ static const struct cli_column fields[] = {
     {"error", "errorCode", NULL},
     {"message", "errorMessage", NULL},
     {"payload", "payload", NULL},
+    {"came from", "address", NULL},
+    {"on its way to", "intendedHub", NULL},
+    {"left behind at", "leftHub", NULL},
+    {"left device ID", "leftDeviceId", NULL},
     {"created", "createdDateTimeUtc", NULL},
     {"updated", "lastUpdatedDateTimeUtc", NULL},
     {"etag", "etag", NULL},
@@ -24,7 +28,8 @@ static struct err show(struct cli *cli, const struct cli_args *args, struct why 
 {
     struct reply reply;
     struct slice target;
-    TRY(cli_path(cli, &target, "registrations", args_word(args, 0), NULL));
+    // more than the service API shows, whose shape is Azure's
+    TRY(cli_service_path(cli, &target, "registrations", args_word(args, 0), NULL, why));
     TRY(cli_get(cli, target, &reply, why));
     struct err e = OK;
     if (cli->json)
@@ -61,7 +66,10 @@ static const struct cli_option list_options[] = {
     {0},
 };
 static const struct cli_verb verbs[] = {
-    {.name = "registration show", .arguments = "ID", .help = "show where a device was assigned", .run = show},
+    {.name = "registration show",
+     .arguments = "ID",
+     .help = "show where a device was assigned, and what it left behind elsewhere",
+     .run = show},
     {.name = "registration list",
      .arguments = "",
      .help = "list the registrations of a group",

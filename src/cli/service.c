@@ -1,5 +1,6 @@
 // usher service …: the services (tenants) of one usherd.
 #include "cli/cli.h"
+#include "cli/file.h"
 
 static const struct cli_column service_fields[] = {
     {"name", "name", NULL},
@@ -8,12 +9,15 @@ static const struct cli_column service_fields[] = {
     {"device host", "deviceProvisioningHostName", NULL},
     {"allocation", "allocationPolicy", NULL},
     {"certificates of TPMs", "tpmEndorsementCertificates", NULL},
+    {"avoid failing hubs", "avoidFailingHubs", NULL},
+    {"unreachable hub", "unreachableHub", "proceed after a reset, wait with data to migrate"},
     {"created", "createdDateTimeUtc", NULL},
 };
 static const struct cli_column hub_columns[] = {{"LINKED HUB", "name", NULL},
+                                                {"KIND", "kind", NULL},
+                                                {"STATE", "state", NULL},
                                                 {"WEIGHT", "allocationWeight", "1"},
-                                                {"ALLOCATE", "applyAllocationPolicy", "yes"},
-                                                {"EMBEDDED", "embedded", NULL}};
+                                                {"ALLOCATE", "applyAllocationPolicy", "yes"}};
 static const struct cli_column list_columns[] = {{"NAME", "name", NULL},
                                                  {"ID SCOPE", "idScope", NULL},
                                                  {"HOST", "serviceOperationsHostName", NULL},
@@ -67,8 +71,11 @@ static struct err allocation_of(const struct cli_args *args, const char **word, 
         *word = "Hashed";
     else if (slice_equal_nocase(asked, SLICE("static")))
         *word = "Static";
+    else if (slice_equal_nocase(asked, SLICE("geoLatency")))
+        *word = "GeoLatency";
     else if (asked.at != NULL)
-        return why_fail(why, ERR_INVALID, "--allocation is hashed or static, not '%.*s'", SLICE_ARG(asked));
+        return why_fail(why, ERR_INVALID, "--allocation is hashed, static or geoLatency, not '%.*s'",
+                        SLICE_ARG(asked));
     return OK;
 }
 
@@ -81,6 +88,57 @@ static struct err tpm_certificates_of(const struct cli_args *args, struct slice 
                     SLICE_ARG(*word));
 }
 
+static struct err unreachable_of(const struct cli_args *args, struct slice *word, struct why *why)
+{
+    *word = args_value(args, "unreachable-hub");
+    if (word->at == NULL || slice_equal(*word, SLICE("wait")) || slice_equal(*word, SLICE("proceed")) ||
+        slice_equal(*word, SLICE("default")))
+        return OK;
+    return why_fail(why, ERR_INVALID, "--unreachable-hub is wait, proceed or default, not '%.*s'",
+                    SLICE_ARG(*word));
+}
+
+// The file's JSON text: [{"zone":"de","hub":"hub-1.example.com","milliseconds":12.5},…].
+static struct err latencies_of(struct cli *cli, const struct cli_args *args, struct slice *text,
+                               struct why *why)
+{
+    struct slice path = args_value(args, "latencies");
+    struct json_doc doc = {0};
+    struct why what = {0};
+    if (path.at == NULL)
+        return OK;
+    TRY(cli_file_read(cli, path, text, why));
+    struct err e = json_read(*text, (struct json_limits){.bytes = CLI_FILE_MAX, .depth = 8}, &doc, &what);
+    bool array = !failed(e) && json_kind(json_root(&doc)) == JSON_KIND_ARRAY;
+    json_doc_release(&doc);
+    return array ? OK
+                 : why_fail(why, ERR_INVALID, "--latencies: %.*s is no JSON array%s%s", SLICE_ARG(path),
+                            what.text[0] != '\0' ? ": " : "", what.text);
+}
+
+// How devices move between hubs.
+static struct err write_moving(struct json_writer *w, struct cli *cli, const struct cli_args *args,
+                               struct why *why)
+{
+    struct slice unreachable, latencies = {0};
+    bool avoid = args_has(args, "avoid-failing-hubs"), heed_not = args_has(args, "no-avoid-failing-hubs");
+    if (avoid && heed_not)
+        return why_fail(why, ERR_INVALID, "give either --avoid-failing-hubs or --no-avoid-failing-hubs");
+    TRY(unreachable_of(args, &unreachable, why));
+    TRY(latencies_of(cli, args, &latencies, why));
+    if (avoid || heed_not)
+        json_field_bool(w, "avoidFailingHubs", avoid);
+    if (slice_equal(unreachable, SLICE("default"))) {
+        json_key(w, "unreachableHub");
+        json_nothing(w);
+    } else {
+        json_field_text_if(w, "unreachableHub", unreachable);
+    }
+    if (!slice_empty(latencies))
+        json_field_raw(w, "latencies", latencies);
+    return OK;
+}
+
 // Creating and updating differ in the condition only: what is not given stays as it is, or gets its default.
 static struct err put_service(struct cli *cli, const struct cli_args *args, bool create, struct why *why)
 {
@@ -89,11 +147,16 @@ static struct err put_service(struct cli *cli, const struct cli_args *args, bool
     TRY(allocation_of(args, &allocation, why));
     TRY(tpm_certificates_of(args, &tpm_certificates, why));
     TRY(cli_path(cli, &target, "control/services", args_word(args, 0), NULL));
-    struct buf body = buf_capped(64 * 1024);
+    struct buf body = buf_capped(CLI_FILE_MAX + 64 * 1024);
     struct json_writer w;
     json_begin(&w, &body);
     json_object_open(&w);
     json_field_text(&w, "name", args_word(args, 0));
+    struct err e = write_moving(&w, cli, args, why);
+    if (failed(e)) {
+        buf_release(&body);
+        return e;
+    }
     json_field_text_if(&w, "serviceOperationsHostName", args_value(args, "host"));
     json_field_text_if(&w, "allocationPolicy", slice_text(allocation));
     json_field_text_if(&w, "tpmEndorsementCertificates", tpm_certificates);
@@ -102,7 +165,7 @@ static struct err put_service(struct cli *cli, const struct cli_args *args, bool
         .target = target, .create_only = create, .if_match = create ? (struct slice){0} : SLICE("*")};
     struct reply reply;
     TRY(cli_put(cli, &how, &body, &reply, why));
-    struct err e = print_service(cli, &reply);
+    e = print_service(cli, &reply);
     reply_release(&reply);
     return e;
 }
@@ -114,7 +177,7 @@ static struct err create(struct cli *cli, const struct cli_args *args, struct wh
 
 static struct err change(struct cli *cli, const struct cli_args *args, struct why *why)
 {
-    if (!args_has(args, "host") && !args_has(args, "allocation") && !args_has(args, "tpm-certificates"))
+    if (!args_any(args))
         return why_fail(why, ERR_INVALID, "service update: nothing to change is given");
     return put_service(cli, args, false, why);
 }
@@ -132,18 +195,33 @@ static struct err remove_service(struct cli *cli, const struct cli_args *args, s
         .help = "required: a device with a TPM must show the certificate of its endorsement key too"         \
     }
 
+#define MOVING_OPTIONS                                                                                       \
+    {.name = "avoid-failing-hubs", .help = "a hub that fails gets no new devices until it recovers"},        \
+        {.name = "no-avoid-failing-hubs", .help = "it gets them, and they wait for it; so unless said"},     \
+        {.name = "unreachable-hub",                                                                          \
+         .value = "wait|proceed",                                                                            \
+         .help = "when a device leaves a hub that cannot be reached; default: see the manual"},              \
+    {                                                                                                        \
+        .name = "latencies", .value = "FILE",                                                                \
+        .help = "for geoLatency: JSON, [{\"zone\":\"de\",\"hub\":HOST,\"milliseconds\":12.5},...]"           \
+    }
+
 static const struct cli_option create_options[] = {
     {.name = "host", .value = "HOST", .help = "the host name by which operators and devices reach it"},
     {.name = "allocation",
      .value = "POLICY",
-     .help = "hashed (the default) or static, for enrollments that do not say"},
+     .help = "hashed (the default), static or geoLatency, for enrollments that do not say"},
     TPM_CERTIFICATES_OPTION,
+    MOVING_OPTIONS,
     {0},
 };
 static const struct cli_option change_options[] = {
     {.name = "host", .value = "HOST", .help = "another host name by which to reach it"},
-    {.name = "allocation", .value = "POLICY", .help = "hashed or static, for enrollments that do not say"},
+    {.name = "allocation",
+     .value = "POLICY",
+     .help = "hashed, static or geoLatency, for enrollments that do not say"},
     TPM_CERTIFICATES_OPTION,
+    MOVING_OPTIONS,
     {0},
 };
 static const struct cli_verb verbs[] = {

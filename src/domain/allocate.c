@@ -1,56 +1,11 @@
-// Which hubs may a device go to, and which one does the policy pick. One function per policy.
+// Which one of the hubs that a device may go to does the policy pick? One function per policy.
 #include "domain/allocate.h"
 
 #include <math.h>
 
 #include "crypto/hmac.h"
-#include "json/json.h"
-
-// ---- candidates
-// ------------------------------------------------------------------------------------------------------
-
-// The legacy member iotHubHostName, which is static allocation to that hub where no policy is given.
-static bool legacy_hub(const struct enrollment *e)
-{
-    return e->hub_host_name.len > 0 && e->hubs.len == 0 &&
-           (e->allocation == ALLOCATION_UNSET || e->allocation == ALLOCATION_STATIC);
-}
-
-static void add_once(const struct linked_hub **list, size_t *count, const struct linked_hub *hub)
-{
-    if (hub == NULL || !hub->allocate)
-        return;
-    for (size_t i = 0; i < *count; i++) {
-        if (list[i] == hub)
-            return;
-    }
-    list[(*count)++] = hub;
-}
-
-struct err allocate_candidates(const struct service *service, const struct enrollment *enrollment,
-                               struct arena *arena, const struct linked_hub ***out, size_t *count)
-{
-    struct json_doc hubs = {0};
-    const struct linked_hub **list = arena_take_many(arena, service->hub_count, sizeof *list);
-    *out = list;
-    *count = 0;
-    if (list == NULL)
-        return FAIL(ERR_NO_MEMORY);
-    if (legacy_hub(enrollment)) {
-        if (service->hub_count > 0)
-            add_once(list, count, service_hub(service, enrollment->hub_host_name));
-        return OK;
-    }
-    for (size_t i = 0; i < service->hub_count && enrollment->hubs.len == 0; i++)
-        add_once(list, count, &service->hubs[i]);
-    if (enrollment->hubs.len == 0)
-        return OK;
-    TRY(json_read(enrollment->hubs, JSON_LIMITS_DEFAULT, &hubs, NULL));
-    for (size_t i = 0; i < json_count(json_root(&hubs)); i++)
-        add_once(list, count, service_hub(service, json_as_string(json_at(json_root(&hubs), i))));
-    json_doc_release(&hubs);
-    return OK;
-}
+#include "domain/candidates.h"
+#include "domain/geo.h"
 
 // ---- hashed
 // ----------------------------------------------------------------------------------------------------------
@@ -97,28 +52,53 @@ struct err allocate_hashed(const struct linked_hub *const *hubs, size_t count, s
 // --------------------------------------------------------------------------------------------------------
 
 struct choice {
-    const struct linked_hub *const *hubs;
-    size_t count; // > 0
+    const struct admission *admission;
     struct slice canonical_id;
-    const struct linked_hub **out;
+    struct arena *arena;
+    struct decision *out; // has candidates, at least one
+    struct trace *trace;
     struct why *why;
 };
 
 static struct err choose_hashed(const struct choice *c)
 {
-    return allocate_hashed(c->hubs, c->count, c->canonical_id, c->out);
+    return allocate_hashed(c->out->candidates, c->out->candidate_count, c->canonical_id, &c->out->hub);
 }
 
 static struct err choose_first(const struct choice *c)
 {
-    *c->out = c->hubs[0];
+    c->out->hub = c->out->candidates[0];
     return OK;
 }
 
+static struct err choose_nearest(const struct choice *c)
+{
+    return geo_choose(c->admission, c->out->candidates, c->out->candidate_count, c->canonical_id, c->arena,
+                      &c->out->hub, c->trace);
+}
+
+// Threats D2: nothing else is tried when the answer is of no use.
 static struct err choose_by_webhook(const struct choice *c)
 {
-    return why_fail(c->why, ERR_WEBHOOK,
-                    "custom allocation is not available yet: give the enrollment another allocationPolicy");
+    const struct custom_answer *answer = c->admission->answer;
+    if (c->out->enrollment->webhook_url.len == 0)
+        return why_fail(c->why, ERR_WEBHOOK,
+                        "the enrollment has no webhook: give it a customAllocationDefinition");
+    c->out->ask = answer == NULL;
+    if (answer == NULL)
+        return OK;
+    for (size_t i = 0; i < c->out->candidate_count; i++) {
+        if (slice_equal_nocase(c->out->candidates[i]->host, answer->hub))
+            c->out->hub = c->out->candidates[i];
+    }
+    if (c->out->hub == NULL)
+        return why_fail(c->why, ERR_WEBHOOK,
+                        "the webhook chose %.*s, which is none of the hubs that it may choose",
+                        SLICE_ARG(slice_to(answer->hub, 100)));
+    c->out->payload = answer->payload;
+    if (answer->has_twin)
+        c->out->twin = answer->twin.len > 0 ? answer->twin : SLICE("{}");
+    return OK;
 }
 
 static const struct {
@@ -127,33 +107,32 @@ static const struct {
 } policies[] = {
     [ALLOCATION_UNSET] = {choose_hashed, "hashed by weight"},
     [ALLOCATION_HASHED] = {choose_hashed, "hashed by weight"},
-    [ALLOCATION_GEO_LATENCY] = {choose_hashed, "geoLatency: no latencies are known yet, so hashed by weight"},
+    [ALLOCATION_GEO_LATENCY] = {choose_nearest, "geoLatency"},
     [ALLOCATION_STATIC] = {choose_first, "static: the first hub"},
-    [ALLOCATION_CUSTOM] = {choose_by_webhook, "custom"},
+    [ALLOCATION_CUSTOM] = {choose_by_webhook, "custom: the webhook's choice"},
 };
 
-struct err allocate_hub(const struct service *service, const struct enrollment *enrollment,
-                        struct slice canonical_id, struct arena *arena, const struct linked_hub **out,
+static enum allocation_policy policy_of(const struct service *service, const struct enrollment *e)
+{
+    if (candidates_legacy(e))
+        return ALLOCATION_STATIC;
+    return e->allocation != ALLOCATION_UNSET ? e->allocation : service->allocation;
+}
+
+struct err allocate_hub(const struct admission *admission, const struct linked_hub *home,
+                        struct slice canonical_id, struct arena *arena, struct decision *out,
                         struct trace *trace, struct why *why)
 {
-    const struct linked_hub **candidates = NULL;
-    size_t count = 0;
-    enum allocation_policy policy = enrollment->allocation;
-    if (legacy_hub(enrollment))
-        policy = ALLOCATION_STATIC;
-    else if (policy == ALLOCATION_UNSET)
-        policy = service->allocation;
-    *out = NULL;
-    TRY(allocate_candidates(service, enrollment, arena, &candidates, &count));
-    trace_add(trace, arena, "allocate", "%zu of %zu linked hubs may take it", count, service->hub_count);
-    if (count == 0)
-        return why_fail(why, ERR_NO_HUB, "no linked hub is left to assign to: %s",
-                        service->hub_count == 0
-                            ? "link one to the service"
-                            : "see which hubs the enrollment names and which take part in allocation");
-    struct choice choice = {candidates, count, canonical_id, out, why};
+    enum allocation_policy policy = policy_of(admission->service, out->enrollment);
+    struct choice choice = {admission, canonical_id, arena, out, trace, why};
+    out->hub = NULL;
+    TRY(candidates_find(admission, out->enrollment, home, arena, out, trace, why));
     TRY(policies[policy].choose(&choice));
-    trace_add(trace, arena, "allocate", "%s of %zu: %.*s", policies[policy].says, count,
-              SLICE_ARG((*out)->host));
+    if (out->ask)
+        trace_add(trace, arena, "allocate", "custom: the webhook is to choose among %zu",
+                  out->candidate_count);
+    else
+        trace_add(trace, arena, "allocate", "%s of %zu: %.*s", policies[policy].says, out->candidate_count,
+                  SLICE_ARG(slice_to(out->hub->host, 128)));
     return OK;
 }

@@ -1,22 +1,17 @@
-// Choosing a hub (service-api D.1, D.2): which hubs may the device go to, and which of them does the policy
-// pick.
+// Choosing a hub (service-api D.1, D.2): which of the hubs that the device may go to does the policy pick?
 #pragma once
 
-#include "domain/enrollment.h"
-#include "domain/service.h"
-#include "domain/trace.h"
+#include "domain/decide.h"
 
-// The hubs of `service` that the enrollment allows and that take part in allocation, each once: in the order
-// of the enrollment's list if it has one, else in that of the service. *out is an array in the arena.
-struct err allocate_candidates(const struct service *service, const struct enrollment *enrollment,
-                               struct arena *arena, const struct linked_hub ***out, size_t *count);
 // Weighted rendezvous hashing over the canonical registration ID: each hub scores -weight / ln(h(id, hub)), h
 // uniform in (0,1); the highest wins. Adding a hub moves only devices that go to it. count > 0.
 // ERR_NO_MEMORY.
 struct err allocate_hashed(const struct linked_hub *const *hubs, size_t count, struct slice canonical_id,
                            const struct linked_hub **out);
-// The enrollment's policy, or else the service's, over the candidates. ERR_NO_HUB when there is none;
-// ERR_WEBHOOK for custom allocation, which cannot be carried out yet.
-struct err allocate_hub(const struct service *service, const struct enrollment *enrollment,
-                        struct slice canonical_id, struct arena *arena, const struct linked_hub **out,
+// The policy of out->enrollment, or else the service's, over the candidates (candidates.h): fills candidates
+// and hub of *out; with custom allocation ask, or, from admission->answer, hub, twin and payload. `home`:
+// where the device is and may stay, or NULL. ERR_NO_HUB when there is no candidate; ERR_WEBHOOK when the
+// webhook's answer names none of them.
+struct err allocate_hub(const struct admission *admission, const struct linked_hub *home,
+                        struct slice canonical_id, struct arena *arena, struct decision *out,
                         struct trace *trace, struct why *why);

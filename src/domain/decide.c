@@ -54,19 +54,91 @@ struct err decide_admission(const struct admission *admission, struct arena *are
     return e;
 }
 
+static const char *standing_words(const struct standing *standing)
+{
+    static const char *const words[] = {
+        [SITUATION_NEW] = "it is nowhere yet",
+        [SITUATION_UNDER_WAY] = "it was being taken to",
+        [SITUATION_SETTLED] = "it is at",
+        [SITUATION_HOMELESS] = "it was at a hub that is no longer linked:",
+    };
+    return words[standing->situation];
+}
+
+static const char *policy_words(const struct standing *standing, enum reprovision_policy policy)
+{
+    if (standing->situation != SITUATION_SETTLED)
+        return "";
+    return policy == REPROVISION_NEVER     ? "; reprovisioning policy: never"
+           : policy == REPROVISION_MIGRATE ? "; reprovisioning policy: choose again, keep its data"
+                                           : "; reprovisioning policy: choose again, begin afresh";
+}
+
+static void tell_standing(const struct admission *admission, const struct standing *standing,
+                          enum reprovision_policy policy, struct trace *trace, struct arena *arena)
+{
+    struct slice where = standing->hub != NULL                       ? standing->hub->host
+                         : standing->situation == SITUATION_HOMELESS ? admission->prior->assigned_hub
+                                                                     : (struct slice){0};
+    trace_add(trace, arena, "reprovision", "%s%s%.*s%s", standing_words(standing), where.len > 0 ? " " : "",
+              SLICE_ARG(slice_to(where, 100)), policy_words(standing, policy));
+}
+
+// A record names one identity that is left behind. As long as there is one to remove elsewhere, a further
+// move would leave another that nobody knows of (I4).
+static bool must_not_leave(const struct admission *admission, const struct standing *standing,
+                           const struct decision *out)
+{
+    if (standing->situation != SITUATION_SETTLED || out->hub == standing->hub)
+        return false;
+    const struct linked_hub *behind = service_hub(admission->service, admission->prior->left_hub);
+    return behind != NULL && behind != standing->hub && behind != out->hub;
+}
+
+static struct err choose(const struct admission *admission, const struct standing *standing,
+                         enum reprovision_policy *policy, struct arena *arena, struct decision *out,
+                         struct trace *trace, struct why *why)
+{
+    struct slice canonical_id;
+    TRY(arena_lower(arena, admission->registration_id, &canonical_id));
+    TRY(allocate_hub(admission, standing->hub, canonical_id, arena, out, trace, why));
+    if (out->ask)
+        return OK;
+    if (*policy == REPROVISION_MIGRATE && out->twin.len > 0) {
+        trace_add(trace, arena, "reprovision",
+                  "the webhook gave it a twin, which counts instead of its data");
+        *policy = REPROVISION_RESET;
+    }
+    if (!must_not_leave(admission, standing, out))
+        return OK;
+    trace_add(trace, arena, "reprovision", "what it left behind at %.*s is to be removed first: it stays",
+              SLICE_ARG(slice_to(admission->prior->left_hub, 100)));
+    out->hub = standing->hub;
+    out->held_back = true;
+    *policy = REPROVISION_NEVER;
+    return OK;
+}
+
 struct err decide_plan(const struct admission *admission, struct arena *arena, struct decision *out,
                        struct trace *trace, struct why *why)
 {
+    // where is it, and may it be taken elsewhere?
     struct standing standing = reprovision_standing(admission);
-    struct slice canonical_id;
-    TRY(arena_lower(arena, admission->registration_id, &canonical_id));
-    const struct plan_rule *rule = plan_rule_for(standing.situation);
-    trace_add(trace, arena, "reprovision", "%s", rule->says);
+    enum reprovision_policy policy = reprovision_policy(out->enrollment, admission->api_version);
+    tell_standing(admission, &standing, policy, trace, arena);
     out->hub = standing.hub;
-    if (rule->allocates)
-        TRY(allocate_hub(admission->service, out->enrollment, canonical_id, arena, &out->hub, trace, why));
-    TRY(plan_fill(rule, &standing, admission, arena, out));
-    trace_add(trace, arena, "plan", "device %.*s at %.*s%s", SLICE_ARG(out->device_id),
-              SLICE_ARG(out->hub->host), (out->steps & PLAN_SET_TWIN) != 0 ? ", with the initial twin" : "");
+    out->twin = out->payload = (struct slice){0};
+    TRY(plan_device_id(&standing, admission, arena, out));
+    // where to?
+    if (reprovision_allocates(&standing, policy))
+        TRY(choose(admission, &standing, &policy, arena, out, trace, why));
+    if (out->ask)
+        return OK;
+    // and what is to be done for that?
+    const char *says = NULL;
+    plan_fill(&standing, policy, admission, out, &says);
+    trace_add(trace, arena, "plan", "device %.*s at %.*s: %s%s", SLICE_ARG(slice_to(out->device_id, 60)),
+              SLICE_ARG(slice_to(out->hub->host, 80)), says,
+              (out->steps & PLAN_SET_TWIN) != 0 ? ", with the initial twin" : "");
     return OK;
 }

@@ -2,7 +2,7 @@
 // of what is known; every rule applied leaves a line in the trace. No clock, no randomness, no I/O: so that
 // explain, dry run and simulation are the same code as the real thing.
 //
-//   match -> attest -> allocate -> reprovision -> plan
+//   match -> attest -> reprovision -> allocate -> plan
 #pragma once
 
 #include "crypto/path.h"
@@ -106,17 +106,22 @@ struct decision {
     struct slice secondary_thumbprint; // of the other one that it may show; the same when there is none
     struct slice device_id;
     const struct linked_hub *hub;
-    bool moves; // the device is to be taken to another hub than the prior one
-    // Custom allocation, and the webhook has not been asked: `candidates` are the hubs to choose among, and
-    // decide_plan is called again with its answer. Nothing below is filled.
-    bool ask;
-    const struct linked_hub *const *candidates;
+    bool moves;                                 // the device is to be taken to another hub than the prior one
+    bool held_back; // it would move, but what it left behind before is to be removed first: it stays for now
+    const struct linked_hub *const *candidates; // when a hub was or is to be chosen: those it may be
     size_t candidate_count;
-    const struct linked_hub *left; // where PLAN_MIGRATE and PLAN_REMOVE_LEFT are about; or NULL
+    // Custom allocation, and the webhook has not been asked: it is to choose among `candidates`, and
+    // decide_plan is called again with its answer. Of what is said about hubs nothing else is filled; what is
+    // written down meanwhile has device_id as its intended_device_id, which keeps the device's spelling.
+    bool ask;
+    const struct linked_hub *left; // what PLAN_MIGRATE and PLAN_REMOVE_LEFT are about; else NULL
+    // What the record names as left behind from the intention on, whatever the steps are: also a hub that is
+    // no longer linked. Empty: nothing.
+    struct slice left_host;
     struct slice left_device_id;
     struct slice twin;    // of PLAN_SET_TWIN: JSON text of an InitialTwin; empty: both empty
-    struct slice payload; // for the device, from the webhook; or empty
-    uint32_t steps;       // enum plan_step bits
+    struct slice payload; // what the registration shows the device, from a webhook; or empty
+    uint32_t steps;       // enum plan_step bits; 0: all is done
     enum registration_substatus substatus;
 };
 
@@ -143,13 +148,14 @@ struct err decide_lookup(const struct admission *admission, struct arena *arena,
 // service costs as much time as a known one (threats B6).
 struct err decide_admission(const struct admission *admission, struct arena *arena, struct decision *out,
                             struct trace *trace, struct why *why);
-// allocate, reprovision and plan, for a device that decide_admission let in. ERR_NO_HUB when there is no
-// candidate.
+// reprovision, allocate and plan, for a device that decide_admission let in, or a decision that was made with
+// `ask`. ERR_NO_HUB when there is no candidate; ERR_WEBHOOK when the webhook's answer names none of them.
 struct err decide_plan(const struct admission *admission, struct arena *arena, struct decision *out,
                        struct trace *trace, struct why *why);
 // For an operation that a restart interrupted: the device proved itself then; now only the prior
-// registration's intention, and the enrollment that it names, count. Fills all that decide_admission and
-// decide_plan do. ERR_ENROLLMENT_NOT_FOUND, ERR_ENROLLMENT_DISABLED or ERR_NO_HUB when it cannot be carried
-// on.
+// registration's intention, and the enrollment that it names, count, and nothing of the credential. Fills all
+// that decide_admission and decide_plan do; the steps are those that were left to do. An operation without an
+// intended hub was waiting for a webhook: it is allocated again, from admission->answer, or with `ask`.
+// ERR_ENROLLMENT_NOT_FOUND, ERR_ENROLLMENT_DISABLED, ERR_NO_HUB or ERR_WEBHOOK when it cannot be carried on.
 struct err decide_resume(const struct admission *admission, struct arena *arena, struct decision *out,
                          struct trace *trace, struct why *why);

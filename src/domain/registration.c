@@ -8,14 +8,12 @@ static bool never_registered(const struct registration *r)
     return r == NULL || (r->status == STATUS_UNASSIGNED && r->created_us == 0);
 }
 
-struct err registration_write(struct json_writer *w, const struct registration *r,
-                              struct slice registration_id)
+static void write_members(struct json_writer *w, const struct registration *r, struct slice registration_id)
 {
     static const struct registration nothing;
     bool never = never_registered(r);
     if (never)
         r = &nothing;
-    json_object_open(w);
     json_field_text(w, "registrationId", registration_id.len > 0 ? registration_id : r->id);
     if (!never)
         field_instant(w, "createdDateTimeUtc", r->created_us);
@@ -34,6 +32,26 @@ struct err registration_write(struct json_writer *w, const struct registration *
         field_etag(w, r->etag);
     }
     field_json_if(w, "payload", r->payload);
+}
+
+struct err registration_write(struct json_writer *w, const struct registration *r,
+                              struct slice registration_id)
+{
+    json_object_open(w);
+    write_members(w, r, registration_id);
+    json_object_close(w);
+    return buf_err(w->out);
+}
+
+struct err registration_write_all(struct json_writer *w, const struct registration *r)
+{
+    json_object_open(w);
+    write_members(w, r, r->id);
+    json_field_text_if(w, "address", r->address);
+    json_field_text_if(w, "intendedHub", r->intended_hub);
+    json_field_text_if(w, "intendedDeviceId", r->intended_device_id);
+    json_field_text_if(w, "leftHub", r->left_hub);
+    json_field_text_if(w, "leftDeviceId", r->left_device_id);
     json_object_close(w);
     return buf_err(w->out);
 }

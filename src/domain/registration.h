@@ -21,6 +21,7 @@ struct registration {
     struct slice
         intended_device_id; // (architecture 4). Stays after a failure when the hub may hold the identity, so
     int64_t plan_steps;     // that none there goes unnamed; empty and 0 otherwise. enum plan_step bits
+    enum registration_substatus intended_substatus; // what it will be once it is there
     // of an X.509 device: the SHA-256 thumbprints that its identity in the hub has or is being given, 64 hex
     // digits
     struct slice primary_thumbprint;
@@ -50,3 +51,6 @@ struct registration {
 // when it is empty, the record's own, in lower case, is.
 struct err registration_write(struct json_writer *w, const struct registration *r,
                               struct slice registration_id);
+// The same of one that there is, with what Azure does not show: address, intendedHub and intendedDeviceId,
+// leftHub and leftDeviceId, each where there is one.
+struct err registration_write_all(struct json_writer *w, const struct registration *r);

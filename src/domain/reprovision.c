@@ -1,8 +1,6 @@
-// Where does the prior registration leave a device?
+// Where does the prior registration leave a device, and may it be taken elsewhere?
 #include "domain/reprovision.h"
 
-// Only unlinking a hub takes a device away from it. What the enrollment allows counts when a hub is chosen; a
-// device that moved because its enrollment changed would leave its identity behind at the old hub (I4).
 struct standing reprovision_standing(const struct admission *admission)
 {
     const struct registration *prior = admission->prior;
@@ -17,4 +15,44 @@ struct standing reprovision_standing(const struct admission *admission)
         return (struct standing){.situation = SITUATION_NEW};
     const struct linked_hub *home = service_hub(admission->service, prior->assigned_hub);
     return (struct standing){home != NULL ? SITUATION_SETTLED : SITUATION_HOMELESS, home, prior->device_id};
+}
+
+// The first API version whose devices knew that they may be moved came after this one (service-api D.3).
+static bool may_not_know_of_moving(struct slice api_version)
+{
+    struct slice last = SLICE("2018-04-01");
+    return api_version.len > 0 && slice_compare(slice_to(api_version, last.len), last) <= 0;
+}
+
+enum reprovision_policy reprovision_policy(const struct enrollment *e, struct slice api_version)
+{
+    if (!e->reprovision_set)
+        return may_not_know_of_moving(api_version) ? REPROVISION_NEVER : REPROVISION_MIGRATE;
+    if (!e->update_hub_assignment)
+        return REPROVISION_NEVER;
+    return e->migrate_device_data ? REPROVISION_MIGRATE : REPROVISION_RESET;
+}
+
+bool reprovision_allocates(const struct standing *standing, enum reprovision_policy policy)
+{
+    switch (standing->situation) {
+    case SITUATION_NEW:
+    case SITUATION_HOMELESS:
+        return true;
+    case SITUATION_SETTLED:
+        return policy != REPROVISION_NEVER;
+    default:
+        return false;
+    }
+}
+
+struct slice reprovision_spelling(const struct admission *admission)
+{
+    const struct registration *prior = admission->prior;
+    struct slice here = admission->registration_id;
+    if (prior == NULL || admission->credential.kind != CREDENTIAL_NONE)
+        return here;
+    if (slice_equal_nocase(prior->intended_device_id, here))
+        return prior->intended_device_id;
+    return slice_equal_nocase(prior->device_id, here) ? prior->device_id : here;
 }

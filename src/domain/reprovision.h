@@ -1,4 +1,4 @@
-// What is known about where a device is, and what follows from it. Inside the decision only.
+// What is known about where a device is, and whether it may be taken elsewhere. Inside the decision only.
 #pragma once
 
 #include "domain/decide.h"
@@ -6,7 +6,7 @@
 enum situation {
     SITUATION_NEW,       // it is nowhere
     SITUATION_UNDER_WAY, // an operation was taking it somewhere and may have arrived
-    SITUATION_SETTLED,   // it is at a hub that is linked: there it stays
+    SITUATION_SETTLED,   // it is at a hub that is linked
     SITUATION_HOMELESS,  // it is at a hub that is no longer linked
 };
 
@@ -18,3 +18,20 @@ struct standing {
 };
 
 struct standing reprovision_standing(const struct admission *admission);
+
+// What the enrollment wants of a device that is somewhere already (service-api D.3). Bits, for sets of them.
+enum reprovision_policy {
+    REPROVISION_NEVER = 1 << 0,   // it stays
+    REPROVISION_MIGRATE = 1 << 1, // where allocation says, with its data
+    REPROVISION_RESET = 1 << 2,   // where allocation says, as on its first day
+    REPROVISION_ANY = REPROVISION_NEVER | REPROVISION_MIGRATE | REPROVISION_RESET,
+};
+
+// An enrollment without a policy lets old clients stay, and others move with their data.
+enum reprovision_policy reprovision_policy(const struct enrollment *e, struct slice api_version);
+// Whether a hub is chosen; else the standing's is the one.
+bool reprovision_allocates(const struct standing *standing, enum reprovision_policy policy);
+// The device ID as the device spells it, also when it is not here (decide_resume): the device's key was
+// derived from that. A record has it in lower case; but where the device ID was made from the registration ID
+// it kept the device's spelling.
+struct slice reprovision_spelling(const struct admission *admission);

@@ -19,20 +19,12 @@ static const struct enrollment *enrollment_of(const struct admission *admission)
     return NULL;
 }
 
-// The device's key was derived from the ID as the device spells it. A record has it in lower case; but where
-// the device ID was made from the registration ID it kept the device's spelling.
-static struct slice spelling_of(const struct admission *admission)
-{
-    struct slice device_id = admission->prior->intended_device_id;
-    return slice_equal_nocase(device_id, admission->registration_id) ? device_id : admission->registration_id;
-}
-
 static struct err take_keys(const struct admission *admission, const struct enrollment *e,
                             struct decision *out)
 {
     out->authentication = HUB_AUTH_SAS;
     if (e->kind == ENROLLMENT_GROUP)
-        return match_group_keys(e, spelling_of(admission), &out->primary_key, &out->secondary_key);
+        return match_group_keys(e, reprovision_spelling(admission), &out->primary_key, &out->secondary_key);
     out->primary_key = e->attestation.primary_key;
     out->secondary_key = e->attestation.secondary_key;
     return OK;
@@ -117,7 +109,9 @@ static struct err readmit(const struct admission *admission, struct arena *arena
         return why_fail(why, ERR_ENROLLMENT_DISABLED,
                         "the device was blocked meanwhile by its disabled individual enrollment %.*s",
                         SLICE_ARG(own->id));
-    if (reprovision_standing(admission).situation != SITUATION_UNDER_WAY)
+    // without an intended hub, a webhook was asked for one: it is asked again
+    bool chosen = admission->prior->intended_hub.len > 0;
+    if (chosen && reprovision_standing(admission).situation != SITUATION_UNDER_WAY)
         return why_fail(why, ERR_NO_HUB,
                         "the hub %.*s, where the device was being taken, is no longer linked",
                         SLICE_ARG(admission->prior->intended_hub));
@@ -129,9 +123,11 @@ struct err decide_resume(const struct admission *admission, struct arena *arena,
                          struct trace *trace, struct why *why)
 {
     *out = (struct decision){0};
-    struct err e = readmit(admission, arena, out, trace, why);
+    struct admission known = *admission;
+    known.credential = (struct credential){0}; // the device is not here
+    struct err e = readmit(&known, arena, out, trace, why);
     if (!failed(e))
-        e = decide_plan(admission, arena, out, trace, why);
+        e = decide_plan(&known, arena, out, trace, why);
     if (failed(e))
         match_forget(out);
     return e;

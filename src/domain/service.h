@@ -95,7 +95,8 @@ struct err service_document_write(const struct service *service, struct buf *out
 struct err service_document_read(struct arena *arena, struct slice document, struct service *out,
                                  struct why *why);
 
-// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…` into host, policy_name and policy_key. ERR_INVALID
-// says what is missing; unknown parts are ignored, and the other members of *out are left alone.
+// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…` of an IoT hub, or `HostName=…;UserName=…;Password=…`
+// of a Mosquitto broker, into kind, host, policy_name and policy_key. ERR_INVALID says what is missing;
+// unknown parts are ignored, and the other members of *out are left alone.
 struct err hub_connection_string_read(struct arena *arena, struct slice text, struct linked_hub *out,
                                       struct why *why);

@@ -74,6 +74,13 @@ static const struct {
     {"HostName=hub.example.com:99999;SharedAccessKeyName=x;SharedAccessKey=AAEC", "port"},
     {"HostName=a;HostName=b;SharedAccessKeyName=x;SharedAccessKey=AAEC", "twice"},
     {"hub.example.com", "lacks HostName"},
+    {"HostName=broker.example:8883;UserName=admin;Password=sixteen=letters!", NULL},
+    {"HostName=broker.example;Password=x", "lacks UserName"},
+    {"HostName=broker.example;UserName=admin", "lacks Password"},
+    {"UserName=admin;Password=x", "lacks HostName"},
+    {"HostName=a;UserName=admin;Password=x;SharedAccessKey=AAEC", "a broker"},
+    {"HostName=a;UserName=u;Password=0123456789012345678901234567890123456789012345678901234567890123x",
+     "Password is longer"},
 };
 
 static void a_connection_string_is_read_or_says_what_is_missing(void **state)

@@ -19,3 +19,12 @@ struct trace {
 // The text is made in the arena; a full trace or arena drops the line. trace may be NULL.
 void trace_add(struct trace *trace, struct arena *arena, const char *rule, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+// A list in words that fits on a line: "a (cordoned), b (full)". Begun zeroed; text ends in NUL.
+struct phrase {
+    char text[200];
+    size_t len;
+};
+
+// False, and nothing added, when it does not fit; the first one is cut to fit.
+bool phrase_add(struct phrase *phrase, const char *format, ...) __attribute__((format(printf, 2, 3)));

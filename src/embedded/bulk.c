@@ -6,7 +6,7 @@ enum { BULK_MAX = 100 };
 
 static const struct mode {
     const char *name;
-    bool creates, updates, removes, twin; // twin: tags and desired properties only
+    bool creates, updates, removes, twin; // twin: of a device that is there
     bool match;                           // the item's etag must be that of what is there
 } modes[] = {
     {"createOrUpdate", .creates = true, .updates = true},
@@ -62,15 +62,16 @@ static struct err item_match(struct call *call, const struct device *device)
     return slice_equal(bulk->etag, buf_slice(&etag)) ? OK : FAIL(ERR_ETAG);
 }
 
-// Sections that the item has replace those of the device; an import may bring reported properties too (H.3).
-static struct err item_sections(struct call *call, struct arena *arena, struct device *device,
-                                struct why *why)
+// Sections that the item has replace those of the device or are merged into them; an import may bring
+// reported properties too (H.3).
+static struct err item_sections(struct call *call, struct arena *arena, enum twin_how how,
+                                struct device *device, struct why *why)
 {
     const struct twin_parts *parts = &call->bulk->parts;
     int64_t now = embedded_wall_us(call->embedded);
     if (parts->reported != NULL)
-        TRY(twin_change(arena, device, TWIN_REPORTED, TWIN_REPLACE, parts->reported, now, why));
-    return twin_apply(arena, device, TWIN_REPLACE, false, parts, now, why);
+        TRY(twin_change(arena, device, TWIN_REPORTED, how, parts->reported, now, why));
+    return twin_apply(arena, device, how, false, parts, now, why);
 }
 
 static struct err item_identity(struct call *call, struct arena *arena, struct device *device,
@@ -78,7 +79,7 @@ static struct err item_identity(struct call *call, struct arena *arena, struct d
 {
     TRY(device_read(arena, call->bulk->item, "id", embedded_wall_us(call->embedded), device, why));
     call_make_keys(call, device);
-    return item_sections(call, arena, device, why);
+    return item_sections(call, arena, TWIN_REPLACE, device, why);
 }
 
 static struct err item_change(struct device_update *u, struct device *device)
@@ -91,7 +92,7 @@ static struct err item_change(struct device_update *u, struct device *device)
     if (mode->removes)
         return OK;
     if (mode->twin)
-        return twin_apply(&u->arena, device, TWIN_MERGE, false, &call->bulk->parts, now, &u->why);
+        return item_sections(call, &u->arena, TWIN_MERGE, device, &u->why);
     device->identity_version++;
     device->updated_us = now;
     return item_identity(call, &u->arena, device, &u->why);

@@ -6,7 +6,7 @@
 #include "base/secret.h"
 #include "outbound/transfer.h"
 
-enum { CACHED_CONNECTIONS = 512 }; // over all hubs; beyond it the longest unused is closed
+enum { CACHED_CONNECTIONS = 512 }; // over all hosts; beyond it the longest unused is closed
 
 struct watched {
     struct list link;
@@ -137,6 +137,12 @@ struct err outbound_init(struct outbound *transport, struct poller *poller, stru
     }
     TRY(poller_timer_start(poller, &transport->timer, 0));
     return set_up(transport) ? OK : FAIL(ERR_SYSTEM);
+}
+
+void outbound_restrict(struct outbound *transport, const struct outbound_rules *rules)
+{
+    INVARIANT(list_empty(&transport->spare));
+    transport->rules = *rules;
 }
 
 void outbound_release(struct outbound *transport)

@@ -13,8 +13,22 @@ enum {
     OUTBOUND_BODY_MAX = 512 * 1024,   // bytes of a body that is sent
 };
 
+struct outbound_transfer;
+struct sockaddr;
+
+// What holds for the calls of one outbound beside what always holds. Zeroed: nothing more.
+struct outbound_rules {
+    bool http;         // http as well as https
+    size_t answer_max; // bytes of a body that is read; 0: OUTBOUND_ANSWER_MAX
+    // Whether a connection to this address and port may be opened. Asked with the address itself, after the
+    // name was looked up and before there is a socket: a name that leads elsewhere the next time is asked
+    // about anew (threats D1). Only then is a socket made. NULL: all addresses.
+    bool (*may_connect)(struct outbound_transfer *transfer, const struct sockaddr *address);
+};
+
 struct outbound {
     struct poller *poller;
+    struct outbound_rules rules;
     CURLM *multi;
     char *ca_pem; // NULL: the system's CAs
     size_t ca_len;
@@ -26,9 +40,10 @@ struct outbound {
 
 enum outbound_end {
     OUTBOUND_END_ANSWERED,  // status, answer and retry_after_ms are set
-    OUTBOUND_END_UNTRUSTED, // the hub's certificate was not accepted
+    OUTBOUND_END_UNTRUSTED, // the host's certificate was not accepted
+    OUTBOUND_END_FORBIDDEN, // may_connect refused all its addresses; none was connected to
     OUTBOUND_END_TIMED_OUT,
-    OUTBOUND_END_TOO_LONG, // more than OUTBOUND_ANSWER_MAX
+    OUTBOUND_END_TOO_LONG, // more than rules.answer_max
     OUTBOUND_END_BROKEN,   // no connection, no TLS, or cut off
     OUTBOUND_END_NO_MEMORY,
 };
@@ -41,8 +56,9 @@ struct outbound_transfer {
 
     // Filled by the owner before a start.
     struct buf url;
-    struct buf authorization;                         // the header's whole line
+    struct buf authorization;                         // the header's whole line; empty for none
     struct buf if_match;                              // the header's whole line; empty for none
+    struct buf extra;                                 // one more header's whole line; empty for none
     struct buf body;                                  // empty for none
     void (*done)(struct outbound_transfer *transfer); // never from within a start; may start the next call
     void *context;
@@ -51,14 +67,18 @@ struct outbound_transfer {
     enum outbound_end end;
     long status;
     struct buf answer;
-    int64_t retry_after_ms;       // 0: the hub did not say
+    int64_t retry_after_ms;       // 0: the host did not say
     char detail[CURL_ERROR_SIZE]; // for the ends that are failures: what happened, holds no secret
 
+    unsigned sockets;             // that this call opened
+    unsigned refused;             // addresses that may_connect did
     struct curl_slist headers[6]; // ours, not curl's: they point into the buffers above
 };
 
 // ca_pem: copied; empty means the system's CAs. ERR_NO_MEMORY or ERR_SYSTEM.
 struct err outbound_init(struct outbound *transport, struct poller *poller, struct slice ca_pem);
+// Before the first transfer is taken.
+void outbound_restrict(struct outbound *transport, const struct outbound_rules *rules);
 // All transfers were given back. Zeroed or half-made is fine.
 void outbound_release(struct outbound *transport);
 

@@ -1,8 +1,9 @@
-// One call: its settings, which hold for all hubs and cannot be changed by anybody, its headers, and how it
+// One call: its settings, which hold for all hosts and cannot be changed by anybody, its headers, and how it
 // ended.
 #include "outbound/transfer.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/secret.h"
 
@@ -19,12 +20,34 @@ static size_t took_bytes(char *at, size_t size, size_t count, void *context)
     return transfer->answer.broken == 0 ? size * count : 0;
 }
 
-// Threats D1, D3, D4: https only and never elsewhere than told; no proxy of the environment; verification
-// always on.
+// What is asked about is what is connected to: curl uses exactly the address that it hands over here.
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct outbound_transfer *transfer = context;
+    if (purpose != CURLSOCKTYPE_IPCXN || !transfer->transport->rules.may_connect(transfer, &to->addr)) {
+        transfer->refused++;
+        return CURL_SOCKET_BAD;
+    }
+    transfer->sockets++;
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static bool confine(struct outbound_transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+    if (transfer->transport->rules.may_connect == NULL)
+        return true;
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer) == CURLE_OK;
+}
+
+// Threats D1, D3, D4: https only (unless the rules say otherwise) and never elsewhere than told; no proxy of
+// the environment; verification always on.
 static bool secure(CURL *easy, const struct outbound *transport)
 {
     struct curl_blob ca = {.data = transport->ca_pem, .len = transport->ca_len, .flags = CURL_BLOB_NOCOPY};
-    bool done = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+    const char *schemes = transport->rules.http ? "http,https" : "https";
+    bool done = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, schemes) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
@@ -43,7 +66,8 @@ static bool secure(CURL *easy, const struct outbound *transport)
 static bool set_up(struct outbound_transfer *transfer)
 {
     CURL *easy = transfer->easy;
-    return secure(easy, transfer->transport) && curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+    return secure(easy, transfer->transport) && confine(transfer) &&
+           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
@@ -65,7 +89,9 @@ static struct outbound_transfer *transfer_new(struct outbound *transport)
     transfer->authorization = buf_capped(LINE_MAX_BYTES);
     transfer->if_match = buf_capped(LINE_MAX_BYTES);
     transfer->body = buf_capped(OUTBOUND_BODY_MAX);
-    transfer->answer = buf_capped(OUTBOUND_ANSWER_MAX);
+    size_t answer_max = transport->rules.answer_max;
+    transfer->extra = buf_capped(LINE_MAX_BYTES);
+    transfer->answer = buf_capped(answer_max > 0 ? answer_max : OUTBOUND_ANSWER_MAX);
     (void)buf_reserve(&transfer->body, USUAL_BYTES);
     (void)buf_reserve(&transfer->answer, USUAL_BYTES);
     transfer->easy = curl_easy_init();
@@ -95,6 +121,7 @@ void outbound_transfer_clear(struct outbound_transfer *transfer)
     wipe(&transfer->url);
     wipe(&transfer->authorization);
     wipe(&transfer->if_match);
+    wipe(&transfer->extra);
     wipe(&transfer->body);
 }
 
@@ -118,6 +145,7 @@ void outbound_transfer_free(struct outbound_transfer *transfer)
     buf_release(&transfer->url);
     buf_release(&transfer->authorization);
     buf_release(&transfer->if_match);
+    buf_release(&transfer->extra);
     buf_release(&transfer->body);
     buf_release(&transfer->answer);
     free(transfer);
@@ -138,11 +166,12 @@ static void make_headers(struct outbound_transfer *transfer)
     static char accept[] = "Accept: application/json";
     static char content_type[] = "Content-Type: application/json; charset=utf-8";
     char *lines[] = {
-        (char *)transfer->authorization.at,
+        transfer->authorization.len > 0 ? (char *)transfer->authorization.at : NULL,
         accept,
         transfer->body.len > 0 ? content_type : NULL,
         transfer->body.len > 0 ? expect : NULL,
         transfer->if_match.len > 0 ? (char *)transfer->if_match.at : NULL,
+        transfer->extra.len > 0 ? (char *)transfer->extra.at : NULL,
     };
     struct curl_slist *last = NULL;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -183,6 +212,8 @@ struct err outbound_transfer_start(struct outbound_transfer *transfer, const cha
     TRY(terminate(&transfer->url));
     TRY(terminate(&transfer->authorization));
     TRY(terminate(&transfer->if_match));
+    TRY(terminate(&transfer->extra));
+    transfer->sockets = transfer->refused = 0;
     make_headers(transfer);
     wipe(&transfer->answer);
     transfer->detail[0] = '\0';
@@ -191,6 +222,8 @@ struct err outbound_transfer_start(struct outbound_transfer *transfer, const cha
 
 static enum outbound_end end_of(const struct outbound_transfer *transfer, CURLcode code)
 {
+    if (code != CURLE_OK && transfer->refused > 0 && transfer->sockets == 0)
+        return OUTBOUND_END_FORBIDDEN;
     switch (code) {
     case CURLE_OK:
         return OUTBOUND_END_ANSWERED;

@@ -13,7 +13,8 @@ enum hub_verb {
     HUB_ASSIGN,
     // The identity is gone; it is no error when it was not there.
     HUB_REMOVE,
-    // What the device has there: identity.device_id -> found, twin, reported. Changes nothing.
+    // What the device has there: identity.device_id -> found, twin, reported, identity.iot_edge (ON or OFF).
+    // Changes nothing.
     HUB_READ,
 };
 
@@ -22,7 +23,7 @@ enum hub_twin {
     HUB_TWIN_KEEP,   // left as it is
     HUB_TWIN_SET,    // tags and desired properties are those of `twin`
     HUB_TWIN_RESET,  // the same, and nothing is reported: an identity that is there is removed first
-    HUB_TWIN_IMPORT, // tags, desired and reported properties are those of `twin` and `reported`
+    HUB_TWIN_IMPORT, // as RESET, and what is reported is `reported`
 };
 
 struct hub_identity {
@@ -53,6 +54,7 @@ struct hub_request {
     void (*done)(struct hub_request *request); // on the loop that submitted it, never from within submit
     void *context;
 
+    // OK with a why: it stands, but for what why says (a hub that takes no reported properties from others).
     // ERR_HUB_UNAVAILABLE: unknown or retryable, try again after retry_after_ms (0: as you like).
     // ERR_HUB_UNAUTHORIZED, ERR_HUB_REFUSED: trying again will not help until somebody changes something.
     struct err result;

@@ -41,6 +41,11 @@ struct config {
     int64_t operation_minutes;
     int64_t hub_call_ms;
     struct slice hub_ca_file;
+    bool webhook_http;
+    struct config_list webhook_networks; // allowed although they are internal
+    struct config_list webhook_ports;    // none: the usual ones
+    struct slice webhook_ca_file;
+    int64_t webhook_ms;
     int64_t stop_s;
 };
 

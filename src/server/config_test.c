@@ -87,6 +87,32 @@ static void a_mistake_is_named_with_its_line(void **state)
     refused("- threads\n", "the file must be a mapping of settings");
 }
 
+static void check_webhooks(const char *yaml, const char *because)
+{
+    struct reading r;
+    assert_false(failed(read_text(&r, yaml)));
+    r.config.tls_certificate = r.config.tls_key = SLICE("/x.pem");
+    struct err e = config_check(&r.config, &r.why);
+    assert_int_equal(failed(e), because != NULL);
+    if (because != NULL && strstr(r.why.text, because) == NULL)
+        fail_msg("\"%s\" does not say: %s", r.why.text, because);
+    arena_release(&r.arena);
+}
+
+static void what_webhooks_may_be_called_is_checked_before_the_start(void **state)
+{
+    (void)state;
+    check_webhooks("", NULL);
+    check_webhooks("webhook: {allowAddresses: [10.0.0.0/8, '::1'], ports: [443, 7071], deadline: 2000}\n",
+                   NULL);
+    check_webhooks("webhook: {allowAddresses: [10.0.0.0/8, ten]}\n",
+                   "webhook.allowAddresses: \"ten\" is no network");
+    check_webhooks("webhook: {allowAddresses: [10.0.0.1/8]}\n", "bits set behind its length");
+    check_webhooks("webhook: {ports: [https]}\n", "webhook.ports: \"https\" is no port");
+    check_webhooks("webhook: {ports: [0]}\n", "webhook.ports: \"0\" is no port");
+    refused("webhook: {deadline: 99}\n", "from 100 to 60000");
+}
+
 // Whatever else YAML can say is not passed over in silence.
 static void what_is_no_setting_is_refused(void **state)
 {
@@ -155,6 +181,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_empty_file_leaves_every_setting_at_its_default),
         cmocka_unit_test(a_mistake_is_named_with_its_line),
         cmocka_unit_test(what_is_no_setting_is_refused),
+        cmocka_unit_test(what_webhooks_may_be_called_is_checked_before_the_start),
         cmocka_unit_test(the_manual_has_every_setting_with_its_default),
     };
     if (argc != 2)

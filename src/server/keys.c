@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "server/webhooks.h"
+
 #define AT(member) offsetof(struct config, member)
 
 const struct config_key config_keys[] = {
@@ -66,6 +68,18 @@ const struct config_key config_keys[] = {
      "deadline of one call to a hub"},
     {"hubs.caFile", CONFIG_PATH, AT(hub_ca_file), 0, 0, "", "", "",
      "PEM file of the CAs that linked hubs are trusted by; empty: those of the system"},
+    {"webhook.allowHttp", CONFIG_SWITCH, AT(webhook_http), 0, 0, "", "", "false",
+     "webhooks of custom allocation may be called over http, which anybody on the way can read and change"},
+    {"webhook.allowAddresses", CONFIG_LIST, AT(webhook_networks), 0, 0, "", "", "",
+     "networks (10.1.0.0/16, fd00::/8) that webhooks may be in although they are internal; empty: only "
+     "public "
+     "addresses are called"},
+    {"webhook.ports", CONFIG_LIST, AT(webhook_ports), 0, 0, "", "", "",
+     "ports that a webhook's URL may name; empty: 443 and 8443"},
+    {"webhook.caFile", CONFIG_PATH, AT(webhook_ca_file), 0, 0, "", "", "",
+     "PEM file of the CAs that webhooks are trusted by; empty: those of the system"},
+    {"webhook.deadline", CONFIG_NUMBER, AT(webhook_ms), 100, 60000, "ms", "", "5000",
+     "how long a webhook may take to answer, everything included; then the registration fails"},
     {"stop.wait", CONFIG_NUMBER, AT(stop_s), 0, 300, "s", "", "30",
      "how long a graceful stop waits for what is under way"},
 };
@@ -206,5 +220,6 @@ struct err config_check(const struct config *config, struct why *why)
         return why_fail(why, ERR_CONFIG, "tls.certificate and tls.key must name PEM files");
     if (config->control_socket.len == 0)
         return why_fail(why, ERR_CONFIG, "control.socket must not be empty: usher has no other way in");
-    return OK;
+    struct guard ignored;
+    return webhook_guard(config, &ignored, why);
 }

@@ -9,6 +9,7 @@
 #include "hub/embedded/hub_settings.h"
 #include "server/daemon.h"
 #include "server/files.h"
+#include "server/webhooks.h"
 #include "json/write.h"
 
 // Of each loop. A fleet has far fewer CA certificates than that; its revocation lists fit, or are read anew.
@@ -104,6 +105,7 @@ static struct err make_flow(struct worker *w)
         .operation_ms = c->operation_minutes * 60000,
         .device_requests_per_s = (unsigned)c->device_requests_per_s,
         .hub_call_ms = c->hub_call_ms,
+        .webhook_ms = c->webhook_ms,
         .expired_anchors = c->expired_anchors,
     };
     TRY(issuers_new(ISSUERS_MAX, ISSUERS_CRL_BYTES, &w->issuers));
@@ -113,6 +115,7 @@ static struct err make_flow(struct worker *w)
     struct flow_ports ports = {
         .store = w->store,
         .hubs = {w->hubs[0], w->hubs[1]},
+        .webhook = w->webhook,
         .clock = &d->clock,
         .random = &d->random,
         .log = &d->log,
@@ -151,6 +154,7 @@ static struct err make_hubs(struct worker *w, struct why *why)
         .random = &d->random,
         .log = &d->log,
         .ca_pem = buf_slice(&ca),
+        .shares = d->worker_count,
     };
     if (!failed(e))
         e = hub_azure_new(&azure, &w->hubs[HUB_KIND_AZURE], why);
@@ -291,6 +295,7 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
     TRY(store_client_new(daemon->store, loop_mailbox(w->loop), &w->store));
     TRY(directory_new(w->store, &daemon->log, &w->directory));
     TRY(make_hubs(w, why));
+    TRY(webhooks_make(daemon, w->loop, &w->webhook, why));
     TRY(make_flow(w));
     TRY(make_expiry(w));
     TRY(make_apis(w));
@@ -471,6 +476,7 @@ bool worker_release(struct worker *w)
     http_front_free(w->local);
     mqtt_front_free(w->mqtt);
     amqp_front_free(w->amqp);
+    webhook_free(w->webhook);
     hub_connector_free(w->hubs[HUB_KIND_AZURE]);
     hub_connector_free(w->hubs[HUB_KIND_EMBEDDED]);
     directory_free(w->directory);

@@ -30,6 +30,7 @@ struct worker {
     struct store_client *store;
     struct directory *directory;
     struct hub_connector *hubs[2]; // by enum hub_kind
+    struct webhook *webhook;
     struct embedded *embedded;
     struct issuers *issuers; // certificates that vouch for devices, decoded
     struct challenges_client *challenges;

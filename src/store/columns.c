@@ -92,6 +92,8 @@ static const struct column registration_columns[] = {
     {"hub_key", COLUMN_SECRET, AT(registration, hub_key)},
     {"hub_key_tpm", COLUMN_TEXT, AT(registration, hub_key_tpm)},
     {"payload", COLUMN_JSON, AT(registration, payload), .path = "payload"},
+    {"intended_substatus", COLUMN_WORD, AT(registration, intended_substatus),
+     .words = &registration_substatus_names},
     {"left_hub", COLUMN_TEXT, AT(registration, left_hub), .path = "leftHub"},
     {"left_device_id", COLUMN_TEXT, AT(registration, left_device_id)},
     {"question", COLUMN_JSON, AT(registration, question)},

@@ -324,6 +324,38 @@ static void registrations_are_found_by_status_and_group(void **state)
     assert_findings(b, STORE_REGISTRATION, "", FINDINGS(everywhere));
 }
 
+static void put_leaver(struct bench *b, const char *partition, const char *id, const char *hub,
+                       const char *left)
+{
+    struct registration r = bench_registration(id, hub, 1);
+    r.left_hub = slice_text(left);
+    assert_ok(bench_put(b, STORE_REGISTRATION, partition, id, &r, STORE_ALWAYS, 0));
+}
+
+static void devices_that_left_something_behind_are_found(void **state)
+{
+    struct bench *b = *state;
+    static const struct finding findings[] = {
+        {"leftHub != ''", "a c "},
+        {"leftHub <> null", "a c "},
+        {"leftHub = 'h1'", "a "},
+        {"leftHub = null", "b "},
+        {"leftHub != 'h1'", "c "},
+        {"leftHub != '' AND assignedHub = 'h2'", "a "},
+        {"leftHub != '' OR status = 'assigned'", "a b c "},
+    };
+    put_leaver(b, "s", "a", "h2", "h1");
+    put_leaver(b, "s", "b", "h2", "");
+    put_leaver(b, "s", "c", "h3", "h2");
+    put_leaver(b, "t", "d", "h3", "h1");
+    assert_findings(b, STORE_REGISTRATION, "s", FINDINGS(findings));
+    static const struct finding everywhere[] = {{"leftHub != ''", "a c d "}, {"leftHub = 'h1'", "a d "}};
+    assert_findings(b, STORE_REGISTRATION, "", FINDINGS(everywhere));
+    put_leaver(b, "s", "a", "h2", ""); // and once it is removed, not any more
+    static const struct finding later[] = {{"leftHub != ''", "c "}, {"assignedHub = 'h2'", "a b "}};
+    assert_findings(b, STORE_REGISTRATION, "s", FINDINGS(later));
+}
+
 static void devices_are_found_by_tags_and_properties(void **state)
 {
     struct bench *b = *state;
@@ -404,6 +436,7 @@ const struct CMUnitTest conformance_query_tests[] = {
     cmocka_unit_test(enrollments_are_found_by_what_is_in_their_twin),
     cmocka_unit_test(enrollments_are_found_by_where_their_device_is),
     cmocka_unit_test(registrations_are_found_by_status_and_group),
+    cmocka_unit_test(devices_that_left_something_behind_are_found),
     cmocka_unit_test(devices_are_found_by_tags_and_properties),
     cmocka_unit_test(a_field_that_does_not_exist_is_named_with_those_that_do),
     cmocka_unit_test(secrets_and_internals_cannot_be_asked_for),

@@ -25,7 +25,7 @@ static const struct call_route routes[] = {
     {"PUT",
      SERVICE,
      CONFIG,
-     OPTIONAL,
+     CALL_BODY_LARGE_OPTIONAL, // thousands of latencies
      {settings_begin, settings_load, service_put, settings_saved, service_put_told}},
     {"DELETE",
      SERVICE,
@@ -35,7 +35,7 @@ static const struct call_route routes[] = {
     {"POST", SERVICE "/listkeys", CONFIG, NOTHING, {settings_load, policy_list_keys}},
 
     {"GET", SERVICE "/linkedHubs", CONFIG, NOTHING, {settings_load, linked_hub_list}},
-    {"GET", HUB, CONFIG, NOTHING, {settings_load, linked_hub_show}},
+    {"GET", HUB, CONFIG, NOTHING, {settings_load, linked_hub_count, linked_hub_show}},
     {"PUT",
      HUB,
      CONFIG,
@@ -47,6 +47,12 @@ static const struct call_route routes[] = {
      CONFIG,
      NOTHING,
      {settings_begin, settings_load, linked_hub_delete, settings_saved, service_deleted}},
+
+    {"GET",
+     SERVICE "/registrations/{}",
+     RIGHT_SERVICE_CONFIG | RIGHT_REGISTRATION_READ,
+     NOTHING,
+     {settings_load, registration_find, registration_show_all}},
 
     {"GET", SERVICE "/policies", CONFIG, NOTHING, {settings_load, policy_list}},
     {"GET", POLICY, CONFIG, NOTHING, {settings_load, policy_show}},

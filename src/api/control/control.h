@@ -7,12 +7,16 @@
 //   GET        /control/metrics                                   control socket only; Prometheus' text
 //   GET        /control/services                                  control socket only
 //   GET PUT    /control/services/{name}                           creating: control socket only. PUT takes
-//                                                                 allocationPolicy, serviceOperationsHostName
+//                                                                 allocationPolicy, serviceOperationsHostName,
+//                                                                 tpmEndorsementCertificates,
+//                                                                 avoidFailingHubs, unreachableHub, latencies
 //   DELETE     /control/services/{name}                           control socket only; refused while it has
 //                                                                 enrollments, registrations or
 //                                                                 CA certificates
 //   GET        /control/services/{name}/linkedHubs
 //   GET PUT DELETE  …/linkedHubs/{host}
+//   GET        /control/services/{name}/registrations/{id}        with address, leftHub …; over HTTPS needs
+//                                                                 RegistrationStatusRead too
 //   GET        /control/services/{name}/policies
 //   GET PUT DELETE  …/policies/{policy}
 //   POST       /control/services/{name}/listkeys, …/policies/{policy}/listkeys
@@ -37,6 +41,7 @@
 #include "api/exchange.h"
 #include "flow/directory.h"
 #include "flow/expiry.h"
+#include "flow/hub_health.h"
 #include "ports/clock.h"
 #include "ports/random.h"
 #include "ports/store.h"
@@ -61,6 +66,9 @@ struct control_api_settings {
     void (*status)(void *context, struct json_writer *w);
     // What an embedded hub counted since start, over all loops.
     void (*hub_counts)(void *context, struct slice host, int64_t *telemetry, int64_t *connected);
+    // How a linked hub is, as this loop knows it (flow/hub_health.h). NULL: nothing is known, and nothing
+    // shown.
+    struct hub_health_state (*hub_health)(void *context, struct slice host);
     // Writes the policies that the document of an embedded hub (struct hub_record) holds, with keys, as an
     // array:
     // [{"keyName","primaryKey","secondaryKey","rights"},…].

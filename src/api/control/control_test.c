@@ -38,6 +38,17 @@ static void hub_counts(void *context, struct slice host, int64_t *telemetry, int
     *connected = 2;
 }
 
+static struct hub_health_state hub_health(void *context, struct slice host)
+{
+    (void)context;
+    struct hub_health_state state = {.failing = slice_equal(host, SLICE("dead.test"))};
+    if (state.failing) {
+        state.since_us = 1700000000000000;
+        (void)why_fail(&state.why, ERR_HUB_UNAVAILABLE, "connection refused");
+    }
+    return state;
+}
+
 static struct err hub_policies(void *context, struct slice document, struct json_writer *w, struct why *why)
 {
     (void)context;
@@ -76,6 +87,7 @@ static int start(void **state)
                                             .settings_changed = settings_changed,
                                             .status = status,
                                             .hub_counts = hub_counts,
+                                            .hub_health = hub_health,
                                             .hub_policies = hub_policies};
     assert_false(failed(control_api_new(&settings, &api)));
     bench.area = control_http_area(api);
@@ -255,10 +267,12 @@ static void a_linked_hub_shows_its_settings_but_not_its_key(void **state)
                            &reply),
                      200);
     assert_string_equal(
-        reply.body,
-        "{\"name\":\"Far.test:8884\",\"embedded\":false,\"connectionString\":\"HostName=Far.test:8884;"
-        "SharedAccessKeyName=iothubowner;SharedAccessKey=****\",\"applyAllocationPolicy\":false,"
-        "\"allocationWeight\":7,\"authenticationType\":\"KeyBased\"}");
+        reply.body, "{\"name\":\"Far.test:8884\",\"kind\":\"azure\",\"embedded\":false,\"connectionString\":"
+                    "\"HostName=Far.test:8884;"
+                    "SharedAccessKeyName=iothubowner;SharedAccessKey=****\",\"applyAllocationPolicy\":false,"
+                    "\"allocationWeight\":7,\"state\":\"open\",\"capacity\":null,\"callsPerMinute\":null,"
+                    "\"location\":null,"
+                    "\"authenticationType\":\"KeyBased\",\"health\":{\"state\":\"well\"}}");
     reply_release(&reply);
     // what was read can be written back: the masked key stays
     assert_int_equal(local("PUT", path,
@@ -290,8 +304,10 @@ static void an_embedded_hub_is_linked_by_name_if_there_is_one(void **state)
     assert_int_equal(
         local("PUT", "/control/services/one/linkedHubs/BENCH.test", "{\"embedded\":true}", &reply), 200);
     assert_string_equal(reply.body,
-                        "{\"name\":\"BENCH.test\",\"embedded\":true,\"applyAllocationPolicy\":null,"
-                        "\"allocationWeight\":null,\"authenticationType\":\"KeyBased\"}");
+                        "{\"name\":\"BENCH.test\",\"kind\":\"embedded\",\"embedded\":true,"
+                        "\"applyAllocationPolicy\":null,\"allocationWeight\":null,\"state\":\"open\","
+                        "\"capacity\":null,\"callsPerMinute\":null,\"location\":null,"
+                        "\"authenticationType\":\"KeyBased\",\"health\":{\"state\":\"well\"}}");
     reply_release(&reply);
     assert_int_equal(number_of("DELETE", "/control/services/one/linkedHubs/bench.test", "", NULL), 0);
 }

@@ -1,43 +1,94 @@
-// The hubs that a service may assign to (service-api B.3).
+// The hubs that a service may assign to (service-api B.3), with what keeps a fleet in order: their state,
+// capacity, place and health.
 #include "api/control/work.h"
 
+#include "base/instant.h"
 #include "base/text.h"
 #include "domain/identifier.h"
 
-enum { CONNECTION_STRING_MAX = 1024, WEIGHT_MAX = 1000 };
-#define MASK "SharedAccessKey=****"
-
-static void write_connection_string(struct json_writer *w, const struct linked_hub *hub)
+static void write_connection_string(struct json_writer *w, const char *name, const struct linked_hub *hub)
 {
     struct buf text = buf_capped(CONNECTION_STRING_MAX * 2);
+    bool broker = hub->kind == HUB_KIND_MOSQUITTO;
     buf_text(&text, "HostName=");
     buf_bytes(&text, hub->host);
-    buf_text(&text, ";SharedAccessKeyName=");
+    buf_text(&text, broker ? ";UserName=" : ";SharedAccessKeyName=");
     buf_bytes(&text, hub->policy_name);
-    buf_text(&text, ";" MASK);
-    json_field_text(w, "connectionString", buf_slice(&text));
+    buf_text(&text, broker ? ";Password=" LINKED_HUB_MASK : ";SharedAccessKey=" LINKED_HUB_MASK);
+    json_field_text(w, name, buf_slice(&text));
     buf_release(&text);
 }
 
-void linked_hub_write(struct json_writer *w, const struct linked_hub *hub)
+// null: what holds when nothing is said.
+static void field_number_or_null(struct json_writer *w, const char *key, bool given, int64_t number)
 {
-    json_object_open(w);
-    json_field_text(w, "name", hub->host);
-    json_field_bool(w, "embedded", hub->kind == HUB_KIND_EMBEDDED);
-    if (hub->kind == HUB_KIND_AZURE)
-        write_connection_string(w, hub);
+    json_key(w, key);
+    if (given)
+        json_number(w, number);
+    else
+        json_nothing(w);
+}
+
+static void write_settings(struct json_writer *w, const struct linked_hub *hub)
+{
     json_key(w, "applyAllocationPolicy");
     if (hub->allocate_set)
         json_bool(w, hub->allocate);
     else
         json_nothing(w);
-    json_key(w, "allocationWeight");
-    if (hub->weight_set)
-        json_number(w, hub->weight);
+    field_number_or_null(w, "allocationWeight", hub->weight_set, hub->weight);
+    json_field_text(w, "state", name_of(&hub_state_names, hub->state));
+    field_number_or_null(w, "capacity", hub->capacity > 0, hub->capacity);
+    field_number_or_null(w, "callsPerMinute", hub->calls_per_minute > 0, hub->calls_per_minute);
+    json_key(w, "location");
+    if (hub->location.len > 0)
+        json_text(w, hub->location);
     else
         json_nothing(w);
-    json_field_text(w, "authenticationType", SLICE("KeyBased"));
+}
+
+static void write_health(struct json_writer *w, const struct control_api_settings *settings,
+                         const struct linked_hub *hub)
+{
+    if (settings->hub_health == NULL)
+        return;
+    struct hub_health_state state = settings->hub_health(settings->context, hub->host);
+    json_key(w, "health");
+    json_object_open(w);
+    json_field_text(w, "state", state.failing ? SLICE("failing") : SLICE("well"));
+    if (state.since_us != 0) {
+        char text[40];
+        struct buf since = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};
+        instant_format(&since, state.since_us);
+        json_field_text(w, "since", buf_slice(&since));
+    }
+    if (state.failing)
+        json_field_text_if(w, "reason", slice_text(state.why.text));
     json_object_close(w);
+}
+
+static void write_hub(struct json_writer *w, const struct control_api *api, const struct linked_hub *hub,
+                      const size_t *devices)
+{
+    json_object_open(w);
+    json_field_text(w, "name", hub->host);
+    json_field_text(w, "kind", name_of(&hub_kind_names, hub->kind));
+    json_field_bool(w, "embedded", hub->kind == HUB_KIND_EMBEDDED);
+    if (hub->kind != HUB_KIND_EMBEDDED)
+        write_connection_string(w, "connectionString", hub);
+    if (hub->policy_key_secondary.len > 0)
+        write_connection_string(w, "secondaryConnectionString", hub);
+    write_settings(w, hub);
+    json_field_text(w, "authenticationType", SLICE("KeyBased"));
+    if (devices != NULL)
+        json_field_number(w, "devices", (int64_t)*devices);
+    write_health(w, &api->settings, hub);
+    json_object_close(w);
+}
+
+void linked_hub_write(struct json_writer *w, const struct control_api *api, const struct linked_hub *hub)
+{
+    write_hub(w, api, hub, NULL);
 }
 
 struct err linked_hub_list(struct call *call)
@@ -47,31 +98,42 @@ struct err linked_hub_list(struct call *call)
     const struct service *service = work_of(call)->service;
     call_list_open(call, &w);
     for (size_t i = 0; i < service->hub_count; i++)
-        linked_hub_write(&w, &service->hubs[i]);
+        linked_hub_write(&w, work_of(call)->api, &service->hubs[i]);
     return call_list_close(call, &w);
 }
 
-static struct linked_hub *find(struct service *service, struct slice host)
-{
-    const struct linked_hub *found = service_hub(service, host);
-    return found != NULL ? &service->hubs[found - service->hubs] : NULL;
-}
+// ---- one
 
-static struct err write_one(struct call *call)
+// How many devices the service has there.
+struct err linked_hub_count(struct call *call)
 {
-    struct json_writer w;
-    const struct linked_hub *hub = find(work_of(call)->service, call->names[1]);
+    TRY(settings_loaded_required(call));
+    const struct work *work = work_of(call);
+    const struct linked_hub *hub = linked_hub_find(work->service, call->names[1]);
     if (hub == NULL)
         return FAIL(ERR_SETTING_NOT_FOUND);
-    json_begin(&w, &call->x->body);
-    linked_hub_write(&w, hub);
-    return buf_err(&call->x->body);
+    struct query_node *where = arena_take(&call->scratch, sizeof *where);
+    struct query_value *value = arena_take(&call->scratch, sizeof *value);
+    if (where == NULL || value == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    *value = (struct query_value){.kind = QUERY_TEXT, .text = hub->host};
+    *where = (struct query_node){.op = QUERY_EQ, .path = SLICE("assignedHub"), .values = value, .count = 1};
+    return call_ask(call, (struct store_request){
+                              .verb = STORE_COUNT,
+                              .table = STORE_REGISTRATION,
+                              .partition = work->service->id_scope,
+                              .where = where,
+                          });
 }
 
 struct err linked_hub_show(struct call *call)
 {
-    TRY(settings_loaded_required(call));
-    return write_one(call);
+    const struct work *work = work_of(call);
+    struct json_writer w;
+    TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
+    json_begin(&w, &call->x->body);
+    write_hub(&w, work->api, linked_hub_find(work->service, call->names[1]), &call->request.count);
+    return buf_err(&call->x->body);
 }
 
 // ---- changes
@@ -84,7 +146,7 @@ struct err linked_hub_check_embedded(struct call *call)
     struct slice key = {0};
     TRY(host_check(call->names[1], "the hub in the path", &call->why));
     TRY(json_in_root(json_root(&call->body), "the body", &in, &call->why));
-    TRY(json_want_bool(&in, "embedded", JSON_OPTIONAL, &embedded, &call->why));
+    TRY(linked_hub_kind(&in, &embedded, &call->why));
     if (!embedded)
         return OK;
     TRY(arena_lower(&call->x->arena, call->names[1], &key));
@@ -100,105 +162,37 @@ struct err linked_hub_begin(struct call *call)
     return settings_begin(call);
 }
 
-// An embedded hub asks for no key, and a service that links it may take over devices that others have there:
-// so only who runs the daemon links one. A link that is there can be changed over HTTPS, too.
-//
-// A connection string as it is shown, with its key masked, leaves the stored one as it is.
-static struct err read_kind(struct call *call, const struct json_in *in, bool stored, struct linked_hub *hub)
-{
-    bool embedded = false;
-    struct slice text = {0};
-    struct linked_hub read = {0};
-    struct why *why = &call->why;
-    TRY(json_want_bool(in, "embedded", JSON_OPTIONAL, &embedded, why));
-    TRY(json_want_string(in, "connectionString", JSON_OPTIONAL, CONNECTION_STRING_MAX, &text, why));
-    bool masked = stored && hub->kind == HUB_KIND_AZURE && slice_find(text, SLICE(MASK)) < text.len;
-    if (embedded && !call->x->local && !(stored && hub->kind == HUB_KIND_EMBEDDED))
-        return why_fail(why, ERR_RIGHT_MISSING, "an embedded hub is linked over the control socket only");
-    if (embedded && text.len > 0)
-        return json_refuse(in, "connectionString", why, "is not for an embedded hub");
-    if (!embedded && text.len == 0 && !stored)
-        return json_refuse(in, "connectionString", why,
-                           "is missing; or is it an embedded hub? Then send \"embedded\":true");
-    if (!embedded && (text.len == 0 || masked))
-        return OK;
-    if (!embedded) {
-        TRY(hub_connection_string_read(&call->scratch, text, &read, why));
-        if (!slice_equal_nocase(read.host, call->names[1]))
-            return json_refuse(in, "connectionString", why, "is of another hub than the path names");
-    }
-    hub->kind = embedded ? HUB_KIND_EMBEDDED : HUB_KIND_AZURE;
-    hub->policy_name = read.policy_name;
-    hub->policy_key = read.policy_key;
-    secret_wipe(&read.policy_key);
-    return OK;
-}
-
-// null means the default, which is shown as null again; absent leaves what is stored.
-static struct err read_allocation(struct call *call, const struct json_in *in, struct linked_hub *hub)
-{
-    const struct json *allocate = json_get(in->object, "applyAllocationPolicy");
-    const struct json *weight = json_get(in->object, "allocationWeight");
-    int64_t number = 1;
-    if (allocate != NULL) {
-        hub->allocate_set = json_given(allocate);
-        hub->allocate = true;
-        TRY(json_want_bool(in, "applyAllocationPolicy", JSON_OPTIONAL, &hub->allocate, &call->why));
-    }
-    if (weight != NULL) {
-        hub->weight_set = json_given(weight);
-        TRY(json_want_int(in, "allocationWeight", JSON_OPTIONAL, 1, WEIGHT_MAX, &number, &call->why));
-        hub->weight = (uint32_t)number;
-    }
-    return OK;
-}
-
-static struct err add_hub(struct call *call, struct linked_hub **out)
-{
-    struct service *service = work_of(call)->service;
-    if (service->hub_count == SERVICE_HUBS_MAX)
-        return why_fail(&call->why, ERR_INVALID, "a service has at most %d linked hubs", SERVICE_HUBS_MAX);
-    struct linked_hub *hubs = arena_take_many(&call->scratch, service->hub_count + 1, sizeof *hubs);
-    if (hubs == NULL)
-        return FAIL(ERR_NO_MEMORY);
-    if (service->hub_count > 0)
-        memcpy(hubs, service->hubs, service->hub_count * sizeof *hubs);
-    *out = &hubs[service->hub_count++];
-    **out = (struct linked_hub){.host = call->names[1], .weight = 1, .allocate = true};
-    service->hubs = hubs;
-    return OK;
-}
-
 struct err linked_hub_put(struct call *call)
 {
     struct json_in in;
     TRY(settings_loaded_required(call));
-    struct linked_hub *hub = find(work_of(call)->service, call->names[1]);
+    struct linked_hub *hub = linked_hub_find(work_of(call)->service, call->names[1]);
     bool exists = hub != NULL;
     TRY(settings_check_new(call, exists));
     if (!exists)
-        TRY(add_hub(call, &hub));
+        TRY(linked_hub_add(&call->scratch, work_of(call)->service, call->names[1], &hub, &call->why));
     TRY(json_in_root(json_root(&call->body), "the body", &in, &call->why));
-    TRY(read_kind(call, &in, exists, hub));
-    TRY(read_allocation(call, &in, hub));
+    TRY(linked_hub_change(&call->scratch, &in, call->x->local, exists, hub, &call->why));
     return settings_save(call, exists ? "hub.updated" : "hub.linked", LOG_hub, hub->host);
 }
 
 struct err linked_hub_put_told(struct call *call)
 {
+    struct json_writer w;
     TRY(settings_told(call));
-    return write_one(call);
+    json_begin(&w, &call->x->body);
+    linked_hub_write(&w, work_of(call)->api, linked_hub_find(work_of(call)->service, call->names[1]));
+    return buf_err(&call->x->body);
 }
 
 struct err linked_hub_delete(struct call *call)
 {
     TRY(settings_loaded_required(call));
     struct service *service = work_of(call)->service;
-    struct linked_hub *hub = find(service, call->names[1]);
+    struct linked_hub *hub = linked_hub_find(service, call->names[1]);
     if (hub == NULL)
         return FAIL(ERR_SETTING_NOT_FOUND);
     struct slice host = hub->host;
-    struct linked_hub *end = service->hubs + service->hub_count--;
-    memmove(hub, hub + 1, (size_t)(end - hub - 1) * sizeof *hub);
+    linked_hub_remove(service, hub);
     return settings_save(call, "hub.unlinked", LOG_hub, host);
 }

@@ -19,8 +19,8 @@ static struct slice allocation_word(enum allocation_policy policy)
     }
 }
 
-// Whether a TPM of an individual enrollment must show its endorsement key's certificate.
 static const char *const tpm_certificate_words[] = {[false] = "optional", [true] = "required"};
+const struct names tpm_certificate_names = {tpm_certificate_words, 2};
 
 static void field_instant(struct json_writer *w, const char *key, int64_t us)
 {
@@ -30,7 +30,25 @@ static void field_instant(struct json_writer *w, const char *key, int64_t us)
     json_field_text(w, key, buf_slice(&out));
 }
 
-static void write_service(struct json_writer *w, const struct service *service)
+static void write_latencies(struct json_writer *w, const struct service *service)
+{
+    json_key(w, "latencies");
+    json_array_open(w);
+    for (size_t i = 0; i < service->latency_count; i++) {
+        const struct latency *latency = &service->latencies[i];
+        json_object_open(w);
+        json_field_text(w, "zone", latency->zone);
+        json_field_text(w, "hub", latency->hub);
+        json_key(w, "milliseconds");
+        json_decimal(w, (double)latency->us / 1000);
+        json_object_close(w);
+    }
+    json_array_close(w);
+}
+
+// `whole`: with the latencies, of which there may be thousands.
+static void write_service(struct json_writer *w, const struct control_api *api, const struct service *service,
+                          bool whole)
 {
     char text[ETAG_TEXT_MAX];
     struct buf etag = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};
@@ -42,11 +60,19 @@ static void write_service(struct json_writer *w, const struct service *service)
     json_field_text(w, "serviceOperationsHostName", service->host_name);
     json_field_text(w, "allocationPolicy", allocation_word(service->allocation));
     json_field_text(w, "tpmEndorsementCertificates",
-                    slice_text(tpm_certificate_words[service->tpm_certificate_required]));
+                    name_of(&tpm_certificate_names, service->tpm_certificate_required));
+    json_field_bool(w, "avoidFailingHubs", service->avoid_failing_hubs);
+    json_key(w, "unreachableHub");
+    if (service->unreachable == UNREACHABLE_UNSET)
+        json_nothing(w);
+    else
+        json_text(w, name_of(&unreachable_rule_names, service->unreachable));
+    if (whole)
+        write_latencies(w, service);
     json_key(w, "iotHubs");
     json_array_open(w);
     for (size_t i = 0; i < service->hub_count; i++)
-        linked_hub_write(w, &service->hubs[i]);
+        linked_hub_write(w, api, &service->hubs[i]);
     json_array_close(w);
     json_key(w, "authorizationPolicies");
     json_array_open(w);
@@ -62,7 +88,7 @@ static struct err answer_service(struct call *call)
 {
     struct json_writer w;
     json_begin(&w, &call->x->body);
-    write_service(&w, work_of(call)->service);
+    write_service(&w, work_of(call)->api, work_of(call)->service, true);
     return buf_err(&call->x->body);
 }
 
@@ -74,7 +100,7 @@ struct err service_list(struct call *call)
     json_key(&w, "value");
     json_array_open(&w);
     for (size_t i = 0; i < directory_count(call->held); i++)
-        write_service(&w, directory_at(call->held, i));
+        write_service(&w, work_of(call)->api, directory_at(call->held, i), false);
     json_array_close(&w);
     json_object_close(&w);
     return buf_err(&call->x->body);
@@ -146,33 +172,6 @@ static struct err make_service(struct call *call)
     return OK;
 }
 
-static struct err read_allocation(struct call *call, const struct json_in *in, struct service *service)
-{
-    unsigned policy = ALLOCATION_UNSET;
-    struct slice word = {0};
-    TRY(json_want_string(in, "allocationPolicy", JSON_OPTIONAL, 64, &word, &call->why));
-    if (word.len == 0)
-        return OK;
-    if (!name_read(&allocation_policy_names, word, &policy) || policy == ALLOCATION_CUSTOM)
-        return json_refuse(in, "allocationPolicy", &call->why, "must be Hashed, GeoLatency or Static");
-    service->allocation = (enum allocation_policy)policy;
-    return OK;
-}
-
-static struct err read_tpm_certificates(struct call *call, const struct json_in *in, struct service *service)
-{
-    static const struct names words = {tpm_certificate_words, 2};
-    unsigned value = 0;
-    struct slice word = {0};
-    TRY(json_want_string(in, "tpmEndorsementCertificates", JSON_OPTIONAL, 64, &word, &call->why));
-    if (word.len == 0)
-        return OK;
-    if (!name_read(&words, word, &value))
-        return json_refuse(in, "tpmEndorsementCertificates", &call->why, "must be required or optional");
-    service->tpm_certificate_required = value != 0;
-    return OK;
-}
-
 static struct err read_host(struct call *call, const struct json_in *in, struct service *service)
 {
     struct slice host = {0};
@@ -210,8 +209,7 @@ struct err service_put(struct call *call)
         TRY(make_service(call));
     if (json_root(&call->body) != NULL)
         TRY(json_in_root(json_root(&call->body), "the body", &in, &call->why));
-    TRY(read_allocation(call, &in, work->service));
-    TRY(read_tpm_certificates(call, &in, work->service));
+    TRY(service_change(&call->scratch, &in, work->service, &call->why));
     TRY(read_host(call, &in, work->service));
     TRY(check_host_unique(call, work->service));
     return settings_save(call, exists ? "service.updated" : "service.created", LOG_idScope,

@@ -86,15 +86,38 @@ struct err service_put_told(struct call *call);
 struct err service_check_unused(struct call *call);
 struct err service_counted(struct call *call);
 struct err service_deleted(struct call *call); // also after the deletion of a hub or a policy
+// Whether a TPM of an individual enrollment must show its endorsement key's certificate: false, true.
+extern const struct names tpm_certificate_names;
+// service_change.c: what a body says of a service, but for its host name. Text is made in the arena.
+struct err service_change(struct arena *arena, const struct json_in *in, struct service *service,
+                          struct why *why);
 // linked_hubs.c
 struct err linked_hub_list(struct call *call);
+struct err linked_hub_count(struct call *call);
 struct err linked_hub_show(struct call *call);
 struct err linked_hub_check_embedded(struct call *call);
 struct err linked_hub_begin(struct call *call);
 struct err linked_hub_put(struct call *call);
 struct err linked_hub_put_told(struct call *call);
 struct err linked_hub_delete(struct call *call);
-void linked_hub_write(struct json_writer *w, const struct linked_hub *hub);
+void linked_hub_write(struct json_writer *w, const struct control_api *api, const struct linked_hub *hub);
+// hub_change.c: what a body says of a linked hub
+enum { CONNECTION_STRING_MAX = 1024 };
+#define LINKED_HUB_MASK "****"
+struct err linked_hub_kind(const struct json_in *in, bool *embedded,
+                           struct why *why); // does it say embedded?
+// `stored`: it is linked already; `local`: who asks may link embedded hubs. Text is made in the arena.
+struct err linked_hub_change(struct arena *arena, const struct json_in *in, bool local, bool stored,
+                             struct linked_hub *hub, struct why *why);
+// A new one at the end, with defaults; service->hubs then is in the arena. Keeps `host` as it is.
+struct err linked_hub_add(struct arena *arena, struct service *service, struct slice host,
+                          struct linked_hub **out, struct why *why);
+struct linked_hub *linked_hub_find(struct service *service, struct slice host); // NULL: there is none
+// With what was measured to it. Changes what the service points to.
+void linked_hub_remove(struct service *service, struct linked_hub *hub);
+// registrations.c
+struct err registration_find(struct call *call);
+struct err registration_show_all(struct call *call);
 // policies.c
 struct err policy_list(struct call *call);
 struct err policy_list_keys(struct call *call);

@@ -3,6 +3,7 @@
 
 #include "domain/identifier.h"
 #include "hub/azure/internal.h"
+#include "hub/azure/message.h"
 
 int64_t azure_now_us(const struct azure *azure)
 {
@@ -24,8 +25,6 @@ static void deliver(struct mail *mail)
 
 static void answer(struct azure *azure, struct hub_request *request, struct err error, int64_t retry_after_ms)
 {
-    if (!failed(error))
-        request->why = (struct why){0};
     request->result = error;
     request->retry_after_ms = retry_after_ms;
     request->connector = NULL;
@@ -33,10 +32,20 @@ static void answer(struct azure *azure, struct hub_request *request, struct err 
     mailbox_post(azure->settings.replies, &request->mail);
 }
 
+static void azure_call_free(struct azure_call *call)
+{
+    if (call->body.len > 0)
+        bytes_wipe(call->body.at, call->body.len);
+    buf_release(&call->body);
+    free(call);
+}
+
 void azure_answer(struct azure *azure, struct azure_call *call, struct err error, int64_t retry_after_ms)
 {
     struct hub_request *request = call->request;
-    free(call);
+    if (!failed(error) && !call->lossy)
+        request->why = (struct why){0};
+    azure_call_free(call);
     answer(azure, request, error, retry_after_ms);
 }
 
@@ -70,7 +79,13 @@ static void submit(struct hub_connector *connector, struct hub_request *request)
         return answer(azure, request, e, 0);
     }
     *call = (struct azure_call){
-        .hub = hub, .request = request, .expires_us = azure_now_us(azure) + request->deadline_ms * 1000};
+        .hub = hub,
+        .request = request,
+        .renews = request->verb == HUB_ASSIGN &&
+                  (request->twin_how == HUB_TWIN_RESET || request->twin_how == HUB_TWIN_IMPORT),
+        .body = buf_capped(OUTBOUND_BODY_MAX),
+        .expires_us = azure_now_us(azure) + request->deadline_ms * 1000,
+    };
     request->connector = call;
     azure_hub_submit(hub, call);
 }
@@ -106,6 +121,7 @@ struct err hub_azure_new(const struct hub_azure_settings *settings, struct hub_c
     azure->settings = *settings;
     azure->settings.ca_pem = (struct slice){0};
     struct err e = outbound_init(&azure->transport, settings->poller, settings->ca_pem);
+    outbound_restrict(&azure->transport, &(struct outbound_rules){.answer_max = AZURE_ANSWER_MAX});
     if (failed(e)) {
         azure_free(&azure->connector);
         return why_fail(why, e.code, "no HTTPS calls can be made: libcurl cannot be set up");

@@ -9,6 +9,10 @@
 #include "ports/poller.h"
 #include "ports/random.h"
 
+// Calls a minute that change or read a hub's device registry, for hubs of Azure whose link names no figure:
+// an S1 unit takes 100 (service-api H.3).
+enum { HUB_AZURE_CALLS_PER_MINUTE = 90 };
+
 // All but ca_pem must outlive the connector.
 struct hub_azure_settings {
     struct poller *poller;   // of the loop that submits
@@ -17,6 +21,10 @@ struct hub_azure_settings {
     struct random *random;
     const struct log *log; // NULL: no lines
     struct slice ca_pem;   // PEM of the CAs to trust, copied; empty: the system's
+    // Connectors that share what a hub takes a minute, each of which calls it as often; 0: it is the only
+    // one.
+    unsigned shares;
+    struct hub_watch watch; // may be called from within submit
 };
 
 // Certificates are always verified and proxies of the environment never used: there is no setting for either.

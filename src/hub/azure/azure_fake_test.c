@@ -60,17 +60,27 @@ static struct fake_answer next_answer(struct fake *fake, struct slice request)
 static void write_answer(struct session *s, const struct fake_answer *answer, struct slice request,
                          struct slice body)
 {
+    struct buf *to = s->fake->holding ? &s->held : conn_output(s->conn);
+    if (s->fake->registry != NULL && answer->status == 0 && answer->body == NULL)
+        return registry_answer(s->fake->registry, request, body, to);
     bool removal = slice_starts_with(request, SLICE("DELETE"));
     int status = answer->status != 0 ? answer->status : removal ? 204 : 200;
     struct slice text = answer->body != NULL ? slice_text(answer->body)
                         : status == 204      ? (struct slice){0}
                                              : body;
-    struct buf *out = s->fake->holding ? &s->held : conn_output(s->conn);
+    struct buf *out = to;
     buf_printf(out, "HTTP/1.1 %d Scripted\r\n%s", status, answer->headers != NULL ? answer->headers : "");
     if (status != 204)
         buf_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", text.len);
     buf_text(out, "\r\n");
     buf_bytes(out, text);
+}
+
+static void do_silently(struct fake *fake, struct slice request, struct slice body)
+{
+    struct buf nobody_reads_it = buf_capped(64 * 1024);
+    registry_answer(fake->registry, request, body, &nobody_reads_it);
+    buf_release(&nobody_reads_it);
 }
 
 static void obey(struct session *s, struct slice request, struct slice body)
@@ -83,6 +93,10 @@ static void obey(struct session *s, struct slice request, struct slice body)
     switch (answer.manner) {
     case FAKE_SILENT:
         return;
+    case FAKE_DONE:
+        if (fake->registry != NULL)
+            do_silently(fake, request, body);
+        return conn_abort(s->conn);
     case FAKE_CUT:
         return conn_abort(s->conn);
     case FAKE_DRIP:
@@ -153,6 +167,15 @@ static void no_chance(struct random *random, void *at, size_t len)
     memset(at, 0, len);
 }
 
+static void note_health(void *context, struct slice host, bool failing, const struct why *why)
+{
+    struct fake *fake = context;
+    (void)host;
+    fake->told++;
+    fake->told_failing = failing;
+    fake->told_why = *why;
+}
+
 struct making {
     struct fake *fake;
     struct slice trusted_pem;
@@ -170,6 +193,7 @@ static void make(void *argument)
         .random = &fake->random,
         .log = &fake->bench.log,
         .ca_pem = making->trusted_pem,
+        .watch = {.changed = note_health, .context = fake},
     };
     making->e = hub_azure_new(&settings, &fake->connector, NULL);
 }

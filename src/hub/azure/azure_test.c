@@ -277,7 +277,7 @@ static void an_endless_answer_is_cut_off(void **state)
     fake_behave(&fake, FAKE_FLOOD);
     (void)!failed(shot_run(&shot));
     assert_result(&shot, ERR_HUB_UNAVAILABLE);
-    assert_true(shot_says(&shot, "more than 262144 bytes"));
+    assert_true(shot_says(&shot, "more than 1048576 bytes"));
     fake_end(&fake);
 }
 

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/testing.h"
 #include "hub/azure/azure.h"
+#include "hub/azure/registry_test.h"
 #include "net/bench_test.h"
 
 enum fake_manner {
@@ -13,11 +14,13 @@ enum fake_manner {
     FAKE_DRIP,   // a byte of the answer now and then, for ever
     FAKE_FLOOD,  // as much as the connection takes, for ever
     FAKE_SILENT, // never answers
-    FAKE_CUT,    // closes instead of answering
+    FAKE_CUT,    // closes instead of answering; a registry has not heard of it
+    FAKE_DONE,   // closes instead of answering, but a registry has done it
     FAKE_LEAVE,  // answers, then closes the connection without having said so
 };
 
-// A NULL body: what was sent comes back, which is what a hub does with an identity or a twin.
+// A NULL body: what was sent comes back, which is what a hub does with an identity or a twin. No status
+// either and a registry: its answer.
 struct fake_answer {
     enum fake_manner manner;
     int status;          // 0: 204 to a DELETE, else 200
@@ -41,7 +44,11 @@ struct fake {
     struct fake_answer always;
     bool use_always;         // instead of the script
     const char *silent_host; // never answered
-    bool holding;            // answers are held back
+    struct registry *registry;
+    unsigned told;     // by the connector, of a change of health
+    bool told_failing; // the last time
+    struct why told_why;
+    bool holding; // answers are held back
     struct list sessions;
     size_t requests;                // of all connections
     size_t connections;             // ever

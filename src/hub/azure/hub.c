@@ -1,21 +1,11 @@
 // Who may call a hub, and when: so many at once, the others wait with a deadline, and nobody while it is down
-// or asked for quiet. One hub's trouble is kept to itself (threats F8, F9).
+// or asked for quiet, and never more a minute than its link allows. One hub's trouble is kept to itself
+// (threats F8, F9).
 #include <stdlib.h>
 
 #include "hub/azure/internal.h"
 
-enum { QUIET_MS = 1000, QUIET_LONGEST_MS = 60000, SWEEP_MS = 20 };
-
-static void log_hub(const struct azure_hub *hub, enum err_level level, const char *event, struct err e,
-                    const struct why *why)
-{
-    struct log_line line;
-    log_begin(&line, hub->azure->settings.log, level, event);
-    log_text(&line, LOG_hub, slice_text(hub->host));
-    if (failed(e))
-        log_failure(&line, e, why);
-    log_end(&line);
-}
+enum { SWEEP_MS = 20, COME_BACK_LONGEST_MS = 60000 };
 
 // --- entries
 // -----------------------------------------------------------------------------------------------------------
@@ -45,14 +35,17 @@ static void forget_idle(struct azure *azure)
         return;
     }
     for (size_t at = 0; map_next(&azure->hubs, &at, &host, &value);) {
-        if (map_get(&kept, host) == NULL)
-            azure_hub_free(value);
+        if (map_get(&kept, host) != NULL)
+            continue;
+        azure_hub_forget_health(value);
+        azure_hub_free(value);
     }
     map_release(&azure->hubs);
     azure->hubs = kept;
 }
 
 static void waited_too_long(struct poll_timer *timer);
+static void turn_has_come(struct poll_timer *timer);
 
 static struct azure_hub *hub_new(struct azure *azure, struct slice host)
 {
@@ -67,6 +60,8 @@ static struct azure_hub *hub_new(struct azure *azure, struct slice host)
     memcpy(hub->host, host.at, host.len);
     list_init(&hub->waiting);
     hub->expiry = (struct poll_timer){.fire = waited_too_long, .context = hub};
+    hub->turn = (struct poll_timer){.fire = turn_has_come, .context = hub};
+    hub->stale = (struct poll_timer){.fire = azure_hub_health_is_old, .context = hub};
     if (failed(map_put(&azure->hubs, host, hub, NULL))) {
         free(hub);
         return NULL;
@@ -87,6 +82,8 @@ void azure_hub_free(struct azure_hub *hub)
     INVARIANT(hub->active == 0 && hub->waiting_count == 0);
     azure_token_release(&hub->token);
     poller_timer_release(hub->azure->settings.poller, &hub->expiry);
+    poller_timer_release(hub->azure->settings.poller, &hub->turn);
+    poller_timer_release(hub->azure->settings.poller, &hub->stale);
     free(hub);
 }
 
@@ -145,16 +142,16 @@ static void wait_in_line(struct azure_hub *hub, struct azure_call *call)
 // --------------------------------------------------------------------------------------------------------------
 
 // Whether the hub may be asked now; what it says otherwise is in why, and *wait_ms for how long.
-static enum azure_gate gate(struct azure_hub *hub, struct why *why, int64_t *wait_ms)
+static enum outbound_gate gate(struct azure_hub *hub, struct why *why, int64_t *wait_ms)
 {
     int64_t now_us = azure_now_us(hub->azure);
     if (now_us < hub->paused_until_us) {
         *wait_ms = (hub->paused_until_us - now_us + 999) / 1000;
         (void)!failed(why_fail(why, ERR_HUB_UNAVAILABLE, "%s asked to be called less often", hub->host));
-        return AZURE_GATE_REFUSE;
+        return OUTBOUND_GATE_REFUSE;
     }
-    enum azure_gate gate = azure_breaker_ask(&hub->breaker, now_us, wait_ms);
-    if (gate == AZURE_GATE_REFUSE)
+    enum outbound_gate gate = outbound_breaker_ask(&hub->breaker, now_us, wait_ms);
+    if (gate == OUTBOUND_GATE_REFUSE)
         (void)!failed(why_fail(why, ERR_HUB_UNAVAILABLE,
                                "%s failed again and again and is left alone for a while", hub->host));
     return gate;
@@ -166,9 +163,9 @@ static void refuse(struct azure_hub *hub, struct azure_call *call, int64_t wait_
 }
 
 // The call holds one of the hub's places from here to azure_call_end.
-static void start(struct azure_hub *hub, struct azure_call *call, enum azure_gate how)
+static void start(struct azure_hub *hub, struct azure_call *call, enum outbound_gate how)
 {
-    call->probe = how == AZURE_GATE_PROBE;
+    call->probe = how == OUTBOUND_GATE_PROBE;
     call->transfer = outbound_transfer_take(&hub->azure->transport);
     hub->active++;
     if (call->transfer == NULL) {
@@ -179,18 +176,78 @@ static void start(struct azure_hub *hub, struct azure_call *call, enum azure_gat
     azure_call_begin(call);
 }
 
+// A HUB_READ takes nothing from the registry (see ask in call.c) and need not wait for those who do.
+static bool paced(const struct azure_call *call)
+{
+    return call->request->verb != HUB_READ;
+}
+
+static void set_pace(struct azure_hub *hub, const struct linked_hub *link)
+{
+    uint32_t per_minute = link->calls_per_minute;
+    struct slice name = slice_to(link->host, slice_find_byte(link->host, ':'));
+    struct slice azure = SLICE(".azure-devices.net");
+    if (per_minute == 0 && name.len > azure.len &&
+        slice_equal_nocase(slice_from(name, name.len - azure.len), azure))
+        per_minute = HUB_AZURE_CALLS_PER_MINUTE;
+    azure_pace_set(&hub->pace, per_minute, hub->azure->settings.shares, azure_now_us(hub->azure));
+}
+
+// The call's turn would come too late: better to come back than to wait for nothing.
+static bool too_late(struct azure_hub *hub, struct azure_call *call)
+{
+    int64_t wait_ms = azure_pace_wait_ms(&hub->pace, hub->waiting_count);
+    if (azure_now_us(hub->azure) + wait_ms * 1000 < call->expires_us)
+        return false;
+    (void)!failed(why_fail(&call->request->why, ERR_HUB_UNAVAILABLE,
+                           "%zu wait for %s already, which takes %u calls a minute", hub->waiting_count,
+                           hub->host, hub->pace.per_minute));
+    refuse(hub, call, wait_ms < COME_BACK_LONGEST_MS ? wait_ms : COME_BACK_LONGEST_MS);
+    return true;
+}
+
+static void pump(struct azure_hub *hub);
+
 // Only a closed breaker has a line to wait in; the one call that tries an open one does not wait.
 void azure_hub_submit(struct azure_hub *hub, struct azure_call *call)
 {
     int64_t wait_ms = 0;
-    enum azure_gate how = gate(hub, &call->request->why, &wait_ms);
-    bool full = hub->waiting_count > 0 || hub->active >= AZURE_CONNECTIONS_MAX;
-    if (how == AZURE_GATE_REFUSE)
-        refuse(hub, call, wait_ms);
-    else if (how == AZURE_GATE_PASS && full)
-        wait_in_line(hub, call);
-    else
-        start(hub, call, how);
+    set_pace(hub, call->request->hub);
+    enum outbound_gate how = gate(hub, &call->request->why, &wait_ms);
+    bool full = hub->active >= AZURE_CONNECTIONS_MAX;
+    if (paced(call))
+        full = full || hub->waiting_count > 0 || !azure_pace_free(&hub->pace);
+    if (how == OUTBOUND_GATE_REFUSE)
+        return refuse(hub, call, wait_ms);
+    if (how != OUTBOUND_GATE_PASS || !full)
+        return start(hub, call, how);
+    if (paced(call) && too_late(hub, call))
+        return;
+    wait_in_line(hub, call);
+    pump(hub); // nobody may be under way whose end would do it
+}
+
+// The first of the line who may go, as far as the pace goes.
+static struct azure_call *next_in_line(struct azure_hub *hub)
+{
+    bool free = azure_pace_free(&hub->pace);
+    LIST_EACH (at, &hub->waiting) {
+        struct azure_call *call = CONTAINER_OF(at, struct azure_call, link);
+        if (free || !paced(call))
+            return call;
+    }
+    return NULL;
+}
+
+static void wait_for_turn(struct azure_hub *hub)
+{
+    int64_t ms = azure_pace_wait_ms(&hub->pace, 0);
+    (void)!failed(poller_timer_start(hub->azure->settings.poller, &hub->turn, ms > 0 ? ms : 1));
+}
+
+static void turn_has_come(struct poll_timer *timer)
+{
+    pump(timer->context);
 }
 
 // Starts as many of the line as there are places, or sends it away. A call may end at once and come back
@@ -200,68 +257,25 @@ static void pump(struct azure_hub *hub)
     if (hub->pumping)
         return;
     hub->pumping = true;
+    azure_pace_fill(&hub->pace, azure_now_us(hub->azure));
     while (hub->waiting_count > 0) {
-        struct azure_call *call = CONTAINER_OF(hub->waiting.next, struct azure_call, link);
+        struct azure_call *call = next_in_line(hub);
         int64_t wait_ms = 0;
-        bool full = hub->active >= AZURE_CONNECTIONS_MAX;
+        bool full = call == NULL || hub->active >= AZURE_CONNECTIONS_MAX;
         if (full && !hub->breaker.open && azure_now_us(hub->azure) >= hub->paused_until_us)
             break;
-        enum azure_gate how = gate(hub, &call->request->why, &wait_ms);
+        if (call == NULL)
+            call = CONTAINER_OF(hub->waiting.next, struct azure_call, link);
+        enum outbound_gate how = gate(hub, &call->request->why, &wait_ms);
         leave(hub, call);
-        if (how == AZURE_GATE_REFUSE)
+        if (how == OUTBOUND_GATE_REFUSE)
             refuse(hub, call, wait_ms);
         else
             start(hub, call, how);
     }
+    if (hub->waiting_count > 0 && next_in_line(hub) == NULL)
+        wait_for_turn(hub);
     hub->pumping = false;
-}
-
-// --- learning
-// ----------------------------------------------------------------------------------------------------------
-
-static void learn_health(struct azure_hub *hub, const struct azure_call *call, enum azure_health health,
-                         struct err e)
-{
-    uint32_t chance = 0;
-    switch (health) {
-    case AZURE_HEALTHY:
-        if (azure_breaker_succeeded(&hub->breaker))
-            log_hub(hub, ERR_LEVEL_INFO, "hub.circuit_closed", OK, NULL);
-        break;
-    case AZURE_SICK:
-        random_fill_from(hub->azure->settings.random, &chance, sizeof chance);
-        if (azure_breaker_failed(&hub->breaker, call->probe, azure_now_us(hub->azure), chance))
-            log_hub(hub, ERR_LEVEL_WARN, "hub.circuit_open", e, &call->request->why);
-        break;
-    case AZURE_UNKNOWN:
-    default:
-        azure_breaker_undecided(&hub->breaker, call->probe);
-    }
-}
-
-static void learn_quiet(struct azure_hub *hub, const struct azure_call *call, struct azure_result *result)
-{
-    int64_t ms = result->retry_after_ms > 0 ? result->retry_after_ms : QUIET_MS;
-    if (ms > QUIET_LONGEST_MS)
-        ms = QUIET_LONGEST_MS;
-    int64_t now_us = azure_now_us(hub->azure);
-    if (now_us >= hub->paused_until_us)
-        log_hub(hub, ERR_LEVEL_INFO, "hub.throttled", result->error, &call->request->why);
-    if (now_us + ms * 1000 > hub->paused_until_us)
-        hub->paused_until_us = now_us + ms * 1000;
-    result->retry_after_ms = azure_spread(hub->azure, ms);
-}
-
-// Once per change, because it is somebody's job to mend it (service-api B.3: keys were rolled at the hub).
-static void learn_rights(struct azure_hub *hub, const struct azure_call *call, struct err e)
-{
-    bool unauthorized = e.code == ERR_HUB_UNAUTHORIZED;
-    if (unauthorized)
-        azure_token_forget(&hub->token);
-    if (unauthorized && !hub->unauthorized)
-        log_hub(hub, ERR_LEVEL_ERROR, "hub.unauthorized", e, &call->request->why);
-    if (unauthorized || !failed(e))
-        hub->unauthorized = unauthorized;
 }
 
 void azure_call_end(struct azure_call *call, struct azure_result result)
@@ -273,10 +287,7 @@ void azure_call_end(struct azure_call *call, struct azure_result result)
         outbound_transfer_give_back(call->transfer);
     call->transfer = NULL;
     hub->active--;
-    learn_health(hub, call, result.health, result.error);
-    if (throttled)
-        learn_quiet(hub, call, &result);
-    learn_rights(hub, call, result.error);
+    azure_hub_learn(hub, call, &result, throttled);
     azure_answer(hub->azure, call, result.error, result.retry_after_ms);
     pump(hub);
 }

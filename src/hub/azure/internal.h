@@ -3,14 +3,17 @@
 
 #include "base/map.h"
 #include "hub/azure/azure.h"
-#include "hub/azure/breaker.h"
+#include "hub/azure/pace.h"
 #include "hub/azure/token.h"
+#include "outbound/breaker.h"
 #include "outbound/outbound.h"
 
 enum {
     AZURE_CONNECTIONS_MAX = 16, // per hub: as many calls are under way at once, the others wait
     AZURE_WAITING_MAX = 4096,   // per hub
     AZURE_HUBS_MAX = 1024,      // hubs that something is known about
+    AZURE_ETAG_MAX = 128,
+    AZURE_STALE_MS = 30000, // a hub that failed and was not asked since so long may be well
 };
 
 struct azure {
@@ -23,19 +26,34 @@ struct azure {
 struct azure_hub {
     struct azure *azure;
     struct azure_token token;
-    struct azure_breaker breaker;
+    struct outbound_breaker breaker;
+    struct azure_pace pace;
     int64_t paused_until_us; // the hub said 429; nobody asks before
+    bool second;             // the link's other key is the one that works
+    bool second_told;        // one line said so
     struct list waiting;     // calls, the oldest first
     size_t waiting_count;
     size_t active;            // calls that hold a transfer
     bool pumping;             // azure_hub_pump is on the stack
     bool unauthorized;        // the last call was, and one line said so
+    bool quiet;               // it said 429, and nothing better since
+    bool failing;             // what the watch was told
+    struct poll_timer turn;   // when the pace lets the next one of the line go
+    struct poll_timer stale;  // when what is known of a failing hub is too old
     struct poll_timer expiry; // for those that wait
     bool expiry_runs;
     char host[]; // in small letters, with its port if it has one
 };
 
-enum azure_step { AZURE_CREATE, AZURE_READ, AZURE_UPDATE, AZURE_TWIN, AZURE_REMOVE };
+enum azure_step {
+    AZURE_CREATE,   // the identity
+    AZURE_READ,     // the identity that is there, to be adopted or renewed
+    AZURE_UPDATE,   // the same, with other credentials
+    AZURE_REMOVE,   // it
+    AZURE_REPORTED, // into the twin
+    AZURE_TWIN,     // tags and desired properties
+    AZURE_TELL,     // the whole twin, for a HUB_READ
+};
 
 // One hub_request on its way through its steps.
 struct azure_call {
@@ -44,8 +62,14 @@ struct azure_call {
     struct hub_request *request;
     struct outbound_transfer *transfer; // NULL while it waits
     enum azure_step step;
-    unsigned reads; // how often the identity was read to be adopted
+    unsigned reads; // how often the identity was read
+    bool renews;    // an identity that is there is removed first
+    bool second;    // this step showed the other key of the link
+    bool other_key; // the link's other key was tried, too
+    bool lossy;     // the hub did not take the reported properties
     bool probe;
+    struct buf body; // of UPDATE, and of CREATE after REMOVE; made of what READ found. Keys are in it
+    char etag[AZURE_ETAG_MAX + 1]; // of what READ found; empty: there was none
     int64_t expires_us;
     int64_t step_ms; // what the current step was given
 };
@@ -75,6 +99,16 @@ void azure_hub_submit(struct azure_hub *hub, struct azure_call *call);
 // The call is over: gives back what it held, learns about the hub, answers, and starts the next.
 void azure_call_end(struct azure_call *call, struct azure_result result);
 
+// --- health.c: what is known of a hub
+
+// result: how long to stay away becomes part of it. throttled: the hub said 429.
+void azure_hub_learn(struct azure_hub *hub, const struct azure_call *call, struct azure_result *result,
+                     bool throttled);
+// Whoever watches hears that the hub is well, if he heard otherwise.
+void azure_hub_forget_health(struct azure_hub *hub);
+void azure_hub_health_is_old(struct poll_timer *timer); // of the hub's timer `stale`
+// After a 401: true when the link has another key, which this call has not tried yet and now may.
+bool azure_hub_other_key(struct azure_call *call);
 // --- azure.c
 
 int64_t azure_now_us(const struct azure *azure);

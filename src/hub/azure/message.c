@@ -5,7 +5,7 @@
 #include "json/json.h"
 #include "json/write.h"
 
-static const struct json_limits answer_limits = {.bytes = 256 * 1024, .depth = JSON_DEPTH_MAX};
+static const struct json_limits answer_limits = {.bytes = AZURE_ANSWER_MAX, .depth = JSON_DEPTH_MAX};
 enum { KEY_TEXT_MAX = 92, ETAG_LONGEST = 128 };
 
 // --- writing
@@ -76,9 +76,8 @@ struct err azure_identity_create(struct buf *out, const struct hub_identity *ide
 // --- reading
 // -----------------------------------------------------------------------------------------------------------
 
-// The answer as an object that is about this device. On success the caller releases doc.
-static struct err read_answer(struct slice answer, struct slice device_id, struct json_doc *doc,
-                              struct why *why)
+struct err azure_answer_read(struct slice answer, struct slice device_id, struct json_doc *doc,
+                             struct why *why)
 {
     struct why detail = {0};
     if (failed(json_read(answer, answer_limits, doc, &detail)))
@@ -133,20 +132,12 @@ static bool credentials_echoed(const struct json *authentication, const struct h
 struct err azure_identity_check(struct slice answer, const struct hub_identity *identity, struct why *why)
 {
     struct json_doc doc = {0};
-    TRY(read_answer(answer, identity->device_id, &doc, why));
+    TRY(azure_answer_read(answer, identity->device_id, &doc, why));
     struct err e = OK;
     if (!credentials_echoed(json_get(json_root(&doc), "authentication"), identity))
         e = why_fail(why, ERR_HUB_REFUSED, "the hub did not keep the credentials that it was given");
     json_doc_release(&doc);
     return e;
-}
-
-struct err azure_twin_check(struct slice answer, struct slice device_id, struct why *why)
-{
-    struct json_doc doc = {0};
-    TRY(read_answer(answer, device_id, &doc, why));
-    json_doc_release(&doc);
-    return OK;
 }
 
 // --- adopting
@@ -184,7 +175,7 @@ struct err azure_identity_adopt(struct slice answer, const struct hub_identity *
                                 struct buf *etag, struct why *why)
 {
     struct json_doc doc = {0};
-    TRY(read_answer(answer, identity->device_id, &doc, why));
+    TRY(azure_answer_read(answer, identity->device_id, &doc, why));
     struct err e = take_etag(json_as_string(json_get(json_root(&doc), "etag")), etag, why);
     if (!failed(e)) {
         write_adopted(out, json_root(&doc), identity);
@@ -194,39 +185,32 @@ struct err azure_identity_adopt(struct slice answer, const struct hub_identity *
     return e;
 }
 
-// --- twins
-// -------------------------------------------------------------------------------------------------------------
-
-static void write_section(struct json_writer *w, const char *name, const struct json *section)
+static void write_renewed(struct buf *out, const struct json *had, const struct hub_identity *identity)
 {
-    json_key(w, name);
-    if (json_kind(section) == JSON_KIND_OBJECT) {
-        json_node(w, section);
-        return;
-    }
-    json_object_open(w);
-    json_object_close(w);
-}
-
-struct err azure_twin_write(struct buf *out, struct slice device_id, struct slice twin, struct why *why)
-{
-    struct json_doc doc = {0};
-    struct why detail = {0};
-    if (twin.len > 0 && failed(json_read(twin, answer_limits, &doc, &detail)))
-        return why_fail(why, ERR_HUB_REFUSED, "the initial twin cannot be sent: %.160s", detail.text);
-    const struct json *root = json_root(&doc);
     struct json_writer w;
     json_begin(&w, out);
     json_object_open(&w);
-    json_field_text(&w, "deviceId", device_id);
-    write_section(&w, "tags", json_get(root, "tags"));
-    json_key(&w, "properties");
-    json_object_open(&w);
-    write_section(&w, "desired", json_get(json_get(root, "properties"), "desired"));
+    json_field_text(&w, "deviceId", identity->device_id);
+    struct slice status = json_as_string(json_get(had, "status"));
+    json_field_text(&w, "status", status.len > 0 ? status : SLICE("enabled"));
+    json_field_text_if(&w, "statusReason", json_as_string(json_get(had, "statusReason")));
+    write_authentication(&w, identity);
+    write_capabilities(&w, json_get(had, "capabilities"), identity);
     json_object_close(&w);
-    json_object_close(&w);
+}
+
+struct err azure_identity_renew(struct slice answer, const struct hub_identity *identity, struct buf *out,
+                                struct buf *etag, struct why *why)
+{
+    struct json_doc doc = {0};
+    TRY(azure_answer_read(answer, identity->device_id, &doc, why));
+    struct err e = take_etag(json_as_string(json_get(json_root(&doc), "etag")), etag, why);
+    if (!failed(e)) {
+        write_renewed(out, json_root(&doc), identity);
+        e = buf_err(out);
+    }
     json_doc_release(&doc);
-    return buf_err(out);
+    return e;
 }
 
 // --- errors
@@ -242,6 +226,12 @@ static bool repeats_key(struct slice body, const struct secret *key)
     return found;
 }
 
+bool azure_error_is_absent(struct slice body)
+{
+    return slice_find(body, SLICE("DeviceNotFound")) < body.len ||
+           slice_find(body, SLICE("404001")) < body.len;
+}
+
 struct slice azure_error_text(struct slice body, bool whole, const struct hub_request *request,
                               struct buf *room)
 {
@@ -250,7 +240,8 @@ struct slice azure_error_text(struct slice body, bool whole, const struct hub_re
     struct slice text = body;
     if (body.len == 0 || slice_find(body, SLICE("SharedAccessSignature")) < body.len ||
         repeats_key(body, &request->identity.primary_key) ||
-        repeats_key(body, &request->identity.secondary_key) || repeats_key(body, &request->hub->policy_key))
+        repeats_key(body, &request->identity.secondary_key) || repeats_key(body, &request->hub->policy_key) ||
+        repeats_key(body, &request->hub->policy_key_secondary))
         return (struct slice){0};
     if (!whole && !failed(json_read(body, answer_limits, &doc, NULL))) {
         struct slice message = json_as_string(json_get(json_root(&doc), "Message"));

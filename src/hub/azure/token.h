@@ -14,10 +14,10 @@ struct azure_token {
     int64_t until_s;
 };
 
-// Appends "SharedAccessSignature sr=…" to out, for the hub's policy and key; made anew when these or the
-// clock say so. What breaks out or ERR_NO_MEMORY.
-struct err azure_token_append(struct azure_token *token, const struct linked_hub *hub, int64_t now_us,
-                              struct buf *out);
+// Appends "SharedAccessSignature sr=…" to out, for the hub's policy and this one of its keys; made anew when
+// these or the clock say so. What breaks out or ERR_NO_MEMORY.
+struct err azure_token_append(struct azure_token *token, const struct linked_hub *hub,
+                              const struct secret *key, int64_t now_us, struct buf *out);
 // The next one is made anew.
 void azure_token_forget(struct azure_token *token);
 void azure_token_release(struct azure_token *token);

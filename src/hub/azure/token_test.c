@@ -11,7 +11,7 @@ static int64_t expiry_at(struct azure_token *token, const struct linked_hub *hub
 {
     struct buf out = buf_capped(4096);
     struct sas_token parsed;
-    assert_false(failed(azure_token_append(token, hub, now_us, &out)));
+    assert_false(failed(azure_token_append(token, hub, &hub->policy_key, now_us, &out)));
     assert_false(failed(sas_parse(buf_slice(&out), &parsed, NULL)));
     assert_false(failed(sas_verify(&parsed, &hub->policy_key, NULL)));
     assert_slice(parsed.resource, "hub.example.com"); // without the port

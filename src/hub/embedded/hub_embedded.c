@@ -6,9 +6,8 @@
 
 #include "base/list.h"
 #include "base/map.h"
-#include "domain/identifier.h"
-#include "domain/twin.h"
 #include "hub/embedded/device_update.h"
+#include "hub/embedded/hub_device.h"
 
 struct hub_embedded {
     struct hub_connector connector;
@@ -24,9 +23,8 @@ struct assignment {
     struct hub_embedded *hub;
     struct hub_request *request;
     struct slice host; // lower case
-    struct json_doc twin;
-    struct twin_parts parts;
-    struct store_request store; // of the hub's record, and HUB_REMOVE
+    struct hub_twin_parts twin;
+    struct store_request store; // of the hub's record, HUB_REMOVE and HUB_READ
     struct device fresh;
     struct device_update update;
     bool identity_changed; // by the last try of the update
@@ -39,7 +37,7 @@ static void finish(struct assignment *a, struct err result)
     if (failed(result) && result.code != ERR_HUB_REFUSED)
         result = FAIL(class == ERR_CLASS_INPUT ? ERR_HUB_REFUSED : ERR_HUB_UNAVAILABLE);
     request->result = result;
-    json_doc_release(&a->twin);
+    hub_twin_release(&a->twin);
     device_update_release(&a->update);
     bytes_wipe(a, sizeof *a);
     free(a);
@@ -60,43 +58,11 @@ static void finish_later(struct assignment *a, struct err result)
     mailbox_post(a->hub->replies, &a->request->mail);
 }
 
-static bool identity_same(const struct device *d, const struct hub_identity *i)
-{
-    return d->authentication == i->authentication && secret_equal(&d->primary_key, &i->primary_key) &&
-           secret_equal(&d->secondary_key, &i->secondary_key) &&
-           slice_equal(d->primary_thumbprint, i->primary_thumbprint) &&
-           slice_equal(d->secondary_thumbprint, i->secondary_thumbprint) &&
-           (i->iot_edge == SWITCH_UNSET || i->iot_edge == d->iot_edge);
-}
-
-static void identity_set(struct device *d, const struct hub_identity *i)
-{
-    d->authentication = i->authentication;
-    d->primary_key = i->primary_key;
-    d->secondary_key = i->secondary_key;
-    d->primary_thumbprint = i->primary_thumbprint;
-    d->secondary_thumbprint = i->secondary_thumbprint;
-    if (i->iot_edge != SWITCH_UNSET)
-        d->iot_edge = i->iot_edge;
-}
-
-// The device is there: credentials and capabilities are refreshed, what the operator or the device wrote
-// stays.
 static struct err refresh(struct device_update *update, struct device *device)
 {
     struct assignment *a = update->context;
-    const struct hub_request *request = a->request;
-    a->identity_changed = !identity_same(device, &request->identity);
-    update->unchanged = !a->identity_changed && request->twin_how == HUB_TWIN_KEEP;
-    if (update->unchanged)
-        return OK;
-    if (a->identity_changed)
-        device->identity_version++;
-    identity_set(device, &request->identity);
-    device->updated_us = request->now_us;
-    if (request->twin_how == HUB_TWIN_KEEP)
-        return OK;
-    return twin_apply(&update->arena, device, TWIN_REPLACE, true, &a->parts, request->now_us, &update->why);
+    return hub_device_change(&update->arena, a->hub->random, a->request, &a->twin, device,
+                             &a->identity_changed, &update->unchanged, &update->why);
 }
 
 static void tell(const struct assignment *a)
@@ -116,28 +82,6 @@ static void updated(struct device_update *update)
     finish(a, update->result);
 }
 
-static struct err twin_read(struct hub_request *request, struct json_doc *twin, struct twin_parts *parts)
-{
-    if (request->twin_how == HUB_TWIN_KEEP || slice_empty(request->twin))
-        return OK;
-    TRY(json_read(request->twin, JSON_LIMITS_DEFAULT, twin, &request->why));
-    return twin_parts_read(json_root(twin), parts, &request->why);
-}
-
-// A device as it is created, with the initial twin.
-static struct err fresh_device(struct hub_embedded *hub, struct hub_request *request,
-                               const struct twin_parts *parts, struct arena *arena, struct device *out)
-{
-    TRY(device_id_check(request->identity.device_id, "deviceId", &request->why));
-    TRY(device_fresh(arena, request->identity.device_id, request->now_us, random_etag(hub->random), out));
-    identity_set(out, &request->identity);
-    if (parts->tags == NULL && parts->desired == NULL)
-        return OK;
-    TRY(twin_apply(arena, out, TWIN_REPLACE, false, parts, request->now_us, &request->why));
-    out->desired_version = out->twin_version = 1; // what a device is created with is the first version
-    return OK;
-}
-
 static void removed(struct store_request *store)
 {
     struct assignment *a = store->context;
@@ -147,22 +91,34 @@ static void removed(struct store_request *store)
     finish(a, store->result.code == ERR_ABSENT ? OK : store->result);
 }
 
-// Leads to a store request whose answer ends the assignment; an error means that nothing was submitted.
-static struct err carry_out(struct assignment *a)
+static void was_read(struct store_request *store)
 {
-    if (a->request->verb == HUB_REMOVE) {
-        a->store = (struct store_request){
-            .verb = STORE_DELETE,
-            .table = STORE_DEVICE,
-            .partition = a->host,
-            .key = a->request->identity.device_id,
-            .arena = a->request->arena,
-            .done = removed,
-            .context = a,
-        };
-        store_submit(a->hub->store, &a->store);
-        return OK;
-    }
+    struct assignment *a = store->context;
+    struct err e = store->result;
+    a->request->why = store->why;
+    if (!failed(e))
+        e = hub_device_tell(a->request, store->found);
+    else if (e.code == ERR_ABSENT)
+        e = hub_device_tell(a->request, NULL);
+    finish(a, e);
+}
+
+static void ask_store(struct assignment *a, enum store_verb verb, void (*done)(struct store_request *))
+{
+    a->store = (struct store_request){
+        .verb = verb,
+        .table = STORE_DEVICE,
+        .partition = a->host,
+        .key = a->request->identity.device_id,
+        .arena = a->request->arena,
+        .done = done,
+        .context = a,
+    };
+    store_submit(a->hub->store, &a->store);
+}
+
+static struct err assign(struct assignment *a)
+{
     a->update = (struct device_update){
         .store = a->hub->store,
         .random = a->hub->random,
@@ -173,10 +129,26 @@ static struct err carry_out(struct assignment *a)
         .context = a,
         .arena = {.cap = DEVICE_UPDATE_ARENA_CAP, .wipe = true},
     };
-    TRY(twin_read(a->request, &a->twin, &a->parts));
-    TRY(fresh_device(a->hub, a->request, &a->parts, &a->update.arena, &a->fresh));
+    TRY(hub_twin_read(a->request, &a->twin));
+    TRY(hub_device_make(&a->update.arena, a->hub->random, a->request, &a->twin, &a->fresh));
     device_update_create(&a->update, &a->fresh);
     return OK;
+}
+
+// Leads to a store request whose answer ends the assignment; an error means that nothing was submitted.
+static struct err carry_out(struct assignment *a)
+{
+    switch (a->request->verb) {
+    case HUB_REMOVE:
+        ask_store(a, STORE_DELETE, removed);
+        return OK;
+    case HUB_READ:
+        ask_store(a, STORE_GET, was_read);
+        return OK;
+    case HUB_ASSIGN:
+    default:
+        return assign(a);
+    }
 }
 
 static void hub_looked_up(struct store_request *store)
@@ -237,17 +209,16 @@ static void submit(struct hub_connector *connector, struct hub_request *request)
 static bool enlist(struct hub_connector *connector, struct hub_request *request, struct store_request *put)
 {
     struct hub_embedded *hub = CONTAINER_OF(connector, struct hub_embedded, connector);
-    struct json_doc twin = {0};
-    struct twin_parts parts = {0};
+    struct hub_twin_parts twin = {0};
     struct slice host;
     struct device *device = arena_take(request->arena, sizeof *device);
     if (device == NULL || request->verb != HUB_ASSIGN ||
         failed(arena_lower(request->arena, request->hub->host, &host)) || map_get(&hub->known, host) == NULL)
         return false;
-    struct err e = twin_read(request, &twin, &parts);
+    struct err e = hub_twin_read(request, &twin);
     if (!failed(e))
-        e = fresh_device(hub, request, &parts, request->arena, device);
-    json_doc_release(&twin);
+        e = hub_device_make(request->arena, hub->random, request, &twin, device);
+    hub_twin_release(&twin);
     device->etag = random_etag(hub->random);
     *put = (struct store_request){
         .verb = STORE_PUT,

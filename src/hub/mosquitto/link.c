@@ -65,6 +65,7 @@ struct link {
     struct mosquitto *client;
     uint32_t connection;
     bool up;
+    bool reached; // TCP stands
     bool over; // the connection is to be dropped; trouble says why
     struct err trouble_code;
     struct why trouble;
@@ -420,14 +421,15 @@ static void hear_wake(struct link *link)
     (void)!read(link->wake_fd, &count, sizeof count);
 }
 
-// TLS may hold more than one packet back, which poll does not see: read until it says that it would wait.
+// TLS may hold more than one packet back, which poll does not see: read until it says that it would wait. A
+// handshake that finds its connection broken succeeds as well, for ever, but for errno.
 static int read_all(struct link *link)
 {
     int rc = MOSQ_ERR_SUCCESS;
     for (int i = 0; i < READS_MAX && rc == MOSQ_ERR_SUCCESS && !link->over; i++) {
         errno = 0;
         rc = mosquitto_loop_read(link->client, 1);
-        if (rc == MOSQ_ERR_SUCCESS && (errno == EAGAIN || errno == EINPROGRESS))
+        if (errno == EAGAIN || errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
             break;
     }
     return rc;
@@ -439,7 +441,8 @@ static int turn(struct link *link)
         {.fd = link->wake_fd, .events = POLLIN},
         {.fd = mosquitto_socket(link->client), .events = POLLIN},
     };
-    if (mosquitto_want_write(link->client))
+    // While TLS shakes hands libmosquitto wants to write all the time; what it has to say then is short.
+    if (link->up ? mosquitto_want_write(link->client) : !link->reached)
         fds[1].events = POLLIN | POLLOUT;
     if (poll(fds, 2, TURN_MS) < 0 && errno != EINTR)
         return MOSQ_ERR_ERRNO;
@@ -447,6 +450,9 @@ static int turn(struct link *link)
         hear_wake(link);
     (void)mailbox_deliver(&link->inbox);
     int rc = fds[1].revents != 0 ? read_all(link) : MOSQ_ERR_SUCCESS;
+    if (rc == MOSQ_ERR_SUCCESS && (fds[1].revents & (POLLERR | POLLHUP)) != 0)
+        drop(link, ERR_HUB_UNAVAILABLE, link->reached ? "the connection was lost" : "it refuses connections");
+    link->reached = link->reached || fds[1].revents != 0;
     if (rc == MOSQ_ERR_SUCCESS && !link->over && mosquitto_want_write(link->client))
         rc = mosquitto_loop_write(link->client, 1);
     if (rc == MOSQ_ERR_SUCCESS && !link->over)
@@ -457,7 +463,7 @@ static int turn(struct link *link)
 static void connection(struct link *link)
 {
     link->connection++;
-    link->up = link->over = false;
+    link->up = link->over = link->reached = false;
     link->trouble = (struct why){0};
     link->outstanding_count = 0;
     link->client = mosquitto_new(link->client_id, true, link);

@@ -21,15 +21,25 @@ static struct err prepare(struct connection *c, const struct buf *sql, sqlite3_s
         c, sqlite3_prepare_v3(c->db, (const char *)sql->at, (int)sql->len, 0, out, NULL), why);
 }
 
-static struct err count_all(struct scanner *s, struct store_request *r)
+static void bind_hints(sqlite3_stmt *statement, const struct schema_hints *hints)
+{
+    for (size_t i = 0; i < hints->count; i++) {
+        if (schema_hint_bound(hints, i))
+            bind_slice(statement, (int)i + SCHEMA_FIRST_PARAMETER, hints->values[i]);
+    }
+}
+
+// SQL alone can tell: no record is looked at.
+static struct err count_hinted(struct scanner *s, struct store_request *r, const struct schema_hints *hints)
 {
     struct buf sql = buf_capped(SCHEMA_SQL_MAX);
     sqlite3_stmt *statement = NULL;
-    schema_count(&sql, r->table, r->partition.len == 0);
+    schema_count(&sql, r->table, r->partition.len == 0, hints);
     struct err e = prepare(&s->connection, &sql, &statement, &r->why);
     if (!failed(e)) {
         if (r->partition.len > 0)
             bind_slice(statement, 1, r->partition);
+        bind_hints(statement, hints);
         int code = sqlite3_step(statement);
         if (code == SQLITE_ROW)
             r->count = (size_t)sqlite3_column_int64(statement, 0);
@@ -104,10 +114,7 @@ static struct err walk(struct scanner *s, struct scan *scan, const struct schema
     store_request_after(r, &partition, &key);
     bind_slice(scan->rows, 1, partition);
     bind_slice(scan->rows, 2, key);
-    for (size_t i = 0; i < hints->count; i++) {
-        if (hints->words[i] == NULL)
-            bind_slice(scan->rows, (int)i + SCHEMA_FIRST_PARAMETER, hints->values[i]);
-    }
+    bind_hints(scan->rows, hints);
     int code;
     struct err e = OK;
     while (!failed(e) && !scan->full && (code = sqlite3_step(scan->rows)) == SQLITE_ROW) {
@@ -125,12 +132,12 @@ static struct err look_through(struct scanner *s, struct store_request *r)
 {
     struct scan scan = {.request = r, .scratch = arena_capped(STORE_SCRATCH_MAX)};
     TRY(columns_where(r->arena, r->table, r->where, &scan.where, &scan.joins, &r->why));
-    if (r->verb == STORE_COUNT && scan.where == NULL)
-        return count_all(s, r);
-    if (r->verb == STORE_QUERY)
-        TRY(store_rows_begin(r));
     struct schema_hints hints = {0};
     schema_hints(scan.where, r->table, &hints);
+    if (r->verb == STORE_COUNT && !hints.rest)
+        return count_hinted(s, r, &hints);
+    if (r->verb == STORE_QUERY)
+        TRY(store_rows_begin(r));
     struct buf sql = buf_capped(SCHEMA_SQL_MAX);
     schema_scan(&sql, r->table, r->partition.len == 0, &hints);
     struct err e = prepare(&s->connection, &sql, &scan.rows, &r->why);

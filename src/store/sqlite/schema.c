@@ -34,9 +34,6 @@ void schema_create(struct buf *out)
             buf_printf(out, ", %s %s", c->list[i].name, sql_type(&c->list[i]));
         buf_text(out, ", PRIMARY KEY (partition, key)) STRICT;\n");
     }
-    // finds the unfinished operations at start-up without reading every registration
-    buf_text(out, "CREATE INDEX IF NOT EXISTS registration_assigning ON registration (partition, key) WHERE "
-                  "status = 'assigning';\n");
     // what domain/words.h makes: a few rows for each record that has words, none for the others
     buf_text(out,
              "CREATE TABLE IF NOT EXISTS word (partition TEXT NOT NULL, word TEXT NOT NULL, record_table "
@@ -44,6 +41,39 @@ void schema_create(struct buf *out)
              "written_us INTEGER NOT NULL, key TEXT NOT NULL, "
              "PRIMARY KEY (partition, word, record_table, written_us DESC, key)) STRICT, WITHOUT ROWID;\n");
     buf_text(out, "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;\n");
+}
+
+// Columns that a query may ask about without reading every record: those that have something there are in an
+// index, in the order of their keys, or first by what they have there.
+static const struct {
+    enum store_table table;
+    const char *column;
+    bool by_value;
+} indexed[] = {
+    {STORE_REGISTRATION, "left_hub", false},    // what is still to be removed: a few, if any
+    {STORE_REGISTRATION, "assigned_hub", true}, // how many a hub has
+};
+
+static bool is_indexed(const struct column *column)
+{
+    for (size_t i = 0; i < sizeof indexed / sizeof indexed[0]; i++) {
+        if (columns_named(indexed[i].table, indexed[i].column) == column)
+            return true;
+    }
+    return false;
+}
+
+void schema_indexes(struct buf *out)
+{
+    // finds the unfinished operations at start-up without reading every registration
+    buf_text(out, "CREATE INDEX IF NOT EXISTS registration_assigning ON registration (partition, key) WHERE "
+                  "status = 'assigning';\n");
+    for (size_t i = 0; i < sizeof indexed / sizeof indexed[0]; i++) {
+        const char *table = columns_of(indexed[i].table)->name, *column = indexed[i].column;
+        buf_printf(out, "CREATE INDEX IF NOT EXISTS %s_%s ON %s (partition, %s%skey) WHERE %s != '';\n",
+                   table, column, table, indexed[i].by_value ? column : "", indexed[i].by_value ? ", " : "",
+                   column);
+    }
 }
 
 void schema_has_column(struct buf *out, enum store_table table, const struct column *column)
@@ -156,28 +186,37 @@ static const struct column *column_of_path(enum store_table table, struct slice 
     return NULL;
 }
 
-static void add_hint(const struct query_node *node, enum store_table table, struct schema_hints *out)
+static bool take_hint(struct schema_hints *out, const struct column *column, struct slice value,
+                      const char *word)
+{
+    if (out->count == SCHEMA_HINTS_MAX)
+        return false;
+    out->columns[out->count] = column;
+    out->values[out->count] = value;
+    out->words[out->count++] = word;
+    return true;
+}
+
+// Whether there is a hint that says all that the comparison does.
+static bool add_hint(const struct query_node *node, enum store_table table, struct schema_hints *out)
 {
     const struct column *column = column_of_path(table, node->path);
     const struct query_value *value = node->values;
-    if (column == NULL || out->count == SCHEMA_HINTS_MAX || node->count != 1 || value->kind != QUERY_TEXT ||
-        value->text.len == 0)
-        return;
-    if (column->type == COLUMN_TEXT) {
-        out->columns[out->count] = column;
-        out->values[out->count] = value->text;
-        out->words[out->count++] = NULL;
-        return;
-    }
-    if (column->type != COLUMN_WORD || column->unset != NULL)
-        return;
+    if (column == NULL || node->count != 1)
+        return false;
+    bool text = value->kind == QUERY_TEXT && value->text.len > 0;
+    if (column->type == COLUMN_TEXT && node->op == QUERY_EQ && text)
+        return take_hint(out, column, value->text, NULL) && column->present == 0;
+    // An empty text is as good as none: it differs from nothing.
+    if (column->type == COLUMN_TEXT && node->op == QUERY_NE && !text)
+        return take_hint(out, column, (struct slice){0}, NULL) && column->present == 0;
+    if (column->type != COLUMN_WORD || column->unset != NULL || node->op != QUERY_EQ || !text)
+        return false;
     for (unsigned i = 0; i < column->words->count; i++) {
-        if (!slice_equal(slice_text(column->words->words[i]), value->text))
-            continue;
-        out->columns[out->count] = column;
-        out->words[out->count++] = column->words->words[i];
-        return;
+        if (slice_equal(slice_text(column->words->words[i]), value->text))
+            return take_hint(out, column, (struct slice){0}, column->words->words[i]) && column->present == 0;
     }
+    return false;
 }
 
 void schema_hints(const struct query_node *where, enum store_table table, struct schema_hints *out)
@@ -187,8 +226,23 @@ void schema_hints(const struct query_node *where, enum store_table table, struct
     if (where->op == QUERY_AND) {
         schema_hints(where->left, table, out);
         schema_hints(where->right, table, out);
-    } else if (where->op == QUERY_EQ) {
-        add_hint(where, table, out);
+    } else if (where->op == QUERY_OR || where->op == QUERY_NOT || !add_hint(where, table, out)) {
+        out->rest = true;
+    }
+}
+
+static void write_hints(struct buf *out, const struct schema_hints *hints)
+{
+    for (size_t i = 0; i < hints->count; i++) {
+        const char *name = hints->columns[i]->name;
+        // A word comes from our own table, and stands in the text so that the index over one status serves;
+        // so does "not empty", which the other indexes are over.
+        if (hints->words[i] != NULL)
+            buf_printf(out, " AND %s = '%s'", name, hints->words[i]);
+        else if (!schema_hint_bound(hints, i) || is_indexed(hints->columns[i]))
+            buf_printf(out, " AND %s != ''", name);
+        if (schema_hint_bound(hints, i))
+            buf_printf(out, " AND %s = ?%zu", name, i + SCHEMA_FIRST_PARAMETER);
     }
 }
 
@@ -197,18 +251,14 @@ void schema_scan(struct buf *out, enum store_table table, bool all_partitions,
 {
     select_from(out, columns_of(table));
     buf_text(out, all_partitions ? "(partition, key) > (?1, ?2)" : "partition = ?1 AND key > ?2");
-    for (size_t i = 0; i < hints->count; i++) {
-        // A word comes from our own table, and stands in the text so that the index over one status serves.
-        if (hints->words[i] != NULL)
-            buf_printf(out, " AND %s = '%s'", hints->columns[i]->name, hints->words[i]);
-        else
-            buf_printf(out, " AND %s = ?%zu", hints->columns[i]->name, i + SCHEMA_FIRST_PARAMETER);
-    }
+    write_hints(out, hints);
     buf_text(out, all_partitions ? " ORDER BY partition, key" : " ORDER BY key");
 }
 
-void schema_count(struct buf *out, enum store_table table, bool all_partitions)
+void schema_count(struct buf *out, enum store_table table, bool all_partitions,
+                  const struct schema_hints *hints)
 {
-    buf_printf(out, "SELECT count(*) FROM %s%s", columns_of(table)->name,
-               all_partitions ? "" : " WHERE partition = ?1");
+    buf_printf(out, "SELECT count(*) FROM %s WHERE %s", columns_of(table)->name,
+               all_partitions ? "true" : "partition = ?1");
+    write_hints(out, hints);
 }

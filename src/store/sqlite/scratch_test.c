@@ -11,6 +11,7 @@
 #include "crypto/random.h"
 #include "store/sqlite/version_1_test.h"
 #include "store/sqlite/version_2_test.h"
+#include "store/sqlite/version_3_test.h"
 
 static void fill(struct random *random, void *at, size_t len)
 {
@@ -119,7 +120,8 @@ static int copy_table(void *db, int count, char **values, char **names)
 
 void scratch_make_version(struct scratch *s, int version)
 {
-    static const char *const schemas[] = {[1] = version_1_schema, [2] = version_2_schema};
+    static const char *const schemas[] = {
+        [1] = version_1_schema, [2] = version_2_schema, [3] = version_3_schema};
     char older[128], attach[256];
     sqlite3 *db;
     (void)snprintf(older, sizeof older, "%s-older", s->path);

@@ -151,19 +151,25 @@ static const struct {
     {3, STORE_ENROLLMENT, "tpm"},
 };
 
-// Tables and columns that are missing, then the words that came after version `from`.
-static struct err upgrade(struct connection *c, int from, size_t *renewed, struct why *why)
+static struct err add_missing(struct connection *c, void (*script)(struct buf *out), struct why *why)
 {
     struct buf sql = buf_capped(SCHEMA_SQL_MAX);
-    schema_create(&sql); // what is missing
+    script(&sql);
     buf_u8(&sql, 0);
     struct err e = buf_err(&sql);
     if (!failed(e))
         e = connection_script(c, (const char *)sql.at, why);
     buf_release(&sql);
-    for (unsigned table = 0; table < STORE_TABLES && !failed(e); table++)
-        e = add_columns(c, (enum store_table)table, why);
-    TRY(e);
+    return e;
+}
+
+// Tables, columns and indexes that are missing, then the words that came after version `from`.
+static struct err upgrade(struct connection *c, int from, size_t *renewed, struct why *why)
+{
+    TRY(add_missing(c, schema_create, why));
+    for (unsigned table = 0; table < STORE_TABLES; table++)
+        TRY(add_columns(c, (enum store_table)table, why));
+    TRY(add_missing(c, schema_indexes, why));
     for (size_t i = 0; i < sizeof worded / sizeof worded[0]; i++) {
         if (from < worded[i].version)
             TRY(add_words(c, worded[i].table, worded[i].attestation, renewed, why));

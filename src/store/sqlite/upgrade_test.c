@@ -285,11 +285,65 @@ static void what_version_2_could_not_keep_can_be_written(void **state)
     struct store_admission a = look(u, word);
     assert_int_equal(a.holder_count, 1);
     assert_text(a.holders[0]->id, "pump");
-    assert_non_null(strstr(u->lines, "\"detail\":\"schema 2 to 3\""));
+    assert_non_null(strstr(u->lines, "\"detail\":\"schema 2 to 4\""));
     assert_non_null(strstr(u->lines, "\"count\":1"));
 }
 
-// ---- from either
+// ---- from version 3, which had TPMs
+
+static void make_version_3(struct upgrade *u)
+{
+    struct bench *b = &u->scratch.bench;
+    scratch_open(&u->scratch);
+    struct registration r = bench_registration("dev", "h1", 9);
+    r.hub_key = (struct secret){.bytes = "for one TPM", .len = 11};
+    r.hub_key_tpm = SLICE("e:00");
+    assert_ok(bench_put(b, STORE_REGISTRATION, "s", "dev", &r, STORE_ALWAYS, 0));
+    r = bench_registration("pump", "h2", 10);
+    assert_ok(bench_put(b, STORE_REGISTRATION, "s", "pump", &r, STORE_ALWAYS, 0));
+    scratch_close(&u->scratch);
+    scratch_make_version(&u->scratch, 3);
+    u->lines[0] = '\0';
+}
+
+static void what_version_3_had_is_still_there(void **state)
+{
+    struct upgrade *u = *state;
+    struct bench *b = &u->scratch.bench;
+    make_version_3(u);
+    scratch_open(&u->scratch);
+    assert_non_null(strstr(u->lines, "\"detail\":\"schema 3 to 4\""));
+    const struct registration *r = bench_get(b, STORE_REGISTRATION, "s", "dev");
+    assert_non_null(r);
+    assert_int_equal(r->etag, 9);
+    assert_int_equal(r->hub_key.len, 11);
+    assert_text(r->hub_key_tpm, "e:00");
+    assert_int_equal(r->left_hub.len + r->left_device_id.len, 0);
+    assert_int_equal(r->question.len + r->twin.len + r->address.len, 0);
+    assert_int_equal(bench_count(b, STORE_REGISTRATION, "s", "assignedHub = 'h1'"), 1);
+    assert_int_equal(bench_count(b, STORE_REGISTRATION, "", "leftHub != ''"), 0);
+}
+
+static void what_version_3_could_not_keep_can_be_written(void **state)
+{
+    struct upgrade *u = *state;
+    struct bench *b = &u->scratch.bench;
+    make_version_3(u);
+    scratch_open(&u->scratch);
+    struct registration r = bench_registration("dev", "h2", 10);
+    r.left_hub = SLICE("h1");
+    r.left_device_id = SLICE("dev");
+    r.address = SLICE("192.0.2.1");
+    assert_ok(bench_put(b, STORE_REGISTRATION, "s", "dev", &r, STORE_IF_MATCH, 9));
+    const struct registration *found = bench_get(b, STORE_REGISTRATION, "s", "dev");
+    assert_text(found->left_hub, "h1");
+    assert_text(found->left_device_id, "dev");
+    assert_text(found->address, "192.0.2.1");
+    assert_int_equal(bench_count(b, STORE_REGISTRATION, "", "leftHub != ''"), 1);
+    assert_int_equal(bench_count(b, STORE_REGISTRATION, "s", "assignedHub = 'h2'"), 2);
+}
+
+// ---- from any of them
 
 static void what_is_changed_afterwards_is_no_longer_found_by_its_old_words(void **state)
 {
@@ -341,7 +395,7 @@ static void an_upgrade_happens_once_and_is_logged(void **state)
     make_version_1(u);
     scratch_open(&u->scratch);
     assert_non_null(strstr(u->lines, "\"event\":\"store.upgraded\""));
-    assert_non_null(strstr(u->lines, "\"detail\":\"schema 1 to 3\""));
+    assert_non_null(strstr(u->lines, "\"detail\":\"schema 1 to 4\""));
     assert_non_null(strstr(u->lines, "\"count\":4"));
     scratch_close(&u->scratch);
     u->lines[0] = '\0';
@@ -358,10 +412,10 @@ static void another_master_key_upgrades_nothing(void **state)
     assert_err(scratch_try_open(&u->scratch, &why), ERR_SEAL);
     scratch_seal_with(&u->scratch, 7);
     scratch_open(&u->scratch);
-    assert_non_null(strstr(u->lines, "schema 1 to 3"));
+    assert_non_null(strstr(u->lines, "schema 1 to 4"));
 }
 
-// Every table with its columns, whatever their order.
+// Every table with its columns, whatever their order, and every index.
 static void read_tables(const char *path, char *out, size_t size)
 {
     sqlite3 *db;
@@ -371,7 +425,8 @@ static void read_tables(const char *path, char *out, size_t size)
                          db,
                          "SELECT group_concat(line, char(10)) FROM (SELECT t.name || ' ' || c.name || ' ' || "
                          "c.type || ' ' || c.pk || c.\"notnull\" AS line FROM sqlite_schema t, "
-                         "pragma_table_info(t.name) c ORDER BY line)",
+                         "pragma_table_info(t.name) c UNION ALL SELECT replace(sql, 'IF NOT EXISTS ', '') "
+                         "FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY line)",
                          -1, &s, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW);
@@ -409,6 +464,8 @@ int main(void)
         WITH_DATABASE(a_tpm_that_is_disabled_is_found_by_its_key),
         WITH_DATABASE(what_version_2_had_is_still_there),
         WITH_DATABASE(what_version_2_could_not_keep_can_be_written),
+        WITH_DATABASE(what_version_3_had_is_still_there),
+        WITH_DATABASE(what_version_3_could_not_keep_can_be_written),
         WITH_DATABASE(what_is_changed_afterwards_is_no_longer_found_by_its_old_words),
         WITH_DATABASE(what_version_1_could_not_keep_can_be_written),
         WITH_DATABASE(an_upgrade_happens_once_and_is_logged),

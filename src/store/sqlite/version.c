@@ -68,6 +68,7 @@ struct err version_make(struct connection *c, struct why *why)
     struct buf sql = buf_capped(SCHEMA_SQL_MAX);
     buf_text(&sql, "BEGIN IMMEDIATE;\n");
     schema_create(&sql);
+    schema_indexes(&sql);
     buf_printf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;", SCHEMA_APPLICATION, SCHEMA_VERSION);
     buf_u8(&sql, 0);
     struct err e = buf_err(&sql);
