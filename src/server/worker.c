@@ -198,6 +198,20 @@ static struct err make_expiry(struct worker *w)
     return w->index == 0 ? expiry_new(&settings, &w->expiry) : OK;
 }
 
+// Likewise of the first worker: what runs for an operator.
+static struct err make_dry_runs(struct worker *w)
+{
+    struct daemon *d = w->daemon;
+    struct dry_runs_settings settings = {
+        .store = w->store,
+        .poller = loop_poller(w->loop),
+        .clock = &d->clock,
+        .random = &d->random,
+        .context = w,
+    };
+    return w->index == 0 ? dry_runs_new(&settings, &w->dry_runs) : OK;
+}
+
 static struct err make_apis(struct worker *w)
 {
     struct daemon *d = w->daemon;
@@ -234,6 +248,7 @@ static struct err make_apis(struct worker *w)
         .hub_counts = count_hub,
         .hub_policies = write_hub_policies,
         .expiry = w->expiry,
+        .dry_runs = w->dry_runs,
         .version = USHER_VERSION,
         .context = w,
     };
@@ -298,6 +313,7 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
     TRY(webhooks_make(daemon, w->loop, &w->webhook, why));
     TRY(make_flow(w));
     TRY(make_expiry(w));
+    TRY(make_dry_runs(w));
     TRY(make_apis(w));
     return make_fronts(w);
 }
@@ -408,13 +424,15 @@ static void stop_here(struct mail *mail)
     w->https_on_ipv6 = w->mqtt_on_ipv6 = w->amqp_on_ipv6 = NULL;
     listener_free(w->control_listener);
     w->https_listener = w->mqtt_listener = w->amqp_listener = w->control_listener = NULL;
-    w->stopping = w->expiry != NULL ? 5 : 4;
+    w->stopping = (size_t)4 + (w->expiry != NULL) + (w->dry_runs != NULL);
     http_front_stop(w->https, became_idle, w);
     http_front_stop(w->local, became_idle, w);
     flow_stop(w->flow, became_idle, w);
     embedded_stop(w->embedded, became_idle, w);
     if (w->expiry != NULL)
         expiry_stop(w->expiry, became_idle, w);
+    if (w->dry_runs != NULL)
+        dry_runs_stop(w->dry_runs, became_idle, w);
 }
 
 void worker_stop(struct worker *w)
@@ -461,7 +479,8 @@ bool worker_release(struct worker *w)
     bool busy = (w->flow != NULL && flow_under_way(w->flow) > 0) ||
                 (w->https != NULL && http_front_under_way(w->https) > 0) ||
                 (w->local != NULL && http_front_under_way(w->local) > 0) ||
-                (w->expiry != NULL && expiry_looking(w->expiry));
+                (w->expiry != NULL && expiry_looking(w->expiry)) ||
+                (w->dry_runs != NULL && dry_runs_running(w->dry_runs));
     if (busy)
         return false;
     device_api_free(w->device);
@@ -472,6 +491,7 @@ bool worker_release(struct worker *w)
     service_api_free(w->service);
     control_api_free(w->control);
     expiry_free(w->expiry);
+    dry_runs_free(w->dry_runs);
     http_front_free(w->https);
     http_front_free(w->local);
     mqtt_front_free(w->mqtt);

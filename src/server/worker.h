@@ -12,6 +12,7 @@
 #include "api/service/service.h"
 #include "embedded/embedded.h"
 #include "flow/challenges.h"
+#include "flow/dry_run.h"
 #include "flow/expiry.h"
 #include "flow/flow.h"
 #include "net/listener.h"
@@ -38,7 +39,8 @@ struct worker {
     struct device_api *device;
     struct service_api *service;
     struct control_api *control;
-    struct expiry *expiry; // of the first worker; else NULL
+    struct expiry *expiry;     // of the first worker; else NULL
+    struct dry_runs *dry_runs; // likewise
     struct http_front *https;
     struct http_front *local; // behind the control socket; on the first worker only
     struct mqtt_front *mqtt;
