@@ -180,7 +180,7 @@ static void leave(struct broker *broker, struct call *call)
 static void answer(struct broker *broker, struct call *call, struct err e, int64_t retry_after_ms)
 {
     struct hub_request *request = call->request;
-    call_free(call);
+    broker_call_free(call);
     hub_mosquitto_answer(broker->connector, request, e, retry_after_ms);
 }
 
@@ -261,7 +261,7 @@ static void pump(struct broker *broker)
             list_append(&broker->active, &call->link);
             broker->active_count++;
             call->id = ++broker->last_id;
-            call_begin(call);
+            broker_call_begin(call);
             started = true;
             break; // the list may be another by now
         }
@@ -272,7 +272,7 @@ static void pump(struct broker *broker)
 void broker_call_end(struct call *call, struct err e)
 {
     struct broker *broker = call->broker;
-    call_finish(call);
+    broker_call_finish(call);
     list_remove(&call->link);
     broker->active_count--;
     if (e.code == ERR_HUB_UNAUTHORIZED)
@@ -357,9 +357,9 @@ static void probed(struct broker *broker, struct err e, const struct why *why)
 static void acknowledged(struct broker *broker, const struct link_event *event)
 {
     struct why why = {0};
-    struct call *call = active_by_id(broker, call_id_of(event->tag));
+    struct call *call = active_by_id(broker, broker_call_id_of(event->tag));
     if (call != NULL)
-        return call_acknowledged(call, event->tag, event->denied);
+        return broker_call_acknowledged(call, event->tag, event->denied);
     if (broker->state == BROKER_PROBING && event->tag == broker->probe_tag && event->denied)
         probed(broker,
                why_fail(&why, ERR_HUB_UNAUTHORIZED,
@@ -375,16 +375,16 @@ static void message(struct broker *broker, const struct link_event *event)
     if (!slice_equal(event->topic, SLICE(COMMAND_ANSWERS))) {
         LIST_EACH (at, &broker->active) {
             struct call *call = CONTAINER_OF(at, struct call, link);
-            if (call_topic_of(call, event->topic).len > 0)
-                return call_heard(call, event);
+            if (broker_call_topic_of(call, event->topic).len > 0)
+                return broker_call_heard(call, event);
         }
         return;
     }
     if (!command_answer(event->payload, broker->connector->id, &doc, &tag))
         return;
-    struct call *call = active_by_id(broker, call_id_of(tag));
+    struct call *call = active_by_id(broker, broker_call_id_of(tag));
     if (call != NULL)
-        return call_answered(call, tag, &doc);
+        return broker_call_answered(call, tag, &doc);
     if (broker->state == BROKER_PROBING && tag == broker->probe_tag) {
         struct err e = command_defaults_read(&doc, &why);
         json_doc_release(&doc);

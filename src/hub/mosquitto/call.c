@@ -12,7 +12,7 @@ enum { TOPIC_MAX = 128 + 64, STATE_MAX = 64 * 1024, TURN_BITS = 16 };
 
 static const struct json_limits twin_limits = {.bytes = STATE_MAX, .depth = JSON_DEPTH_MAX};
 
-uint64_t call_id_of(uint64_t tag)
+uint64_t broker_call_id_of(uint64_t tag)
 {
     return tag >> TURN_BITS;
 }
@@ -27,7 +27,7 @@ static struct slice device_of(const struct call *call)
     return call->request->identity.device_id;
 }
 
-void call_free(struct call *call)
+void broker_call_free(struct call *call)
 {
     json_doc_release(&call->known_doc);
     json_doc_release(&call->twin_doc);
@@ -35,7 +35,7 @@ void call_free(struct call *call)
     free(call);
 }
 
-struct slice call_topic_of(const struct call *call, struct slice topic)
+struct slice broker_call_topic_of(const struct call *call, struct slice topic)
 {
     struct slice device = device_of(call);
     struct slice rest = slice_from(topic, strlen("devices/"));
@@ -120,7 +120,7 @@ static void look(struct call *call)
     command(call, &out);
 }
 
-void call_begin(struct call *call)
+void broker_call_begin(struct call *call)
 {
     struct topic topic;
     struct broker *broker = call->broker;
@@ -134,7 +134,7 @@ void call_begin(struct call *call)
         out_of_memory(call);
 }
 
-void call_finish(struct call *call)
+void broker_call_finish(struct call *call)
 {
     struct topic topic;
     struct broker *broker = call->broker;
@@ -362,7 +362,7 @@ static void clear_some(struct call *call)
 // --- what comes in
 // -------------------------------------------------------------------------------------------------------
 
-void call_acknowledged(struct call *call, uint64_t tag, bool denied)
+void broker_call_acknowledged(struct call *call, uint64_t tag, bool denied)
 {
     static const char *const what[] = {
         [CALL_SUBSCRIBE] = "subscribe to and receive",
@@ -407,7 +407,7 @@ static void looked(struct call *call, struct json_doc *doc)
         remove_looked(call);
 }
 
-void call_answered(struct call *call, uint64_t tag, struct json_doc *doc)
+void broker_call_answered(struct call *call, uint64_t tag, struct json_doc *doc)
 {
     if (tag != tag_of(call))
         return json_doc_release(doc);
@@ -433,9 +433,9 @@ void call_answered(struct call *call, uint64_t tag, struct json_doc *doc)
     }
 }
 
-void call_heard(struct call *call, const struct link_event *event)
+void broker_call_heard(struct call *call, const struct link_event *event)
 {
-    struct slice below = call_topic_of(call, event->topic);
+    struct slice below = broker_call_topic_of(call, event->topic);
     if (!event->retained || !call->subscribed || below.len == 0)
         return;
     if (call->request->verb == HUB_REMOVE) {

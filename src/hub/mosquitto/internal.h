@@ -103,18 +103,18 @@ struct call {
 
 // --- call.c: the steps of one call. Each ends by broker_call_end, now or later.
 
-void call_begin(struct call *call);
-void call_acknowledged(struct call *call, uint64_t tag, bool denied);
+void broker_call_begin(struct call *call);
+void broker_call_acknowledged(struct call *call, uint64_t tag, bool denied);
 // Takes the document over.
-void call_answered(struct call *call, uint64_t tag, struct json_doc *doc);
-void call_heard(struct call *call, const struct link_event *event);
+void broker_call_answered(struct call *call, uint64_t tag, struct json_doc *doc);
+void broker_call_heard(struct call *call, const struct link_event *event);
 // It is over, while the connection is still there: takes back what it asked of the broker.
-void call_finish(struct call *call);
-void call_free(struct call *call);
+void broker_call_finish(struct call *call);
+void broker_call_free(struct call *call);
 // Which call a tag belongs to.
-uint64_t call_id_of(uint64_t tag);
+uint64_t broker_call_id_of(uint64_t tag);
 // The topic below devices/{id}/; empty when it is another device's.
-struct slice call_topic_of(const struct call *call, struct slice topic);
+struct slice broker_call_topic_of(const struct call *call, struct slice topic);
 
 // --- broker.c: who may talk to a broker, and when
 

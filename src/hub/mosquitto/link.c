@@ -66,7 +66,7 @@ struct link {
     uint32_t connection;
     bool up;
     bool reached; // TCP stands
-    bool over; // the connection is to be dropped; trouble says why
+    bool over;    // the connection is to be dropped; trouble says why
     struct err trouble_code;
     struct why trouble;
     int subscribe_mid; // of the plugin's answers
