@@ -7,6 +7,7 @@
 #include "hub/azure/azure.h"
 #include "hub/embedded/hub_embedded.h"
 #include "hub/embedded/hub_settings.h"
+#include "hub/mosquitto/hub_mosquitto.h"
 #include "server/daemon.h"
 #include "server/files.h"
 #include "server/webhooks.h"
@@ -116,7 +117,7 @@ static struct err make_flow(struct worker *w)
         TRY(places_new(atlas_share(d->atlas), random_etag(&d->random), &w->places));
     struct flow_ports ports = {
         .store = w->store,
-        .hubs = {w->hubs[0], w->hubs[1]},
+        .hubs = {w->hubs[0], w->hubs[1], w->hubs[2]},
         .places = w->places,
         .webhook = w->webhook,
         .clock = &d->clock,
@@ -162,6 +163,16 @@ static struct err make_hubs(struct worker *w, struct why *why)
     if (!failed(e))
         e = hub_azure_new(&azure, &w->hubs[HUB_KIND_AZURE], why);
     buf_release(&ca);
+    struct hub_mosquitto_settings mosquitto = {
+        .poller = loop_poller(w->loop),
+        .replies = loop_mailbox(w->loop),
+        .clock = &d->clock,
+        .random = &d->random,
+        .log = &d->log,
+        .ca_file = d->config->hub_ca_file,
+    };
+    if (!failed(e))
+        e = hub_mosquitto_new(&mosquitto, &w->hubs[HUB_KIND_MOSQUITTO]);
     if (failed(e))
         return e;
     struct embedded_settings embedded = {
@@ -527,6 +538,7 @@ bool worker_release(struct worker *w)
     webhook_free(w->webhook);
     hub_connector_free(w->hubs[HUB_KIND_AZURE]);
     hub_connector_free(w->hubs[HUB_KIND_EMBEDDED]);
+    hub_connector_free(w->hubs[HUB_KIND_MOSQUITTO]);
     directory_free(w->directory);
     store_client_free(w->store);
     tls_context_free(w->tls);

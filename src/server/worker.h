@@ -31,7 +31,7 @@ struct worker {
     struct loop *loop;
     struct store_client *store;
     struct directory *directory;
-    struct hub_connector *hubs[2]; // by enum hub_kind
+    struct hub_connector *hubs[HUB_KIND_COUNT]; // by enum hub_kind
     struct webhook *webhook;
     struct embedded *embedded;
     struct issuers *issuers; // certificates that vouch for devices, decoded
