@@ -42,10 +42,10 @@ function authorization(who) {
 }
 
 /** CONNECT and SUBSCRIBE with a good token or a certificate; returns the peer. */
-async function connectMqtt(server, { id, key, scope = server.scope, qos = 1, token, tls, name = id }) {
+async function connectMqtt(server, { id, key, scope = server.scope, qos = 1, token, tls, name = id, version }) {
   const peer = await openMqtt(server, { name, options: tls });
   await peer.write(mqtt.connect({
-    clientId: id, username: username(scope, id), password: tokenOf({ scope, id, key, token, tls }),
+    clientId: id, username: username(scope, id, version), password: tokenOf({ scope, id, key, token, tls }),
   }));
   const connack = await peer.expect('CONNACK');
   if (connack.code !== 0) {
