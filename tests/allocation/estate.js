@@ -74,7 +74,7 @@ class Estate {
   /** What an enrollment says of allocation: hubs by their names. */
   terms({ policy, hubs, rule, ...more }) {
     return {
-      ...(policy ? { allocationPolicy: policy } : {}), iotHubs: hubs.map((name) => this.host(name)), ...(rule ? { reprovisionPolicy: rule } : {}),
+      ...(policy ? { allocationPolicy: policy } : {}), ...(hubs.length > 0 ? { iotHubs: hubs.map((name) => this.host(name)) } : {}), ...(rule ? { reprovisionPolicy: rule } : {}),
       ...(policy === 'custom' ? { customAllocationDefinition: this.chooser.definition } : {}), ...more,
     };
   }

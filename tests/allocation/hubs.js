@@ -53,20 +53,35 @@ class Scene {
 }
 
 async function cordoned(report, scene) {
-  await report.check('a cordoned hub takes no new devices: the next of the list does; its own stay', async () => {
-    const own = await scene.device('static', ['a', 'b']);
+  await report.check('a cordoned hub takes no new devices: the next best does; its own stay', async () => {
+    const own = await scene.device('geoLatency', ['a', 'b']);
     const only = await scene.device('static', ['a']);
     assert.deepStrictEqual([await scene.goes(own), await scene.goes(only)], ['a', 'a']);
     await scene.hub('cordon', 'a');
     assert.strictEqual((await scene.estate.linked('a')).state, 'cordoned');
-    assert.strictEqual(await scene.goes(await scene.device('static', ['a', 'b'])), 'b');
     assert.strictEqual(await scene.goes(await scene.device('geoLatency', ['a', 'b'])), 'b');
     for (let i = 0; i < 6; i += 1) assert.strictEqual(await scene.goes(await scene.device('hashed', ['a', 'b'])), 'b');
     await scene.homeless(await scene.device('static', ['a']), undefined);
     assert.deepStrictEqual([await scene.goes(own), await scene.goes(only)], ['a', 'a']);
     assert.strictEqual(await scene.substatus(own), 'reprovisionedToInitialAssignment');
     await scene.hub('open', 'a');
-    assert.strictEqual(await scene.goes(await scene.device('static', ['a', 'b'])), 'a');
+    assert.strictEqual(await scene.goes(await scene.device('geoLatency', ['a', 'b'])), 'a');
+  });
+  await report.check('where the service says static, and an enrollment nothing: all go to one hub, to another while that one is cordoned, and leave it when it drains', async () => {
+    const said = (policy) => scene.estate.service.control.must('PUT', '/control/services/dev', { allocationPolicy: policy }, { 'If-Match': '*' });
+    await said('static');
+    const own = await scene.device(undefined, []);
+    const first = await scene.goes(own);
+    for (let i = 0; i < 3; i += 1) assert.strictEqual(await scene.goes(await scene.device(undefined, [])), first);
+    await scene.hub('cordon', first);
+    const second = await scene.goes(await scene.device(undefined, []));
+    assert.notStrictEqual(second, first);
+    assert.strictEqual(await scene.goes(own), first);
+    await scene.hub('drain', first);
+    assert.strictEqual(await scene.goes(own), second);
+    await scene.hub('open', first);
+    assert.strictEqual(await scene.goes(own), first);
+    await said('hashed');
   });
   await report.check('a function is not offered a cordoned hub, and may not choose it', async () => {
     const { chooser } = scene.estate;
@@ -82,7 +97,9 @@ async function cordoned(report, scene) {
 async function drained(report, scene) {
   await report.check('of a draining hub devices move with their data as they reprovision; those that never do stay, and so do those with no other place', async () => {
     const { estate } = scene;
-    const [moves, stays, stuck] = [await scene.device('static', ['a', 'b']), await scene.device('static', ['a', 'b'], RULES.never), await scene.device('static', ['a'])];
+    const moves = await scene.device('geoLatency', ['a', 'b']);
+    const stays = await scene.device('geoLatency', ['a', 'b'], RULES.never);
+    const stuck = await scene.device('static', ['a']);
     for (const who of [moves, stays, stuck]) assert.strictEqual(await scene.goes(who), 'a');
     await estate.hubs.a.must('PATCH', `/twins/${moves.id}`, { tags: LIVED.tags, properties: { desired: LIVED.desired } }, { 'If-Match': '"*"' });
     await scene.hub('drain', 'a');
@@ -92,62 +109,60 @@ async function drained(report, scene) {
     assert.deepStrictEqual(seen(await estate.hubs.b.twin(moves.id)).content, { ...LIVED, reported: {} });
     assert.strictEqual(await scene.goes(stays), 'a');
     await scene.homeless(stuck, 'a');
-    assert.strictEqual(await scene.goes(await scene.device('static', ['a', 'b'])), 'b');
+    assert.strictEqual(await scene.goes(await scene.device('geoLatency', ['a', 'b'])), 'b');
     await scene.hub('open', 'a');
     assert.strictEqual(await scene.goes(stuck), 'a');
-    assert.strictEqual(await scene.goes(moves), 'a'); // static: its first candidate again
+    assert.strictEqual(await scene.goes(moves), 'a'); // the nearest again
   });
 }
 
 async function capped(report, scene) {
   await report.check('a full hub takes no more devices, its own stay, and there is room again when some leave', async () => {
     const { estate } = scene;
-    const { devices } = await estate.linked('b');
-    await scene.hub('update', 'b', '--capacity', String(devices + 2));
-    const group = [];
-    for (let i = 0; i < 2; i += 1) {
-      group.push(await scene.device('static', ['b', 'a']));
-      assert.strictEqual(await scene.goes(group[i]), 'b', `device ${i + 1} of 2`);
-    }
-    assert.strictEqual(await scene.goes(await scene.device('static', ['b', 'a'])), 'a');
-    await scene.homeless(await scene.device('static', ['b']), undefined);
-    assert.strictEqual(await scene.goes(group[0]), 'b');
-    assert.strictEqual((await estate.linked('b')).devices, devices + 2);
-    await estate.change(group[1].id, { policy: 'static', hubs: ['a'], rule: RULES.migrate });
-    assert.strictEqual(await scene.goes(group[1]), 'a');
-    const next = await scene.device('static', ['b', 'a']);
+    const fresh = () => scene.device('geoLatency', ['a', 'b']);
+    const { devices } = await estate.linked('a');
+    await scene.hub('update', 'a', '--capacity', String(devices + 2));
+    const group = [await fresh(), await fresh()];
+    for (const who of group) assert.strictEqual(await scene.goes(who), 'a', 'while there is room');
+    assert.strictEqual(await scene.goes(await fresh()), 'b');
+    await scene.homeless(await scene.device('static', ['a']), undefined);
+    assert.strictEqual(await scene.goes(group[0]), 'a');
+    assert.strictEqual((await estate.linked('a')).devices, devices + 2);
+    await estate.change(group[1].id, { policy: 'static', hubs: ['b'], rule: RULES.migrate });
+    assert.strictEqual(await scene.goes(group[1]), 'b');
+    const next = await fresh();
     // The count may be a second old.
-    await until(5000, 'room at hub B', async () => (await scene.goes(next)) === 'b');
-    await scene.hub('update', 'b', '--capacity', '0');
+    await until(5000, 'room at hub A', async () => (await scene.goes(next)) === 'a');
+    await scene.hub('update', 'a', '--capacity', '0');
   });
 }
 
 async function failing(report, scene) {
   const { estate } = scene;
   const { service } = estate;
-  const health = async () => (await estate.linked('c')).health.state;
+  const health = async () => (await estate.linked('a')).health.state;
   await report.check('a hub that fails is seen, left out where the service avoids it, and used again when it is back, without anybody', async () => {
     await mustUsher(service, ['service', 'update', '--avoid-failing-hubs']);
-    const own = await scene.device('static', ['c', 'b']);
-    assert.strictEqual(await scene.goes(own), 'c');
-    const fresh = await scene.device('static', ['c', 'b']);
-    const only = await scene.device('static', ['c']);
+    const own = await scene.device('geoLatency', ['a', 'b']);
+    assert.strictEqual(await scene.goes(own), 'a');
+    const fresh = await scene.device('geoLatency', ['a', 'b']);
+    const only = await scene.device('static', ['a']);
     let waiting;
-    estate.hubs.c.server.child.kill('SIGSTOP');
+    estate.hubs.a.server.child.kill('SIGSTOP');
     try {
       waiting = estate.register(only); // nowhere else to go: it waits for its hub
       waiting.catch(() => {});
-      await until(20000, 'hub C to be seen to fail', async () => (await health()) === 'failing');
-      assert.match(await scene.hub('show', 'c'), /failing/);
+      await until(20000, 'hub A to be seen to fail', async () => (await health()) === 'failing');
+      assert.match(await scene.hub('show', 'a'), /failing/);
       const { assignedHub } = await estate.register(fresh);
       assert.strictEqual(estate.named(assignedHub), 'b');
     } finally {
-      estate.hubs.c.server.child.kill('SIGCONT');
+      estate.hubs.a.server.child.kill('SIGCONT');
     }
-    assert.strictEqual(estate.named((await waiting).assignedHub), 'c');
-    await until(20000, 'hub C to be seen to be well', async () => (await health()) === 'well');
-    assert.strictEqual(await scene.goes(await scene.device('static', ['c', 'b'])), 'c');
-    assert.strictEqual(await scene.goes(own), 'c');
+    assert.strictEqual(estate.named((await waiting).assignedHub), 'a');
+    await until(20000, 'hub A to be seen to be well', async () => (await health()) === 'well');
+    assert.strictEqual(await scene.goes(await scene.device('geoLatency', ['a', 'b'])), 'a');
+    assert.strictEqual(await scene.goes(own), 'a');
     await mustUsher(service, ['service', 'update', '--no-avoid-failing-hubs']);
   }, 60000);
 }

@@ -33,8 +33,8 @@ class Changes {
     this.groups = {
       everywhere: { allocationPolicy: 'hashed', reprovisionPolicy: RULES.migrate },
       nearest: { allocationPolicy: 'geoLatency', reprovisionPolicy: RULES.migrate },
-      listed: { allocationPolicy: 'static', iotHubs: hubs.slice(0, 3), reprovisionPolicy: RULES.reset },
-      unsaid: { iotHubs: hubs.slice(1, 5) }, // the service's policy, and no rule
+      chosen: { allocationPolicy: 'static', iotHubs: hubs.slice(0, 1), reprovisionPolicy: RULES.reset },
+      unsaid: {}, // the service's policy, all its hubs, and no rule
       settled: { allocationPolicy: 'hashed', reprovisionPolicy: RULES.never },
     };
   }
@@ -72,10 +72,19 @@ class Changes {
       location: () => link({ location: this.pick(LOCATIONS) }),
       default: () => ({ service: { allocationPolicy: this.pick(['hashed', 'geoLatency', 'static']) } }),
       latencies: () => ({ service: { latencies: this.latencies() } }),
-      policy: () => ({ enrollmentGroups: { [group()]: { allocationPolicy: this.pick(['hashed', 'geoLatency', 'static']) } } }),
-      hubs: () => ({ enrollmentGroups: { [group()]: { iotHubs: this.shuffled(this.some(this.hubs)) } } }),
+      policy: () => ({ enrollmentGroups: { [group()]: this.choice(this.pick(['hashed', 'geoLatency', 'static'])) } }),
+      hubs: () => {
+        const id = group();
+        return { enrollmentGroups: { [id]: this.choice(this.groups[id].allocationPolicy || 'hashed') } }; // hubs without a policy are refused
+      },
       rule: () => ({ enrollmentGroups: { [group()]: { reprovisionPolicy: RULES[this.pick(Object.keys(RULES))] } } }),
     };
+  }
+
+  /** An allocation policy and hubs for it: static takes one. */
+  choice(allocationPolicy) {
+    const hubs = this.shuffled(this.some(this.hubs));
+    return { allocationPolicy, iotHubs: allocationPolicy === 'static' ? hubs.slice(0, 1) : hubs };
   }
 
   latencies() {
@@ -127,6 +136,7 @@ class Changes {
       const now = await server.control.must('GET', at);
       const attestation = await server.control.must('POST', `/enrollmentGroups/${id}/attestationmechanism?${API}`);
       await server.control.must('PUT', at, { ...now, attestation, ...changes }, ANY);
+      Object.assign(this.groups[id], changes);
     }
     if (body.service) {
       const now = await server.control.must('GET', '/control/services/dev');

@@ -57,13 +57,15 @@ class Lane {
     this.devices = [];
     for (const [rule, reprovisionPolicy] of Object.entries(RULES)) {
       const group = await server.control.group(rule, {
-        allocationPolicy: 'static', iotHubs: this.hubs.map(({ host }) => host), reprovisionPolicy, initialTwin: INITIAL,
+        allocationPolicy: 'hashed', reprovisionPolicy, initialTwin: INITIAL,
       });
       for (let i = 1; i <= EACH; i += 1) {
         const id = `${rule}-${i}`;
         this.devices.push({ id, rule, key: sas.deriveKey(group.attestation.symmetricKey.primaryKey, id) });
       }
     }
+    await mustUsher(server, ['hub', 'link', server.hub, '--embedded', '--no-allocation']);
+    await this.state(server, 1, 'draining');
     await Promise.all(this.devices.map((who) => device.provisionMqtt(server, who)));
     await this.mark(() => this.hubs[0]);
   }
@@ -104,11 +106,15 @@ class Lane {
     return within(5000, 'the killed server to be gone', server.child.done);
   }
 
-  /** From now on all devices are to be at the other hub: the first one drains, or is open again. */
+  state(server, index, state) {
+    return server.control.must('PUT', `/control/services/dev/linkedHubs/${encodeURIComponent(this.hubs[index].host)}`, { state });
+  }
+
+  /** From now on all devices are to be at the other hub: this one drains. */
   async flip(server) {
     this.target = 1 - this.target; // if the server dies before it knows, one round moves nobody
-    const state = this.target === 1 ? 'draining' : 'open';
-    await server.control.must('PUT', `/control/services/dev/linkedHubs/${encodeURIComponent(this.hubs[0].host)}`, { state });
+    await this.state(server, this.target, 'open');
+    await this.state(server, 1 - this.target, 'draining');
   }
 
   /** Every device registers once, on a connection of its own, and polls to the end as SDKs do; each answer is judged. */
