@@ -180,7 +180,7 @@ async function run(report, pair) {
   trouble.gates = [];
   await away(report, trouble);
   await keys(report, trouble);
-  if (process.env.LEAVING !== "no") await leaving.run(report, trouble, pair);
+  await leaving.run(report, trouble, pair);
   await invariants(report, trouble);
   await usherd.checkStop(report, trouble.service, 'the service of a troubled hub');
   for (const gate of [trouble.gate, ...trouble.gates]) gate.close();
