@@ -14,6 +14,7 @@
 #include "flow/challenges.h"
 #include "flow/expiry.h"
 #include "flow/flow.h"
+#include "flow/hub_health.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "server/config.h"
@@ -29,7 +30,8 @@ struct worker {
     struct loop *loop;
     struct store_client *store;
     struct directory *directory;
-    struct hub_connector *hubs[2]; // by enum hub_kind
+    struct hub_connector *hubs[HUB_KIND_COUNT]; // by enum hub_kind
+    struct hub_health *health;
     struct webhook *webhook;
     struct embedded *embedded;
     struct issuers *issuers; // certificates that vouch for devices, decoded
