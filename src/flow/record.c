@@ -318,15 +318,21 @@ static void record_no_intention(struct run *run)
     run_name_left_at_end(run);
 }
 
-// What the device is told of a failure: the number and sentence of the table, and what the hub said.
+// What the device is told of a failure: the number and sentence of the table, and what the hub or the webhook
+// said. A reason that says the sentence itself stands alone: clients know "Custom allocation failed with
+// status code: 400" as it is (service-api C.3).
 static void record_failure(struct run *run)
 {
     const struct err_info *info = err_info(run->failure);
+    struct slice reason = slice_text(run->why.text);
+    struct slice sentence = slice_text(info->sentence);
+    bool alone = slice_starts_with(reason, slice_to(sentence, sentence.len - 1)); // without its full stop
     run->record.error_code = info->number;
-    struct err e = arena_printf(&run->request.arena, &run->record.error_message, "%s%s%s", info->sentence,
-                                run->why.text[0] != '\0' ? " " : "", run->why.text);
+    struct err e =
+        arena_printf(&run->request.arena, &run->record.error_message, "%s%s%.*s", alone ? "" : info->sentence,
+                     reason.len > 0 && !alone ? " " : "", SLICE_ARG(reason));
     if (failed(e))
-        run->record.error_message = slice_text(info->sentence);
+        run->record.error_message = sentence;
 }
 
 enum step_result step_record(struct run *run)
