@@ -86,11 +86,6 @@ static struct err write_hub_policies(void *context, struct slice document, struc
     return e;
 }
 
-static struct hub_health_state health_of(void *context, struct slice host)
-{
-    return hub_health_of(((struct worker *)context)->health, host);
-}
-
 static void settings_changed(void *context, struct directory_wait *wait)
 {
     daemon_settings_changed(context, wait);
@@ -234,6 +229,7 @@ static struct err make_dry_runs(struct worker *w)
         .clock = &d->clock,
         .random = &d->random,
         .places = w->places,
+        .health = w->health,
     };
     return w->index == 0 ? dry_runs_new(&settings, &w->dry_runs) : OK;
 }
@@ -273,7 +269,7 @@ static struct err make_apis(struct worker *w)
         .status = write_status,
         .hub_counts = count_hub,
         .hub_policies = write_hub_policies,
-        .hub_health = health_of,
+        .health = w->health,
         .expiry = w->expiry,
         .dry_runs = w->dry_runs,
         .version = USHER_VERSION,
