@@ -86,11 +86,6 @@ static struct err write_hub_policies(void *context, struct slice document, struc
     return e;
 }
 
-static struct hub_health_state health_of(void *context, struct slice host)
-{
-    return hub_health_of(((struct worker *)context)->health, host);
-}
-
 static void settings_changed(void *context, struct directory_wait *wait)
 {
     daemon_settings_changed(context, wait);
@@ -272,7 +267,7 @@ static struct err make_apis(struct worker *w)
         .status = write_status,
         .hub_counts = count_hub,
         .hub_policies = write_hub_policies,
-        .hub_health = health_of,
+        .health = w->health,
         .expiry = w->expiry,
         .dry_runs = w->dry_runs,
         .version = USHER_VERSION,
