@@ -6,41 +6,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "domain/decide.h"
-
-// PREVIEW-BEGIN
-enum preview_end {
-    PREVIEW_STAYS,   // at `hub`, where it is
-    PREVIEW_MOVES,   // to `hub`, from prior->assigned_hub; from nowhere when that is empty
-    PREVIEW_REFUSED, // `why` says for what; it stays recorded where it is
-    PREVIEW_UNKNOWN, // a webhook chooses
-};
-
-struct preview {
-    enum preview_end end;
-    const struct linked_hub *hub; // STAYS and MOVES; else NULL
-    struct why why;               // REFUSED
-};
-
-static struct err decide_preview(const struct admission *admission, struct arena *arena, struct preview *out,
-                                 struct trace *trace)
-{
-    const struct enrollment *own = admission->individual;
-    const struct enrollment *e = own != NULL ? own : admission->former;
-    struct decision decision = {.enrollment = e};
-    out->end = PREVIEW_REFUSED;
-    if (e == NULL || enrollment_disabled(e))
-        return OK;
-    struct err result = decide_plan(admission, arena, &decision, trace, &out->why);
-    if (failed(result))
-        return result.code == ERR_NO_MEMORY ? result : OK;
-    out->hub = decision.hub;
-    out->end = decision.ask                                                             ? PREVIEW_UNKNOWN
-               : slice_equal_nocase(decision.hub->host, admission->prior->assigned_hub) ? PREVIEW_STAYS
-                                                                                        : PREVIEW_MOVES;
-    return OK;
-}
-// PREVIEW-END
+#include "domain/preview.h"
 
 enum {
     PAGE = 256,
@@ -459,7 +425,7 @@ static struct err begin(struct run *run)
         struct dry_run_hub *hub;
         TRY(tally(run, service->hubs[i].host, &hub));
         run->conditions[i].failing =
-            settings->hub_failing != NULL && settings->hub_failing(settings->context, hub->host);
+            settings->health != NULL && hub_health_of(settings->health, hub->host).failing;
     }
     return ask(
         run, (struct store_request){.verb = STORE_COUNT, .table = STORE_REGISTRATION, .arena = &run->scratch},

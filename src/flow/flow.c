@@ -29,6 +29,7 @@ static const struct step register_device[] = {
     {"join", step_join},           // wait for another request that registers the same device
     {"weigh", step_weigh},         // how the hubs are doing, and how full those with a limit are
     {"plan", step_plan},           // domain: allocate, reprovision, plan
+    {"ask", step_ask},             // custom allocation: the webhook; then domain: plan again
     {"settle", step_settle},       // a hub in the same store: all in one transaction, and done
     {"make room", step_make_room}, // a record names one identity that was left; two moves do not overlap
     {"intend", step_intend},       // durable: which hub this operation is taking the device to, and how
@@ -57,10 +58,13 @@ static const struct step find_registration[] = {
     {"find", step_find_registration},
     {0},
 };
-// After a restart: the intent is there already.
+// After a restart: the intent is there already, or the question to the webhook.
 static const struct step resume[] = {
     {"load intention", step_load_intention},
+    {"weigh", step_weigh},
+    {"ask", step_ask},
     {"make room", step_make_room},
+    {"intend", step_intend_asked}, // of one that was asked anew
     {"fetch", step_fetch},
     {"carry out", step_carry_out},
     {"progress", step_progress},
@@ -119,6 +123,7 @@ static void run_free(struct run *run)
     arena_release(&run->request.arena);
     arena_release(&run->loaded);
     arena_release(&run->loading);
+    arena_release(&run->ask.arena);
     wipe_keys(run);
     secret_wipe(&run->request.credential.challenge);
     secret_wipe(&run->admission.credential.challenge);
@@ -243,6 +248,7 @@ void run_rewind(struct run *run)
 {
     run->step = tables[run->request.verb];
     run->trace.count = 0;
+    run->left_lost = run->left_removed = run->made_room = false;
 }
 
 void run_tidy(struct run *run)
@@ -369,6 +375,8 @@ static void answer_late(struct poll_timer *timer)
         // a record of the end that is being written is not told before it is durable
         if (run->intended && run->record.status == STATUS_ASSIGNING)
             run_answer(run, &run->record);
+        else if (run->ask.under_way)
+            run_note_question(run);
         else if (run->joined.len > 0 && run->sleeping) // what it looks at now is not judged yet
             run_answer(run, run->admission.prior);
     }

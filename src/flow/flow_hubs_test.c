@@ -17,6 +17,8 @@ struct hubs *hubs_of(void)
 
 static void note(const char *what, struct slice where, const char *how)
 {
+    if (hubs.quiet)
+        return;
     size_t at = strlen(hubs.journal);
     (void)snprintf(hubs.journal + at, sizeof hubs.journal - at, "%s%s%.*s%s%s,", what,
                    where.len > 0 ? " " : "", SLICE_ARG(where), how[0] != '\0' ? " " : "", how);
@@ -142,8 +144,9 @@ static void carry_out(struct hub_request *request, const char *hub, const char *
         break;
     case HUB_REMOVE:
         // what it is removed for stands, and a record says so
-        hubs.early |= hubs.record.plan_steps != PLAN_REMOVE_LEFT || !has_home() ||
-                      slice_equal(hubs.record.assigned_hub, slice_text(hub));
+        hubs.early |= !has_home() || slice_equal(hubs.record.assigned_hub, slice_text(hub)) ||
+                      slice_equal(hubs.record.intended_hub, slice_text(hub)) ||
+                      (hubs.record.left_hub.len > 0 && hubs.record.plan_steps != PLAN_REMOVE_LEFT);
         if (at != NULL)
             at->hub[0] = '\0';
         break;
@@ -190,6 +193,8 @@ static void take(struct hub_connector *connector, struct hub_request *request)
     w->hub_calls++;
     note(verbs[request->verb], request->hub->host,
          request->verb == HUB_ASSIGN ? hows[request->twin_how] : "");
+    if (hubs.before != NULL && !hubs.dead)
+        hubs.before(&hubs, request);
     struct trouble *t = trouble_of(request);
     bool done = event() && (t == NULL || t->after);
     if (done)
@@ -249,9 +254,27 @@ static void keep_record(const struct registration *r)
         assert_false(failed(arena_copy(arena, *texts[i], texts[i])));
 }
 
+static void keep_done(const struct store_request *request)
+{
+    size_t i = 0;
+    while (i < PUTS && hubs.puts[i].request != NULL)
+        i++;
+    assert_true(i < PUTS);
+    hubs.puts[i] = (struct put){request, request->done};
+}
+
+static void give_done_back(struct store_request *request)
+{
+    size_t i = 0;
+    while (hubs.puts[i].request != request)
+        i++;
+    request->done = hubs.puts[i].done;
+    hubs.puts[i].request = NULL;
+}
+
 static void put_done(struct store_request *request)
 {
-    request->done = hubs.done;
+    give_done_back(request);
     if (!failed(request->result)) {
         keep_record(request->record);
         look();
@@ -285,7 +308,7 @@ static void pass_on(struct store_client *client, struct store_request *request)
         return;
     }
     if (put) {
-        hubs.done = request->done;
+        keep_done(request);
         request->done = put_done;
     }
     store_submit(hubs.behind, request);
@@ -302,7 +325,9 @@ static void reloaded(struct directory_wait *wait, struct err result)
     *(bool *)wait->context = true;
 }
 
-void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable)
+// capacity: of the first of them
+static void link_some(struct world *w, const char *letters, enum unreachable_rule unreachable,
+                      uint32_t capacity)
 {
     static const char *const hosts[] = {"a.hub", "b.hub", "c.hub"};
     struct linked_hub linked[3] = {0};
@@ -313,6 +338,7 @@ void link_hubs(struct world *w, const char *letters, enum unreachable_rule unrea
                                             .policy_name = SLICE("usher"),
                                             .policy_key = device_key(),
                                             .weight = 1,
+                                            .capacity = count == 0 ? capacity : 0,
                                             .allocate = true};
     }
     struct service service = {.name = SLICE("bench"),
@@ -320,6 +346,7 @@ void link_hubs(struct world *w, const char *letters, enum unreachable_rule unrea
                               .id_scope = SLICE(SCOPE),
                               .allocation = ALLOCATION_HASHED,
                               .unreachable = unreachable,
+                              .avoid_failing_hubs = true,
                               .hubs = linked,
                               .hub_count = count,
                               .etag = ++w->next_random};
@@ -342,7 +369,18 @@ void link_hubs(struct world *w, const char *letters, enum unreachable_rule unrea
     assert_true(done);
 }
 
-void enroll(struct world *w, const char *letters, enum data data)
+void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable)
+{
+    link_some(w, letters, unreachable, 0);
+}
+
+void link_full(struct world *w, const char *letters, uint32_t capacity)
+{
+    link_some(w, letters, UNREACHABLE_UNSET, capacity);
+}
+
+static void enroll_with(struct world *w, const char *id, const char *letters, enum data data,
+                        const char *webhook)
 {
     char list[100] = "[";
     for (const char *at = letters; *at != '\0'; at++) {
@@ -351,9 +389,11 @@ void enroll(struct world *w, const char *letters, enum data data)
     }
     size_t end = strlen(list);
     (void)snprintf(list + end, sizeof list - end, "]");
-    struct enrollment e = {.id = SLICE("dev1"),
+    struct enrollment e = {.id = slice_text(id),
                            .provisioning_status = PROVISIONING_ENABLED,
-                           .allocation = ALLOCATION_STATIC,
+                           .allocation = webhook != NULL ? ALLOCATION_CUSTOM : ALLOCATION_STATIC,
+                           .webhook_url = webhook != NULL ? slice_text(webhook) : (struct slice){0},
+                           .webhook_api_version = webhook != NULL ? SLICE("2019-03-31") : (struct slice){0},
                            .hubs = slice_text(list),
                            .initial_twin = SLICE("{\"tags\":{\"initial\":1}}"),
                            .reprovision_set = true,
@@ -366,6 +406,21 @@ void enroll(struct world *w, const char *letters, enum data data)
         .verb = STORE_PUT, .table = STORE_ENROLLMENT, .partition = SLICE(SCOPE), .key = e.id, .record = &e};
     store_do(w, &put);
     assert_false(failed(put.result));
+}
+
+void enroll(struct world *w, const char *letters, enum data data)
+{
+    enroll_with(w, "dev1", letters, data, NULL);
+}
+
+void enroll_other(struct world *w, const char *id, const char *letters)
+{
+    enroll_with(w, id, letters, MIGRATE, NULL);
+}
+
+void enroll_custom(struct world *w, const char *letters, enum data data)
+{
+    enroll_with(w, "dev1", letters, data, "https://function.example/allocate?code=secret");
 }
 
 // ---- moving the world

@@ -4,7 +4,7 @@
 
 #include "flow/flow_bench_test.h"
 
-enum { IDENTITIES = 32, TROUBLES = 8 };
+enum { IDENTITIES = 32, TROUBLES = 8, PUTS = 64 };
 
 struct identity {
     char hub[40]; // "": none
@@ -30,14 +30,18 @@ struct hubs {
     struct trouble troubles[TROUBLES];
     char
         journal[4000]; // "put", "read a.hub", "assign b.hub import", "remove a.hub"; each followed by a comma
+    bool quiet;        // no journal
     bool holds;        // calls wait in world->calls
     struct store_client gate;
     struct store gate_store;
     struct store_client *behind;
-    void (*done)(struct store_request *request); // of the put under way
-    int events;                                  // writes of registrations, and calls
-    int dies_at;                                 // 0: never
-    bool dies_after;                             // that event is still done
+    struct put {
+        const struct store_request *request; // NULL: free
+        void (*done)(struct store_request *request);
+    } puts[PUTS];    // under way
+    int events;      // writes of registrations, and calls
+    int dies_at;     // 0: never
+    bool dies_after; // that event is still done
     bool dead;
     bool unnamed; // an identity was somewhere, and no record said so
     bool none;    // a device that had been assigned was nowhere
@@ -45,7 +49,8 @@ struct hubs {
     bool was_assigned;
     bool resets;                // an identity may be made anew, so that there is none for a moment
     struct registration record; // the last durable one; its text in the world's arena
-    // before a call is answered
+    // before a call is carried out, and before it is answered
+    void (*before)(struct hubs *hubs, const struct hub_request *request);
     void (*meanwhile)(struct hubs *hubs, const struct hub_request *request);
 };
 
@@ -56,10 +61,14 @@ struct hubs *hubs_of(void);
 
 // Which of them are linked: letters of a, b, c.
 void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable);
+// The same, and the first of them takes so many devices.
+void link_full(struct world *w, const char *letters, uint32_t capacity);
 enum data { NEVER, MIGRATE, RESET };
 // dev1 goes to the first of these hubs (letters).
 void enroll(struct world *w, const char *letters, enum data data);
-struct identity *identity_at(const char *hub, const char *id); // NULL: it is not there
+void enroll_other(struct world *w, const char *id, const char *letters);
+void enroll_custom(struct world *w, const char *letters, enum data data); // a webhook chooses among them
+struct identity *identity_at(const char *hub, const char *id);            // NULL: it is not there
 size_t identities(void);
 void set_twin(const char *hub, const char *twin, const char *reported);
 // calls of this verb to that hub come to this

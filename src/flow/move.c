@@ -214,6 +214,7 @@ static void removed(struct hub_request *request)
     struct run *run = request->context;
     if (!failed(request->result)) {
         run->attempts = 0;
+        run->left_removed = true;
         run->record.left_hub = run->record.left_device_id = (struct slice){0};
         run_continue(run);
         return;

@@ -207,6 +207,31 @@ static void a_move_without_data_ends_by_itself_wherever_it_was_cut_off(void **st
     die_everywhere(*state, RESET, 5, check_reset);
 }
 
+static void what_a_cut_off_move_may_have_made_stays_named_when_it_is_given_up_at_the_restart(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    hubs_of()->events = 0;
+    hubs_of()->dies_at = 3; // the new hub took it, and nobody was told
+    hubs_of()->dies_after = true;
+    enter_dev1(w);
+    start_again(w);
+    put_enrollment(w, "dev1", PROVISIONING_DISABLED);
+    flow_resume(w->flow);
+    run_down(w, 10);
+    const struct registration *r = dev1(w);
+    assert_int_equal(r->status, STATUS_DISABLED);
+    assert_slice(r->assigned_hub, "a.hub");
+    assert_slice(r->intended_hub, "b.hub");
+    assert_int_equal(identities(), 2);
+    assert_names_hold();
+    enroll(w, "b", MIGRATE);
+    enter_dev1(w);
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_MIGRATED);
+    assert_has_own_data("b.hub");
+}
+
 // ---- hubs that cannot be reached
 // ---------------------------------------------------------------------------------------
 
@@ -371,6 +396,14 @@ static void meanwhile(struct hubs *hubs, const struct hub_request *request)
     act_once(hubs, request, act_at, act);
 }
 
+static void before(struct hubs *hubs, const struct hub_request *request)
+{
+    if (request->verb != act_at)
+        return;
+    hubs->before = NULL;
+    act(hubs->world);
+}
+
 // dev1 moves from a.hub to b.hub; somebody acts when that call was carried out, before it is answered.
 static void move_while(struct world *w, enum hub_verb verb, void (*what)(struct world *w))
 {
@@ -458,6 +491,65 @@ static void a_registration_deleted_during_a_move_is_written_again(void **state)
     }
 }
 
+static void forget_and_register_at_c(struct world *w)
+{
+    delete_registration(w, "dev1");
+    enroll(w, "c", MIGRATE);
+    size_t answers = w->answers;
+    ask(w, FLOW_REGISTER, "dev1", "");
+    until_answers(w, answers + 1);
+}
+
+static void
+what_a_move_brought_to_a_hub_stays_named_when_the_device_was_registered_elsewhere_meanwhile(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    hubs_of()->was_assigned = false; // who deletes a registration gives up what it named
+    act = forget_and_register_at_c;
+    act_at = HUB_ASSIGN;
+    hubs_of()->meanwhile = meanwhile;
+    enter_dev1(w);
+    const struct registration *r = dev1(w);
+    assert_int_equal(r->status, STATUS_ASSIGNED);
+    assert_slice(r->assigned_hub, "c.hub");
+    assert_slice(r->left_hub, "b.hub");
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_null(identity_at("b.hub", "dev1"));
+    assert_non_null(identity_at("c.hub", "dev1"));
+    assert_int_equal(dev1(w)->left_hub.len, 0);
+}
+
+static void forget_and_register_at_a(struct world *w)
+{
+    delete_registration(w, "dev1");
+    enroll(w, "a", MIGRATE);
+    size_t answers = w->answers;
+    ask(w, FLOW_REGISTER, "dev1", "");
+    until_answers(w, answers + 1);
+    assert_string_equal(w->hub_name, "a.hub");
+}
+
+static void a_late_removal_does_not_take_away_a_device_that_came_back(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    act = forget_and_register_at_a;
+    act_at = HUB_REMOVE;
+    hubs_of()->before = before;
+    enter_dev1(w);
+    assert_int_equal(dev1(w)->status, STATUS_ASSIGNED);
+    assert_slice(dev1(w)->assigned_hub, "a.hub");
+    assert_non_null(identity_at("a.hub", "dev1"));
+    assert_has_initial_twin("a.hub");
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_int_equal(identities(), 1);
+}
+
 static void unlink_a(struct world *w)
 {
     link_hubs(w, "bc", UNREACHABLE_UNSET);
@@ -515,6 +607,7 @@ int main(void)
         TEST(a_device_that_polls_during_its_move_is_told_where_it_came_to),
         TEST(a_move_ends_by_itself_wherever_it_was_cut_off),
         TEST(a_move_without_data_ends_by_itself_wherever_it_was_cut_off),
+        TEST(what_a_cut_off_move_may_have_made_stays_named_when_it_is_given_up_at_the_restart),
         TEST(a_migration_waits_for_the_old_hub),
         TEST(a_migration_from_a_hub_that_never_answers_fails_and_the_device_stays),
         TEST(a_migration_may_go_on_without_the_data_when_the_operator_says_so),
@@ -527,6 +620,8 @@ int main(void)
         TEST(an_enrollment_disabled_during_a_move_lets_nobody_in_and_loses_nothing),
         TEST(an_enrollment_disabled_while_the_old_identity_is_removed_leaves_that_named),
         TEST(a_registration_deleted_during_a_move_is_written_again),
+        TEST(what_a_move_brought_to_a_hub_stays_named_when_the_device_was_registered_elsewhere_meanwhile),
+        TEST(a_late_removal_does_not_take_away_a_device_that_came_back),
         TEST(a_hub_unlinked_while_a_device_leaves_it_is_still_named),
         TEST(a_hub_unlinked_while_a_device_goes_there_is_named_until_it_may_be_removed),
     };

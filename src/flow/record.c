@@ -241,109 +241,6 @@ enum step_result step_carry_out(struct run *run)
 // ---- record
 // ----------------------------------------------------------------------------------------------------------------
 
-// Another call finished meanwhile. Whether its end may be told to this device is for the decision: the record
-// may have been deleted, and be another group's now. If it may, the answers are equal (step_join).
-static void decide_anew(struct run *run, const struct registration *found)
-{
-    enum { RACES_MAX = 3 };
-    if (run->answered || run->resumed) { // nobody waits
-        run_end(run);
-        return;
-    }
-    struct err e =
-        run->races++ < RACES_MAX
-            ? OK
-            : why_fail(&run->why, ERR_TIMEOUT, "other calls for the device were faster, again and again");
-    run->joined = (struct slice){0};
-    if (!failed(e) && found != NULL)
-        e = arena_copy(&run->request.arena, found->operation_id, &run->joined);
-    if (failed(e)) {
-        (void)run_refuse(run, e);
-        run_end(run);
-        return;
-    }
-    run->failure = OK;
-    run->intended = false;
-    run_rewind(run);
-    run_advance(run);
-}
-
-// Whether the hub may know the device by what this call brought there, and the record that holds says
-// otherwise: the device would be told a key that its hub does not have, or another one let in.
-static bool hub_has_ours_instead(const struct run *run, const struct registration *found)
-{
-    const struct registration *ours = &run->record;
-    if (found == NULL || (failed(run->failure) && !run->may_be_there))
-        return false;
-    bool underway = found->status == STATUS_ASSIGNING;
-    bool here =
-        slice_equal_nocase(underway ? found->intended_hub : found->assigned_hub, run->decision.hub->host);
-    bool same = secret_equal(&ours->hub_key, &found->hub_key) &&
-                slice_equal(ours->primary_thumbprint, found->primary_thumbprint) &&
-                slice_equal(ours->secondary_thumbprint, found->secondary_thumbprint);
-    return here && !same && (underway || found->status == STATUS_ASSIGNED);
-}
-
-static void given_back(struct store_request *request)
-{
-    struct run *run = request->context;
-    if (run_lost_race(request->result)) {
-        run_lost(run, request->found);
-        return;
-    }
-    if (failed(request->result)) { // asks again for the record that holds
-        run->attempts++;
-        if (run_again_after(run, run_backoff_ms(run->attempts)) == STEP_ENDS)
-            run_end(run);
-        return;
-    }
-    run_log(run, "operation.overtaken", OK);
-    run->attempts = 0;
-    run_resume(run->flow, &run->theirs, run->admission.service->id_scope);
-    decide_anew(run, &run->theirs);
-}
-
-// The operation of that record is under way once more, as after a restart: whoever asks meanwhile waits for
-// its end, and it takes its own credentials to the hub.
-static void give_back(struct run *run, const struct registration *found)
-{
-    run->theirs = *found;
-    run->theirs.status = STATUS_ASSIGNING;
-    run->theirs.intended_hub = found->assigned_hub;
-    run->theirs.intended_device_id = found->device_id;
-    run->theirs.plan_steps = PLAN_ASSIGN_IDENTITY;
-    run->theirs.intended_substatus = found->substatus;
-    run->theirs.etag = random_etag(run->flow->ports.random);
-    run->theirs.updated_us = clock_wall_us(run->flow->ports.clock);
-    run->store = (struct store_request){
-        .verb = STORE_PUT,
-        .table = STORE_REGISTRATION,
-        .condition = STORE_IF_MATCH,
-        .match = found->etag,
-        .record = &run->theirs,
-    };
-    (void)run_ask_store(run, given_back);
-}
-
-// The record is another call's.
-void run_lost(struct run *run, const struct registration *found)
-{
-    if (!hub_has_ours_instead(run, found) || run_life_is_over(run)) {
-        decide_anew(run, found);
-        return;
-    }
-    if (found->status == STATUS_ASSIGNED) {
-        give_back(run, found);
-        return;
-    }
-    // under way: what it takes to the hub may come before ours or after it, which is seen at its end
-    if (!run->answered && !run->resumed && run->answer_by_us == 0)
-        (void)run_refuse(run, why_fail(&run->why, ERR_TIMEOUT, "another call for the device was faster"));
-    run->attempts++;
-    if (run_again_after(run, run_backoff_ms(run->attempts)) == STEP_ENDS)
-        run_end(run);
-}
-
 static void tell_recorded(struct run *run)
 {
     if (failed(run->failure)) {
@@ -421,15 +318,21 @@ static void record_no_intention(struct run *run)
     run_name_left_at_end(run);
 }
 
-// What the device is told of a failure: the number and sentence of the table, and what the hub said.
+// What the device is told of a failure: the number and sentence of the table, and what the hub or the webhook
+// said. A reason that says the sentence itself stands alone: clients know "Custom allocation failed with
+// status code: 400" as it is (service-api C.3).
 static void record_failure(struct run *run)
 {
     const struct err_info *info = err_info(run->failure);
+    struct slice reason = slice_text(run->why.text);
+    struct slice sentence = slice_text(info->sentence);
+    bool alone = slice_starts_with(reason, slice_to(sentence, sentence.len - 1)); // without its full stop
     run->record.error_code = info->number;
-    struct err e = arena_printf(&run->request.arena, &run->record.error_message, "%s%s%s", info->sentence,
-                                run->why.text[0] != '\0' ? " " : "", run->why.text);
+    struct err e =
+        arena_printf(&run->request.arena, &run->record.error_message, "%s%s%.*s", alone ? "" : info->sentence,
+                     reason.len > 0 && !alone ? " " : "", SLICE_ARG(reason));
     if (failed(e))
-        run->record.error_message = slice_text(info->sentence);
+        run->record.error_message = sentence;
 }
 
 enum step_result step_record(struct run *run)
@@ -609,8 +512,6 @@ static void intention_loaded(struct store_request *request)
         e = arena_copy(&run->request.arena, prior->left_hub, &run->from);
     if (!failed(e))
         e = decide_resume(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
-    if (!failed(e) && run->decision.ask)
-        e = why_fail(&run->why, ERR_WEBHOOK, "custom allocation is not available yet");
     if (failed(e))
         abandon(run, e);
     else

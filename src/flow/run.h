@@ -19,6 +19,7 @@ struct step {
 // Custom allocation.
 struct asking {
     struct webhook_request request;
+    struct arena arena;          // of the webhook's: the store may be using the request's at the same time
     struct custom_answer answer; // in the request's arena, as admission.answer
     bool under_way;              // the webhook has not answered yet
     bool noting;                 // that it is asked is being written
@@ -76,6 +77,7 @@ struct run {
     struct hub_request hub;
     struct fetched fetched; // in `loaded`
     bool left_lost;         // the hub that it leaves did not answer, and is not asked for its data any more
+    bool left_removed;      // it is gone from there
     struct slice from;      // the hub that it moves away from; for the log
     bool made_room;         // it stays for this operation, and what it left before is removed first
     struct asking ask;
@@ -133,7 +135,7 @@ void run_tidy(struct run *run);
 enum step_result run_put(struct run *run, struct store_request *also,
                          void (*done)(struct store_request *request));
 bool run_lost_race(struct err e);
-// A put lost its race against another call's record, or NULL.
+// overtaken.c: a put of what came of a call to a hub lost its race against another call's record, or NULL.
 void run_lost(struct run *run, const struct registration *found);
 // run->record: as it is before this operation changes it, and the operation's name.
 struct err run_record_begin(struct run *run);

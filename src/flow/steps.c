@@ -207,8 +207,6 @@ enum step_result step_weigh(struct run *run)
 enum step_result step_plan(struct run *run)
 {
     struct err e = decide_plan(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
-    if (!failed(e) && run->decision.ask)
-        e = why_fail(&run->why, ERR_WEBHOOK, "custom allocation is not available yet");
     if (!failed(e))
         return STEP_DONE;
     run->failure = e;

@@ -113,9 +113,12 @@ static struct err make_flow(struct worker *w)
     if (w->index == 0) // the first one to be made, and its loop ends when no flow has anything under way
         TRY(challenges_new(loop_mailbox(w->loop), &d->clock, random_etag(&d->random), &d->challenges));
     TRY(challenges_client_new(d->challenges, loop_mailbox(w->loop), &w->challenges));
+    if (d->atlas != NULL)
+        TRY(places_new(atlas_share(d->atlas), random_etag(&d->random), &w->places));
     struct flow_ports ports = {
         .store = w->store,
         .hubs = {w->hubs[0], w->hubs[1], w->hubs[2]},
+        .places = w->places,
         .webhook = w->webhook,
         .clock = &d->clock,
         .random = &d->random,
@@ -218,7 +221,6 @@ static struct err make_dry_runs(struct worker *w)
         .poller = loop_poller(w->loop),
         .clock = &d->clock,
         .random = &d->random,
-        .context = w,
     };
     return w->index == 0 ? dry_runs_new(&settings, &w->dry_runs) : OK;
 }
@@ -360,6 +362,8 @@ struct err worker_listen(struct worker *w, struct why *why)
         .host = (const char *)c->https_address.at,
         .port = d->https_port,
         .join = w->index > 0,
+        .proxies = d->proxies,
+        .proxy_count = c->proxy_networks.count,
     };
     struct listener_settings mqtt = {
         .protocol = &mqtt_protocol,
@@ -368,6 +372,8 @@ struct err worker_listen(struct worker *w, struct why *why)
         .host = (const char *)c->mqtt_address.at,
         .port = d->mqtt_port,
         .join = w->index > 0,
+        .proxies = d->proxies,
+        .proxy_count = c->proxy_networks.count,
     };
     struct listener_settings amqp = {
         .protocol = &amqp_protocol,
@@ -376,6 +382,8 @@ struct err worker_listen(struct worker *w, struct why *why)
         .host = (const char *)c->amqp_address.at,
         .port = d->amqp_port,
         .join = w->index > 0,
+        .proxies = d->proxies,
+        .proxy_count = c->proxy_networks.count,
     };
     struct listener_settings control = {
         .protocol = &http_protocol,
@@ -478,6 +486,23 @@ void worker_use_tls(struct worker *w, struct tls_context *tls)
     mailbox_post(loop_mailbox(w->loop), &w->tls_mail);
 }
 
+static void use_atlas_here(struct mail *mail)
+{
+    struct worker *w = CONTAINER_OF(mail, struct worker, atlas_mail);
+    places_use(w->places, atomic_exchange(&w->next_atlas, NULL));
+}
+
+void worker_use_atlas(struct worker *w, struct atlas *atlas)
+{
+    struct atlas *passed_over = atomic_exchange(&w->next_atlas, atlas);
+    if (passed_over != NULL) { // as with certificates
+        atlas_free(passed_over);
+        return;
+    }
+    w->atlas_mail.deliver = use_atlas_here;
+    mailbox_post(loop_mailbox(w->loop), &w->atlas_mail);
+}
+
 bool worker_drain(struct worker *w)
 {
     return w->loop != NULL && mailbox_deliver(loop_mailbox(w->loop)) > 0;
@@ -496,6 +521,8 @@ bool worker_release(struct worker *w)
         return false;
     device_api_free(w->device);
     flow_free(w->flow);
+    places_free(w->places);
+    atlas_free(atomic_exchange(&w->next_atlas, NULL));
     challenges_client_free(w->challenges);
     issuers_free(w->issuers);
     embedded_free(w->embedded);

@@ -17,6 +17,7 @@
 #include "flow/flow.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "places/places.h"
 #include "server/config.h"
 #include "wire/tls/tls.h"
 
@@ -35,6 +36,7 @@ struct worker {
     struct embedded *embedded;
     struct issuers *issuers; // certificates that vouch for devices, decoded
     struct challenges_client *challenges;
+    struct places *places; // NULL: no file says where addresses are
     struct flow *flow;
     struct device_api *device;
     struct service_api *service;
@@ -57,6 +59,8 @@ struct worker {
     struct mail stop_mail;
     struct mail tls_mail; // in the mailbox while there is a next_tls
     _Atomic(struct tls_context *) next_tls;
+    struct mail atlas_mail; // likewise
+    _Atomic(struct atlas *) next_atlas;
 };
 
 // Everything but the listeners. On the main thread, before worker_start.
@@ -68,6 +72,7 @@ struct err worker_start(struct worker *worker, struct why *why);
 // Any thread: stop gracefully; use this certificate from now on (takes over the share).
 void worker_stop(struct worker *worker);
 void worker_use_tls(struct worker *worker, struct tls_context *tls);
+void worker_use_atlas(struct worker *worker, struct atlas *atlas); // likewise
 // After all loops ended and their threads were joined: delivers what others have posted since. False when
 // there was nothing.
 bool worker_drain(struct worker *worker);

@@ -8,7 +8,8 @@ const sas = require('../lib/sas');
 const doors = require('../lib/doors');
 const { Fleet, attempt, isGone, poll, register } = require('./fleet');
 const { Ledger } = require('./promises');
-const { recover, startUnder, strace, end } = require('./kill');
+const { injecting } = require('../lib/strace');
+const { recover, startUnder, end } = require('./kill');
 const { until, within } = require('../lib/wait');
 
 const ARGS = ['--set', 'threads=1'];
@@ -38,7 +39,7 @@ function refusedForNow(error) {
 async function diskFails(made, call, nth, shift) {
   const dir = bench.copy(made);
   const ledger = new Patient();
-  const { server, ready } = await startUnder(strace(call, nth, 'error=EIO'), made, dir, ARGS);
+  const { server, ready } = await startUnder(injecting(call, nth, 'error=EIO'), made, dir, ARGS);
   assert.ok(ready, 'usherd did not start');
   const fleet = new Fleet(server, made, ledger, { shift });
   const running = fleet.run();
@@ -86,7 +87,7 @@ async function holdsAll(server, taken) {
 async function diskFull(report, made, before) {
   const dir = bench.copy(made);
   const first = before + 30;
-  const { server } = await startUnder(strace('pwrite64', `${first}..${first + FULL_CALLS - 1}`, 'error=ENOSPC'), made, dir, ARGS);
+  const { server } = await startUnder(injecting('pwrite64', `${first}..${first + FULL_CALLS - 1}`, 'error=ENOSPC'), made, dir, ARGS);
   const ledger = new Ledger();
   const known = { id: 'early', via: 'https', ...keyOf(made, 'early') };
   const late = { id: 'late', via: 'https', ...keyOf(made, 'late') };

@@ -5,6 +5,7 @@ const bench = require('./bench');
 const usherd = require('../lib/usherd');
 const { Check, Ledger, leaked } = require('./promises');
 const { Fleet, isGone } = require('./fleet');
+const { NO_LEAK_CHECK, injecting } = require('../lib/strace');
 const { within } = require('../lib/wait');
 
 const KILL_WITHIN_MS = 15000;
@@ -12,15 +13,11 @@ const REGISTRATIONS_MAX = 300; // a point that was not reached by then is not go
 const START_MS = 4000; // a sanitized build on a busy machine; a release build takes a tenth of this
 const AGAIN = 2; // devices of either kind that register again after a kill, beside all that had no answer
 
-function strace(call, nth, what = 'signal=SIGKILL') {
-  return ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:${what}:when=${nth}`];
-}
-
 /** Starts usherd under strace. Resolves to {server, ready}: it may have been killed before it was ready. */
 async function startUnder(under, made, dir, args) {
   let server;
   const options = {
-    dir, under, known: made.known, env: bench.NO_LEAK_CHECK, args: [...bench.hubArguments(), ...args], onStart: (it) => { server = it; },
+    dir, under, known: made.known, env: NO_LEAK_CHECK, args: [...bench.hubArguments(), ...args], onStart: (it) => { server = it; },
   };
   try {
     await usherd.start(options);
@@ -48,7 +45,7 @@ async function end(server) {
  */
 async function interrupt(made, dir, { call, nth, args, shift }) {
   const ledger = new Ledger();
-  const { server, ready } = await startUnder(strace(call, nth), made, dir, args);
+  const { server, ready } = await startUnder(injecting(call, nth), made, dir, args);
   if (!ready) return { hit: false, early: true, ledger };
   const fleet = new Fleet(server, made, ledger, { shift, most: REGISTRATIONS_MAX });
   const timer = setTimeout(() => fleet.stop(), KILL_WITHIN_MS);
@@ -97,4 +94,4 @@ async function recover(made, dir, ledger, args, found, logs = []) {
   await hold('I10', () => leaked(ledger, dir, [...logs, logOf(server)]));
 }
 
-module.exports = { interrupt, recover, startUnder, strace, end };
+module.exports = { interrupt, recover, startUnder, end };

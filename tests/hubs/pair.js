@@ -5,12 +5,11 @@ const assert = require('assert');
 const fs = require('fs');
 const device = require('../lib/device');
 const http1 = require('../lib/http1');
-const sas = require('../lib/sas');
 const usherd = require('../lib/usherd');
-const { API, mustUsher, overHttps } = require('../lib/control');
+const { API, mustUsher } = require('../lib/control');
+const { FarHub } = require('../lib/far-hub');
 const { pause, until } = require('../lib/wait');
 
-const HUB_VERSION = 'api-version=2021-04-12';
 const SETTINGS = { threads: 1, 'device.retryAfter': 1, 'hubs.callDeadline': 2000 };
 
 /** A service: its embedded hub stays linked, and devices go where their enrollment says. */
@@ -24,10 +23,10 @@ class Pair {
   /** Starts both and links them. */
   static async start() {
     const pair = new Pair();
-    pair.hub = await usherd.start();
-    pair.host = `localhost:${pair.hub.httpsPort}`;
-    const keys = await pair.hub.control.must('POST', `/control/hubs/${encodeURIComponent(pair.hub.hub)}/listkeys`);
-    pair.policies = Object.fromEntries(keys.value.map((policy) => [policy.keyName, policy]));
+    pair.far = await FarHub.start();
+    pair.hub = pair.far.server;
+    pair.host = pair.far.host;
+    pair.policies = pair.far.policies;
     pair.dir = usherd.scratch();
     pair.service = await startService({ dir: pair.dir, caFile: pair.hub.caFile });
     pair.own = pair.service.hub; // the service's embedded hub
@@ -45,13 +44,9 @@ class Pair {
     });
   }
 
-  connectionString(policy = 'iothubowner', key = this.policies[policy].primaryKey) {
-    return `HostName=${this.host};SharedAccessKeyName=${policy};SharedAccessKey=${key}`;
-  }
-
   /** Links the hub, or links it anew with another policy or key. */
   link(policy, key, server = this.service) {
-    return mustUsher(server, ['hub', 'link', this.host, '--connection-string', this.connectionString(policy, key)]);
+    return mustUsher(server, ['hub', 'link', this.host, '--connection-string', this.far.connectionString(policy, key)]);
   }
 
   /** An individual enrollment whose device goes to one hub: its key. */
@@ -69,27 +64,20 @@ class Pair {
     return (await this.service.control.must('PUT', path, body, { 'If-Match': '*' })).attestation.symmetricKey.primaryKey;
   }
 
-  /** One request to the hub's REST API, as an operator of that hub makes it. */
   ask(method, path, body, headers) {
-    const token = sas.policyToken({ host: this.host, policy: 'iothubowner', key: this.policies.iothubowner.primaryKey });
-    return overHttps(this.hub, method, `${path}?${HUB_VERSION}`, { token, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
+    return this.far.ask(method, path, body, headers);
   }
 
-  async must(method, path, body, headers) {
-    const answer = await this.ask(method, path, body, headers);
-    assert.ok(answer.status >= 200 && answer.status < 300, `${method} ${path}: ${answer.status} ${answer.text}`);
-    return answer.json;
+  must(method, path, body, headers) {
+    return this.far.must(method, path, body, headers);
   }
 
-  /** The identity that the hub holds, or undefined. */
-  async identity(id) {
-    const answer = await this.ask('GET', `/devices/${encodeURIComponent(id)}`);
-    assert.ok(answer.status === 200 || answer.status === 404, answer.text);
-    return answer.status === 200 ? answer.json : undefined;
+  identity(id) {
+    return this.far.identity(id);
   }
 
   twin(id) {
-    return this.must('GET', `/twins/${encodeURIComponent(id)}`);
+    return this.far.twin(id);
   }
 
   /** The service's record of a device. */

@@ -42,10 +42,10 @@ function authorization(who) {
 }
 
 /** CONNECT and SUBSCRIBE with a good token or a certificate; returns the peer. */
-async function connectMqtt(server, { id, key, scope = server.scope, qos = 1, token, tls, name = id }) {
+async function connectMqtt(server, { id, key, scope = server.scope, qos = 1, token, tls, name = id, version }) {
   const peer = await openMqtt(server, { name, options: tls });
   await peer.write(mqtt.connect({
-    clientId: id, username: username(scope, id), password: tokenOf({ scope, id, key, token, tls }),
+    clientId: id, username: username(scope, id, version), password: tokenOf({ scope, id, key, token, tls }),
   }));
   const connack = await peer.expect('CONNACK');
   if (connack.code !== 0) {
@@ -104,11 +104,11 @@ async function provisionMqtt(server, { id, key, ...more }) {
 }
 
 /** One register call over HTTPS: the response. */
-async function registerHttp(server, { id, key, scope = server.scope, token, tls, body = JSON.stringify({ registrationId: id }), pathId = id }) {
+async function registerHttp(server, { id, key, scope = server.scope, token, tls, body = JSON.stringify({ registrationId: id }), pathId = id, version = VERSION }) {
   const peer = await openHttp(server, { name: id, options: tls });
   try {
     const bytes = Buffer.from(body, 'utf8');
-    await peer.write(http1.request(`PUT /${scope}/registrations/${pathId}/register?api-version=${VERSION} HTTP/1.1`, [
+    await peer.write(http1.request(`PUT /${scope}/registrations/${pathId}/register?api-version=${version} HTTP/1.1`, [
       'Host: localhost', 'Content-Type: application/json; charset=utf-8', 'Accept: application/json',
       ...authorization({ scope, id, key, token, tls }), `Content-Length: ${bytes.length}`,
     ], bytes));

@@ -1,4 +1,4 @@
-// Which system calls usherd makes while devices register, and at which of them it is going to be killed.
+// usherd under strace: which system calls it makes while devices register, at which of them it is going to be killed, and how.
 'use strict';
 
 const fs = require('fs');
@@ -47,4 +47,17 @@ function choose(calls, count) {
   return points.sort((a, b) => a.nth - b.nth || (a.call < b.call ? -1 : 1));
 }
 
-module.exports = { countCalls, choose };
+// strace and LeakSanitizer both want to be the one tracer of a process.
+const NO_LEAK_CHECK = { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS || ''}:detect_leaks=0` };
+
+/** The command before usherd's: something is done to it at the nth `call` of any thread. */
+function injecting(call, nth, what = 'signal=SIGKILL') {
+  return ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:${what}:when=${nth}`];
+}
+
+/** The command that writes all calls to a file, for countCalls. */
+function recording(file) {
+  return ['strace', '-f', '-qq', '-s', '4096', '-o', file];
+}
+
+module.exports = { NO_LEAK_CHECK, countCalls, choose, injecting, recording };
