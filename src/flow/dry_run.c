@@ -425,7 +425,7 @@ static struct err begin(struct run *run)
         struct dry_run_hub *hub;
         TRY(tally(run, service->hubs[i].host, &hub));
         run->conditions[i].failing =
-            settings->hub_failing != NULL && settings->hub_failing(settings->context, hub->host);
+            settings->health != NULL && hub_health_of(settings->health, hub->host).failing;
     }
     return ask(
         run, (struct store_request){.verb = STORE_COUNT, .table = STORE_REGISTRATION, .arena = &run->scratch},

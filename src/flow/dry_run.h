@@ -5,6 +5,7 @@
 
 #include "domain/enrollment.h"
 #include "domain/service.h"
+#include "flow/hub_health.h"
 #include "ports/clock.h"
 #include "ports/places.h"
 #include "ports/poller.h"
@@ -22,9 +23,8 @@ struct dry_runs_settings {
     struct poller *poller;
     const struct clock *clock;
     struct random *random;
-    struct places *places;                                 // NULL: nothing is known of addresses
-    bool (*hub_failing)(void *context, struct slice host); // NULL: all are well
-    void *context;
+    struct places *places;     // NULL: nothing is known of addresses
+    struct hub_health *health; // NULL: all hubs are well
 };
 
 struct err dry_runs_new(const struct dry_runs_settings *settings, struct dry_runs **out);

@@ -21,7 +21,7 @@ struct world {
     uint64_t seed;
     struct poller poller;
     struct poll_timer *armed[DRY_RUNS_KEPT];
-    const char *failing;
+    struct hub_health *health;
     struct dry_runs *runs;
     struct arena arena;
 };
@@ -65,10 +65,9 @@ static void timer_release(struct poller *poller, struct poll_timer *timer)
 static const struct poller_methods poller_methods = {.timer_start = timer_start,
                                                      .timer_release = timer_release};
 
-static bool failing(void *context, struct slice host)
+static void set_failing(struct world *w, const char *host, bool failing)
 {
-    const struct world *w = context;
-    return w->failing != NULL && slice_equal(host, slice_text(w->failing));
+    hub_health_set(w->health, slice_text(host), 0, failing, NULL);
 }
 
 // One turn of the loop: what the timers are due for; when there is none, what the store answers.
@@ -125,12 +124,13 @@ static int set_up(void **state)
     mailbox_init(&w->replies, NULL, NULL);
     assert_false(failed(store_memory_new(&(struct store_memory_options){0}, &w->store, NULL)));
     assert_false(failed(store_client_new(w->store, &w->replies, &w->client)));
+    w->health = hub_health_new(&w->clock, 1);
+    assert_non_null(w->health);
     struct dry_runs_settings settings = {.store = w->client,
                                          .poller = &w->poller,
                                          .clock = &w->clock,
                                          .random = &w->random,
-                                         .hub_failing = failing,
-                                         .context = w};
+                                         .health = w->health};
     assert_false(failed(dry_runs_new(&settings, &w->runs)));
     return 0;
 }
@@ -148,6 +148,7 @@ static int tear_down(void **state)
     while (!idle)
         turn(w);
     dry_runs_free(w->runs);
+    hub_health_free(w->health);
     store_client_free(w->client);
     store_free(w->store);
     mailbox_release(&w->replies);
@@ -338,11 +339,12 @@ static void a_failing_hub_is_left_out_where_the_service_wants_that(void **state)
     put_device(w, "new-2", "g", "");
     service.avoid_failing_hubs = true;
     service.hub_count = 2;
-    w->failing = "h1";
+    set_failing(w, "h1", true);
     const struct dry_run_report *report = run(w, &service, NULL, 0);
     assert_int_equal(report->assign, 2);
     assert_int_equal(of(report, "h2").arrive, 2);
-    w->failing = "h2";
+    set_failing(w, "h1", false);
+    set_failing(w, "h2", true);
     assert_int_equal(of(run(w, &service, NULL, 0), "h1").arrive, 2);
 }
 

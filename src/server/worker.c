@@ -221,7 +221,6 @@ static struct err make_dry_runs(struct worker *w)
         .poller = loop_poller(w->loop),
         .clock = &d->clock,
         .random = &d->random,
-        .context = w,
     };
     return w->index == 0 ? dry_runs_new(&settings, &w->dry_runs) : OK;
 }

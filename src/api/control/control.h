@@ -59,6 +59,7 @@ struct control_api_settings {
     const struct clock *clock;
     struct random *random;
     const struct log *log;
+    struct hub_health *health; // this loop's; NULL: nothing is known of it, and nothing shown
     struct dry_runs *dry_runs; // this loop's; NULL on loops that have no control socket
     struct expiry *expiry;     // the daemon's watch; NULL on loops that have no control socket
     const char *version;
@@ -70,9 +71,6 @@ struct control_api_settings {
     void (*status)(void *context, struct json_writer *w);
     // What an embedded hub counted since start, over all loops.
     void (*hub_counts)(void *context, struct slice host, int64_t *telemetry, int64_t *connected);
-    // How a linked hub is, as this loop knows it (flow/hub_health.h). NULL: nothing is known, and nothing
-    // shown.
-    struct hub_health_state (*hub_health)(void *context, struct slice host);
     // Writes the policies that the document of an embedded hub (struct hub_record) holds, with keys, as an
     // array:
     // [{"keyName","primaryKey","secondaryKey","rights"},…].
