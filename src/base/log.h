@@ -12,7 +12,7 @@
     X(enrollment) X(group) X(operationId) X(hub) X(deviceId) X(protocol) \
     X(method) X(path) X(status) X(reason) X(detail) X(trace) \
     X(policy) X(error) X(count) X(durationMs) X(port) X(file) \
-    X(client) X(certificate)
+    X(client) X(certificate) X(from) X(to) X(traceId)
 // clang-format on
 
 #define LOG_AS_ENUM(key) LOG_##key,

@@ -41,6 +41,23 @@ void mailbox_post(struct mailbox *box, struct mail *mail)
         wake(context);
 }
 
+bool mailbox_withdraw(struct mailbox *box, struct mail *mail)
+{
+    pthread_mutex_lock(&box->lock);
+    struct mail *before = NULL;
+    struct mail *at = box->first;
+    for (; at != NULL && at != mail; at = at->next)
+        before = at;
+    if (at != NULL) {
+        *(before != NULL ? &before->next : &box->first) = mail->next;
+        if (box->last == mail)
+            box->last = before;
+        box->count--;
+    }
+    pthread_mutex_unlock(&box->lock);
+    return at != NULL;
+}
+
 static struct mail *take_locked(struct mailbox *box)
 {
     struct mail *all = box->first;

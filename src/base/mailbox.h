@@ -30,6 +30,9 @@ void mailbox_release(struct mailbox *box);
 // Any thread. Never fails, never blocks for long. The number of mails is bounded by what the senders may have
 // under way.
 void mailbox_post(struct mailbox *box, struct mail *mail);
+// Owner only. Takes back one mail that was posted and not taken yet, so that its memory may go; false when it
+// is not in the box.
+bool mailbox_withdraw(struct mailbox *box, struct mail *mail);
 // Owner only. All mail in the order of posting, linked by next; NULL when there is none.
 struct mail *mailbox_take(struct mailbox *box);
 // Owner only. Like mailbox_take, but waits up to timeout_ms for the first.

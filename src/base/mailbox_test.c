@@ -50,6 +50,31 @@ static void the_owner_is_woken_once_for_a_box_that_was_empty(void **state)
     mailbox_release(&box);
 }
 
+static void mail_that_was_withdrawn_does_not_arrive(void **state)
+{
+    (void)state;
+    struct mailbox box;
+    mailbox_init(&box, NULL, NULL);
+    for (int withdrawn = 0; withdrawn < 3; withdrawn++) {
+        struct letter letters[3] = {{.number = 0}, {.number = 1}, {.number = 2}};
+        struct letter after = {.number = 2};
+        next_number[0] = 0;
+        for (int i = 0; i < 3; i++) {
+            letters[i].number = i < withdrawn ? i : i - 1;
+            letters[i].mail.deliver = delivered;
+            mailbox_post(&box, &letters[i].mail);
+        }
+        assert_true(mailbox_withdraw(&box, &letters[withdrawn].mail));
+        assert_false(mailbox_withdraw(&box, &letters[withdrawn].mail));
+        after.mail.deliver = delivered;
+        mailbox_post(&box, &after.mail);
+        assert_int_equal(box.count, 3);
+        assert_int_equal(mailbox_deliver(&box), 3);
+        assert_int_equal(next_number[0], 3);
+    }
+    mailbox_release(&box);
+}
+
 static void waiting_ends_without_mail(void **state)
 {
     (void)state;
@@ -107,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_owner_is_woken_once_for_a_box_that_was_empty),
+        cmocka_unit_test(mail_that_was_withdrawn_does_not_arrive),
         cmocka_unit_test(waiting_ends_without_mail),
         cmocka_unit_test(many_senders_lose_nothing_and_each_keeps_its_order),
     };

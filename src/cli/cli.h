@@ -106,7 +106,7 @@ struct cli_verb_list {
 // Each group's table.
 extern const struct cli_verb_list cli_status_verbs, cli_service_verbs, cli_hub_verbs, cli_policy_verbs,
     cli_connection_verbs, cli_enrollment_verbs, cli_group_verbs, cli_key_verbs, cli_registration_verbs,
-    cli_device_verbs, cli_certificate_verbs, cli_pki_verbs;
+    cli_device_verbs, cli_certificate_verbs, cli_pki_verbs, cli_dry_run_verbs;
 
 // All of them, in the order of --help; ends with NULL.
 extern const struct cli_verb_list *const cli_groups[];

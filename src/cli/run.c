@@ -17,19 +17,13 @@ const struct cli_option cli_common_options[] = {
 };
 
 const struct cli_verb_list *const cli_groups[] = {
-    &cli_status_verbs,
-    &cli_service_verbs,
-    &cli_hub_verbs,
-    &cli_policy_verbs,
-    &cli_connection_verbs,
-    &cli_certificate_verbs,
-    &cli_enrollment_verbs,
-    &cli_group_verbs,
-    &cli_key_verbs,
-    &cli_registration_verbs,
-    &cli_pki_verbs,
-    &cli_device_verbs,
-    NULL,
+    &cli_status_verbs,       &cli_service_verbs,
+    &cli_hub_verbs,          &cli_dry_run_verbs,
+    &cli_policy_verbs,       &cli_connection_verbs,
+    &cli_certificate_verbs,  &cli_enrollment_verbs,
+    &cli_group_verbs,        &cli_key_verbs,
+    &cli_registration_verbs, &cli_pki_verbs,
+    &cli_device_verbs,       NULL,
 };
 
 struct err cli_flush(struct cli *cli, struct why *why)

@@ -24,27 +24,42 @@ static const struct linked_hub *hashed(const struct linked_hub *const *hubs, siz
     return out;
 }
 
+// chi_square: a fair hash exceeds this once in a thousand sets of IDs (degrees of freedom: one less than
+// hubs).
+static void check_shares(const uint32_t *weights, size_t count, double chi_square_most)
+{
+    static const char *const hosts[] = {"one.example.com", "two.example.com", "three.example.com",
+                                        "four.example.com"};
+    struct linked_hub hubs[4];
+    const struct linked_hub *list[4];
+    double counts[4] = {0};
+    double chi_square = 0;
+    double total = 0;
+    for (size_t i = 0; i < count; i++) {
+        hubs[i] = hub(hosts[i], weights[i]);
+        list[i] = &hubs[i];
+        total += weights[i];
+    }
+    for (unsigned i = 0; i < DEVICES; i++)
+        counts[hashed(list, count, i) - hubs]++;
+    for (size_t i = 0; i < count; i++) {
+        double expected = DEVICES * weights[i] / total;
+        double off = counts[i] - expected;
+        chi_square += off * off / expected;
+        print_message("# weight %u: %.0f of %d, share %.3f %%, off by %+.3f points\n", weights[i], counts[i],
+                      DEVICES, 100 * counts[i] / DEVICES, 100 * off / DEVICES);
+        assert_true(off < DEVICES * 0.01 && off > -DEVICES * 0.01);
+    }
+    print_message("# chi-square %.2f\n", chi_square);
+    assert_true(chi_square < chi_square_most);
+}
+
 static void devices_are_shared_by_weight(void **state)
 {
     (void)state;
-    struct linked_hub hubs[] = {hub("one.example.com", 1), hub("two.example.com", 2),
-                                hub("three.example.com", 5)};
-    const struct linked_hub *const list[] = {&hubs[0], &hubs[1], &hubs[2]};
-    double counts[3] = {0};
-    double chi_square = 0;
-    for (unsigned i = 0; i < DEVICES; i++)
-        counts[hashed(list, 3, i) - hubs]++;
-    for (size_t i = 0; i < 3; i++) {
-        double expected = DEVICES * hubs[i].weight / 8.0;
-        double off = counts[i] - expected;
-        chi_square += off * off / expected;
-        print_message("# weight %u: %.0f of %d, share %.3f %%, off by %+.3f points\n", hubs[i].weight,
-                      counts[i], DEVICES, 100 * counts[i] / DEVICES, 100 * off / DEVICES);
-        assert_true(off < DEVICES * 0.01 && off > -DEVICES * 0.01);
-    }
-    // two degrees of freedom: a fair hash exceeds this once in a thousand sets of IDs
-    print_message("# chi-square %.2f\n", chi_square);
-    assert_true(chi_square < 13.82);
+    check_shares((const uint32_t[]){1, 2, 5}, 3, 13.82);
+    check_shares((const uint32_t[]){1, 1}, 2, 10.83);
+    check_shares((const uint32_t[]){1000, 250, 40, 10}, 4, 16.27);
 }
 
 static void adding_a_hub_moves_only_devices_that_go_to_it(void **state)

@@ -114,6 +114,7 @@ static struct err choose(const struct admission *admission, const struct standin
     trace_add(trace, arena, "reprovision", "what it left behind at %.*s is to be removed first: it stays",
               SLICE_ARG(slice_to(admission->prior->left_hub, 100)));
     out->hub = standing->hub;
+    out->held_back = true;
     *policy = REPROVISION_NEVER;
     return OK;
 }

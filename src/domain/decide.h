@@ -107,6 +107,7 @@ struct decision {
     struct slice device_id;
     const struct linked_hub *hub;
     bool moves;                                 // the device is to be taken to another hub than the prior one
+    bool held_back; // it would move, but what it left behind before is to be removed first: it stays for now
     const struct linked_hub *const *candidates; // when a hub was or is to be chosen: those it may be
     size_t candidate_count;
     // Custom allocation, and the webhook has not been asked: it is to choose among `candidates`, and

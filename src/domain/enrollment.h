@@ -63,8 +63,10 @@ struct service;
 // Are all hubs that the enrollment names linked to the service? ERR_INVALID with the one that is not.
 struct err enrollment_check_hubs(const struct service *service, const struct enrollment *e, struct why *why);
 
-// What an answer shows: keys only in the answer to PUT and attestationmechanism.
-enum enrollment_view { ENROLLMENT_WITH_KEYS, ENROLLMENT_WITHOUT_KEYS };
+// What an answer shows: keys only in the answer to PUT and attestationmechanism. A webhook sees none either;
+// for it the etag is plain text, and the query of its URL, which lets others call it, is hidden (service-api
+// C.1).
+enum enrollment_view { ENROLLMENT_WITH_KEYS, ENROLLMENT_WITHOUT_KEYS, ENROLLMENT_FOR_WEBHOOK };
 struct registration;
 // Field order as recorded from the real service. `state` (individual only) may be NULL: no registrationState
 // member; a zeroed one says that the device never registered.

@@ -156,7 +156,10 @@ static struct err read_webhook(struct reading *r)
     TRY(want_copy(&in, "webhookUrl", JSON_REQUIRED, URL_MAX, r->arena, &r->out->webhook_url, r->why));
     TRY(want_copy(&in, "apiVersion", JSON_REQUIRED, TEXT_MAX, r->arena, &r->out->webhook_api_version,
                   r->why));
-    if (!slice_starts_with_nocase(r->out->webhook_url, SLICE("https://")) || r->out->webhook_url.len < 9)
+    // whether http is called at all is a setting of the daemon (webhook.allowHttp)
+    struct slice url = r->out->webhook_url;
+    bool https = slice_starts_with_nocase(url, SLICE("https://")) && url.len > 8;
+    if (!https && (!slice_starts_with_nocase(url, SLICE("http://")) || url.len < 8))
         return json_refuse(&in, "webhookUrl", r->why, "must be an https URL");
     if (r->out->webhook_api_version.len == 0)
         return json_refuse(&in, "apiVersion", r->why, "is empty");

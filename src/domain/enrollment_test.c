@@ -247,7 +247,7 @@ static const struct {
     {ENROLLMENT_INDIVIDUAL, "{\"registrationId\":\"dev\",\"allocationPolicy\":\"Custom\"," SYM "}",
      "A CustomAllocationDefinition is required when the allocation policy is set to 'Custom'"},
     {ENROLLMENT_INDIVIDUAL,
-     "{\"registrationId\":\"dev\",\"customAllocationDefinition\":{\"webhookUrl\":\"http://x\","
+     "{\"registrationId\":\"dev\",\"customAllocationDefinition\":{\"webhookUrl\":\"ftp://x\","
      "\"apiVersion\":\"2021-10-01\"}," SYM "}",
      "webhookUrl must be an https URL"},
     {ENROLLMENT_INDIVIDUAL,

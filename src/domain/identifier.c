@@ -91,6 +91,13 @@ void etag_write(struct buf *out, uint64_t etag)
     b64_encode(out, slice_of(raw, sizeof raw));
 }
 
+void etag_write_plain(struct buf *out, uint64_t etag)
+{
+    char raw[ETAG_RAW];
+    etag_raw(etag, raw);
+    buf_bytes(out, slice_of(raw, sizeof raw));
+}
+
 static uint64_t hex_number(const uint8_t *digits, size_t count)
 {
     uint8_t bytes[4] = {0};

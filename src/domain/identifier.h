@@ -18,6 +18,8 @@ struct err host_check(struct slice host, const char *what, struct why *why);
 // A record's ETag is a 64-bit number, new at each write; on the wire it is base64 of a quoted text
 // (service-api A.4).
 void etag_write(struct buf *out, uint64_t etag);
+// The same before it is base64: a quoted text (service-api C.1).
+void etag_write_plain(struct buf *out, uint64_t etag);
 // An If-Match value: `*` sets *any; else the number, with quotes, `W/` or neither around it. ERR_INVALID
 // otherwise; a well-formed value that is no ETag of ours gives etag 0, which no record has.
 struct err etag_read(struct slice text, bool *any, uint64_t *etag, struct why *why);

@@ -70,6 +70,13 @@ struct err match_nearest_group(const struct admission *admission, const struct e
 struct err match_group_vouches(const struct admission *admission, const struct enrollment *group,
                                struct arena *arena);
 
+// ---- resume.c: devices that are not here
+
+// The enrollment that admitted the device before, if it still may. ERR_ENROLLMENT_NOT_FOUND,
+// ERR_ENROLLMENT_DISABLED.
+struct err match_former(const struct admission *admission, struct decision *out, struct trace *trace,
+                        struct arena *arena, struct why *why);
+
 // ---- takeover.c
 
 // Another enrollment group may not read or take what the group admitted that the registration names, unless

@@ -3,6 +3,13 @@
 
 #include "domain/want.h"
 
+enum registration_substatus registration_substatus_for(const struct registration *r, struct slice api_version)
+{
+    struct slice first = SLICE("2019-04-15");
+    bool old = api_version.len > 0 && slice_compare(slice_to(api_version, first.len), first) < 0;
+    return old && r->substatus == SUBSTATUS_REPROVISIONED ? SUBSTATUS_INITIAL_ASSIGNMENT : r->substatus;
+}
+
 static bool never_registered(const struct registration *r)
 {
     return r == NULL || (r->status == STATUS_UNASSIGNED && r->created_us == 0);

@@ -46,6 +46,11 @@ struct registration {
     uint64_t etag;
 };
 
+// The substatus as a device is told it: before 2019-04-15 there was no reprovisionedToInitialAssignment, and
+// clients that old take initialAssignment (service-api D.4). api_version: the device's; empty: not known.
+enum registration_substatus registration_substatus_for(const struct registration *r,
+                                                       struct slice api_version);
+
 // DeviceRegistrationState of service-api A.5: what GET /registrations/{id} shows. NULL or a zeroed one means
 // never registered: {"registrationId":…,"status":"unassigned"}. `registration_id` is shown as it is given;
 // when it is empty, the record's own, in lower case, is.

@@ -71,11 +71,39 @@ static void a_failure_shows_number_and_message_and_no_half_of_a_pair(void **stat
           "\"etag\":\"IjBhMDBiNzQyLTAwMDAtMDgwMC0wMDAwLTY0NjgwMWY1MDAwMCI=\",\"payload\":{\"a\":1}}");
 }
 
+static void old_devices_are_told_what_they_know(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *api_version;
+        enum registration_substatus is;
+        enum registration_substatus told;
+    } cases[] = {
+        {"2019-03-31", SUBSTATUS_REPROVISIONED, SUBSTATUS_INITIAL_ASSIGNMENT},
+        {"2018-11-01", SUBSTATUS_REPROVISIONED, SUBSTATUS_INITIAL_ASSIGNMENT},
+        {"2018-09-01-preview", SUBSTATUS_REPROVISIONED, SUBSTATUS_INITIAL_ASSIGNMENT},
+        {"2019-04-15", SUBSTATUS_REPROVISIONED, SUBSTATUS_REPROVISIONED},
+        {"2019-04-15-preview", SUBSTATUS_REPROVISIONED, SUBSTATUS_REPROVISIONED},
+        {"2021-10-01", SUBSTATUS_REPROVISIONED, SUBSTATUS_REPROVISIONED},
+        {"", SUBSTATUS_REPROVISIONED, SUBSTATUS_REPROVISIONED},
+        // these two were there from the beginning
+        {"2019-03-31", SUBSTATUS_DATA_MIGRATED, SUBSTATUS_DATA_MIGRATED},
+        {"2019-03-31", SUBSTATUS_DATA_RESET, SUBSTATUS_DATA_RESET},
+        {"2019-03-31", SUBSTATUS_NONE, SUBSTATUS_NONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct registration r = {.substatus = cases[i].is};
+        assert_int_equal(registration_substatus_for(&r, slice_text(cases[i].api_version)), cases[i].told);
+        assert_int_equal(r.substatus, cases[i].is);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_that_never_registered_is_unassigned),
         cmocka_unit_test(an_assigned_device_is_shown_as_the_real_service_does),
+        cmocka_unit_test(old_devices_are_told_what_they_know),
         cmocka_unit_test(a_failure_shows_number_and_message_and_no_half_of_a_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

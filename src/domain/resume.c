@@ -93,8 +93,8 @@ static struct err take_identity(const struct admission *admission, const struct 
     return OK;
 }
 
-static struct err readmit(const struct admission *admission, struct arena *arena, struct decision *out,
-                          struct trace *trace, struct why *why)
+struct err match_former(const struct admission *admission, struct decision *out, struct trace *trace,
+                        struct arena *arena, struct why *why)
 {
     const struct enrollment *e = enrollment_of(admission);
     if (e == NULL)
@@ -109,14 +109,21 @@ static struct err readmit(const struct admission *admission, struct arena *arena
         return why_fail(why, ERR_ENROLLMENT_DISABLED,
                         "the device was blocked meanwhile by its disabled individual enrollment %.*s",
                         SLICE_ARG(own->id));
+    out->enrollment = e;
+    return OK;
+}
+
+static struct err readmit(const struct admission *admission, struct arena *arena, struct decision *out,
+                          struct trace *trace, struct why *why)
+{
+    TRY(match_former(admission, out, trace, arena, why));
     // without an intended hub, a webhook was asked for one: it is asked again
     bool chosen = admission->prior->intended_hub.len > 0;
     if (chosen && reprovision_standing(admission).situation != SITUATION_UNDER_WAY)
         return why_fail(why, ERR_NO_HUB,
                         "the hub %.*s, where the device was being taken, is no longer linked",
                         SLICE_ARG(admission->prior->intended_hub));
-    out->enrollment = e;
-    return take_identity(admission, e, arena, out, why);
+    return take_identity(admission, out->enrollment, arena, out, why);
 }
 
 struct err decide_resume(const struct admission *admission, struct arena *arena, struct decision *out,

@@ -129,3 +129,11 @@ void field_etag(struct json_writer *w, uint64_t etag)
     etag_write(&text, etag);
     json_field_text(w, "etag", buf_slice(&text));
 }
+
+void field_etag_plain(struct json_writer *w, uint64_t etag)
+{
+    uint8_t room[ETAG_TEXT_MAX];
+    struct buf text = {.at = room, .room = sizeof room, .cap = sizeof room};
+    etag_write_plain(&text, etag);
+    json_field_text(w, "etag", buf_slice(&text));
+}

@@ -34,5 +34,6 @@ void field_word_if(struct json_writer *w, const char *key, const struct names *n
 void field_json_if(struct json_writer *w, const char *key, struct slice text);
 // A point in time, as the service API shows it.
 void field_instant(struct json_writer *w, const char *key, int64_t us);
-// The member "etag".
+// The member "etag"; _plain: before it is base64.
 void field_etag(struct json_writer *w, uint64_t etag);
+void field_etag_plain(struct json_writer *w, uint64_t etag);

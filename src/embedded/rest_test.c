@@ -432,6 +432,41 @@ static void bulk_modes_do_what_their_names_say(void **state)
     }
 }
 
+// The way in which a provisioning service brings a device from another hub (service-api H.3).
+static void a_device_from_elsewhere_brings_what_it_reported(void **state)
+{
+    struct world *w = *state;
+    static const char item[] = "[{\"id\":\"d\",\"importMode\":\"updateTwin\",\"properties\":{\"reported\":"
+                               "{\"fan\":900}}}]";
+    struct ask import = {.method = "POST", .path = "/devices", .body = item};
+    for (int i = 0; i < 2; i++) { // an identity that is made again begins anew
+        make(w, "d");
+        assert_holds(world_ask(w, import), "\"isSuccessful\":true");
+        struct answer *a = world_ask(
+            w, (struct ask){.method = "PUT",
+                            .path = "/twins/d",
+                            .if_match = "*",
+                            .body = "{\"tags\":{\"t\":1},\"properties\":{\"desired\":{\"e\":60}}}"});
+        assert_int_equal(a->status, 200);
+        assert_holds(a, "\"reported\":{\"fan\":900,");
+        assert_holds(a, "\"$version\":2}},\"capabilities\"");
+        assert_holds(a, "\"desired\":{\"e\":60,");
+        assert_int_equal(
+            world_ask(w, (struct ask){.method = "DELETE", .path = "/devices/d", .if_match = "*"})->status,
+            204);
+    }
+    make(w, "d");
+    struct answer *fresh = world_ask(w, (struct ask){.method = "GET", .path = "/twins/d"});
+    assert_holds(fresh, "\"tags\":{}");
+    assert_holds(fresh, "\"reported\":{\"$metadata\"");
+    assert_holds(fresh, "\"$version\":1}},\"capabilities\"");
+    import.body = "[{\"id\":\"d\",\"importMode\":\"updateTwin\",\"tags\":{\"t\":2},\"properties\":"
+                  "{\"reported\":{\"a.b\":1}}}]";
+    assert_holds(world_ask(w, import), "\"isSuccessful\":false");
+    fresh = world_ask(w, (struct ask){.method = "GET", .path = "/twins/d"});
+    assert_holds(fresh, "\"tags\":{}"); // all of an item or nothing
+}
+
 static void one_bad_item_does_not_stop_the_others(void **state)
 {
     struct world *w = *state;
@@ -477,6 +512,7 @@ int main(void)
         WITH_WORLD(queries_have_conditions_on_tags_and_status),
         WITH_WORLD(statistics_count_devices_by_status),
         WITH_WORLD(bulk_modes_do_what_their_names_say),
+        WITH_WORLD(a_device_from_elsewhere_brings_what_it_reported),
         WITH_WORLD(one_bad_item_does_not_stop_the_others),
         WITH_WORLD(a_method_needs_a_device_that_is_connected),
     };

@@ -27,10 +27,16 @@ static const struct step register_device[] = {
     {"pace", step_pace},           // one device does not ask without end
     {"claim", step_claim},         // its answer counts once
     {"join", step_join},           // wait for another request that registers the same device
+    {"weigh", step_weigh},         // how the hubs are doing, and how full those with a limit are
     {"plan", step_plan},           // domain: allocate, reprovision, plan
+    {"ask", step_ask},             // custom allocation: the webhook; then domain: plan again
     {"settle", step_settle},       // a hub in the same store: all in one transaction, and done
+    {"make room", step_make_room}, // a record names one identity that was left; two moves do not overlap
     {"intend", step_intend},       // durable: which hub this operation is taking the device to, and how
-    {"carry out", step_carry_out}, // each step against the hub connector
+    {"fetch", step_fetch},         // its data, from the hub that it leaves
+    {"carry out", step_carry_out}, // the identity at its hub, with that data
+    {"progress", step_progress},   // durable: the copy stands; before that nothing is removed
+    {"remove", step_remove},       // the identity at the hub that it left
     {"record", step_record},       // durable: the registration; then the answer
     {0},
 };
@@ -52,11 +58,26 @@ static const struct step find_registration[] = {
     {"find", step_find_registration},
     {0},
 };
-// After a restart: the intent is there already.
+// After a restart: the intent is there already, or the question to the webhook.
 static const struct step resume[] = {
     {"load intention", step_load_intention},
+    {"weigh", step_weigh},
+    {"ask", step_ask},
+    {"make room", step_make_room},
+    {"intend", step_intend_asked}, // of one that was asked anew
+    {"fetch", step_fetch},
     {"carry out", step_carry_out},
+    {"progress", step_progress},
+    {"remove", step_remove},
     {"record", step_record},
+    {0},
+};
+// An identity that a device left behind.
+static const struct step tidy[] = {
+    {"load leftover", step_load_leftover},
+    {"mark", step_mark_leftover},     // durable: the device does not go back there meanwhile
+    {"remove", step_remove_leftover}, // from the hub
+    {"unmark", step_unmark_leftover}, // durable: it is gone, or to be tried again later
     {0},
 };
 
@@ -102,10 +123,14 @@ static void run_free(struct run *run)
     arena_release(&run->request.arena);
     arena_release(&run->loaded);
     arena_release(&run->loading);
+    arena_release(&run->ask.arena);
     wipe_keys(run);
     secret_wipe(&run->request.credential.challenge);
     secret_wipe(&run->admission.credential.challenge);
+    bool tidying = run->tidying;
     free(run);
+    if (tidying)
+        flow_tidy_ended(flow);
     flow_leave(flow);
 }
 
@@ -223,6 +248,20 @@ void run_rewind(struct run *run)
 {
     run->step = tables[run->request.verb];
     run->trace.count = 0;
+    run->left_lost = run->left_removed = run->made_room = false;
+}
+
+void run_tidy(struct run *run)
+{
+    run->step = tidy;
+    run_advance(run);
+}
+
+void run_go_to_record(struct run *run)
+{
+    while (run->step->take != step_record)
+        run->step++;
+    run_advance(run);
 }
 
 void run_take_up(struct run *run)
@@ -292,6 +331,7 @@ void run_loaded(struct run *run)
 {
     const struct store_admission *found = &run->store.admission;
     wipe_keys(run);
+    run->admission.conditions = NULL;
     arena_release(&run->loaded);
     run->loaded = run->loading;
     run->loading = (struct arena){0};
@@ -335,6 +375,8 @@ static void answer_late(struct poll_timer *timer)
         // a record of the end that is being written is not told before it is durable
         if (run->intended && run->record.status == STATUS_ASSIGNING)
             run_answer(run, &run->record);
+        else if (run->ask.under_way)
+            run_note_question(run);
         else if (run->joined.len > 0 && run->sleeping) // what it looks at now is not judged yet
             run_answer(run, run->admission.prior);
     }
@@ -357,6 +399,16 @@ static void arm_answer_timer(struct flow *flow)
 // ---- from outside
 // ----------------------------------------------------------------------------------------------------------
 
+static void count_begins(void *context)
+{
+    ((struct flow *)context)->count++;
+}
+
+static void count_ends(void *context)
+{
+    flow_leave(context);
+}
+
 struct err flow_new(const struct flow_settings *settings, const struct flow_ports *ports, struct flow **out)
 {
     struct flow *flow = calloc(1, sizeof *flow);
@@ -368,6 +420,13 @@ struct err flow_new(const struct flow_settings *settings, const struct flow_port
     flow->pace_seed = random_etag(ports->random);
     list_init(&flow->runs);
     list_init(&flow->waiting);
+    struct hub_loads_watch watch = {count_begins, count_ends, flow};
+    flow->loads = hub_loads_new(ports->store, ports->clock, flow->pace_seed, watch);
+    if (flow->loads == NULL) {
+        free(flow);
+        *out = NULL;
+        return FAIL(ERR_NO_MEMORY);
+    }
     return OK;
 }
 
@@ -377,6 +436,8 @@ void flow_free(struct flow *flow)
         return;
     INVARIANT(flow->count == 0);
     poller_timer_release(flow->ports.poller, &flow->answer_timer);
+    poller_timer_release(flow->ports.poller, &flow->tidy_timer);
+    hub_loads_free(flow->loads);
     free(flow);
 }
 
@@ -435,8 +496,6 @@ bool flow_expects(const struct flow *flow, struct slice id_scope, struct slice r
     return known && !failed(registration_id_check(registration_id, "the registration ID", NULL));
 }
 
-static void resumption_stop(struct resumption *r);
-
 void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)
 {
     flow->stopping = true;
@@ -449,8 +508,8 @@ void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)
                          why_fail(&run->why, ERR_STOPPING, "the operation is taken up at the next start"));
         run_free(run);
     }
-    if (flow->resumption != NULL)
-        resumption_stop(flow->resumption);
+    flow_resume_stop(flow);
+    flow_tidy_stop(flow);
     if (flow->count == 0) {
         idle(context);
         return;
@@ -462,128 +521,4 @@ void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)
 size_t flow_under_way(const struct flow *flow)
 {
     return flow->count;
-}
-
-// ---- taking up what was left unfinished
-// ------------------------------------------------------------------------------------
-
-// No more at once than keeps the hubs busy: there may be more of them than a flow takes.
-enum { RESUME_PAGE = 200, RESUME_AT_ONCE = 400, RESUME_PAUSE_MS = 50, PLACE_MAX = 2048 };
-
-// Counts as under way in the flow.
-struct resumption {
-    struct flow *flow;
-    struct arena arena; // of one page
-    struct store_request request;
-    struct query_value assigning;
-    struct query_node where;
-    struct buf after;
-    struct poll_timer timer;
-    bool pausing;
-    size_t found;
-};
-
-void run_resume(struct flow *flow, const struct registration *registration, struct slice id_scope)
-{
-    struct flow_request *request = flow_request_new(flow);
-    if (request == NULL)
-        return;
-    struct run *run = CONTAINER_OF(request, struct run, request);
-    request->protocol = SLICE("resume");
-    if (failed(arena_copy(&request->arena, id_scope, &request->id_scope)) ||
-        failed(arena_copy(&request->arena, registration->id, &request->registration_id))) {
-        run_free(run);
-        return;
-    }
-    run->resumed = true;
-    run->step = resume;
-    run->started_us = clock_monotonic_us(flow->ports.clock);
-    run_advance(run);
-}
-
-static void resumption_end(struct resumption *r, struct err result, const struct why *why)
-{
-    struct flow *flow = r->flow;
-    struct log_line line;
-    log_begin(&line, flow->ports.log, failed(result) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO,
-              "operations.resumed");
-    log_number(&line, LOG_count, (int64_t)r->found);
-    if (failed(result))
-        log_failure(&line, result, why);
-    log_end(&line);
-    poller_timer_release(flow->ports.poller, &r->timer);
-    arena_release(&r->arena);
-    buf_release(&r->after);
-    free(r);
-    flow->resumption = NULL;
-    flow_leave(flow);
-}
-
-// The next start goes on. A page that is being read comes first.
-static void resumption_stop(struct resumption *r)
-{
-    if (r->pausing)
-        resumption_end(r, OK, NULL);
-}
-
-static void resume_page(struct store_request *request);
-
-static void ask_unfinished(struct resumption *r)
-{
-    arena_release(&r->arena);
-    r->request = (struct store_request){
-        .verb = STORE_QUERY,
-        .table = STORE_REGISTRATION,
-        .where = &r->where,
-        .limit = RESUME_PAGE,
-        .after = buf_slice(&r->after),
-        .arena = &r->arena,
-        .done = resume_page,
-        .context = r,
-    };
-    store_submit(r->flow->ports.store, &r->request);
-}
-
-static void resume_next(struct poll_timer *timer)
-{
-    struct resumption *r = timer->context;
-    r->pausing = r->flow->count > RESUME_AT_ONCE && !r->flow->stopping &&
-                 !failed(poller_timer_start(r->flow->ports.poller, &r->timer, RESUME_PAUSE_MS));
-    if (!r->pausing)
-        ask_unfinished(r);
-}
-
-static void resume_page(struct store_request *request)
-{
-    struct resumption *r = request->context;
-    struct err result = request->result;
-    for (size_t i = 0; i < request->count && !failed(result); i++)
-        run_resume(r->flow, request->rows[i], request->row_partitions[i]);
-    r->found += request->count;
-    bool more = !failed(result) && request->more && !r->flow->stopping;
-    if (more) {
-        buf_clear(&r->after);
-        buf_bytes(&r->after, request->last);
-        result = buf_err(&r->after);
-    }
-    if (more && !failed(result))
-        resume_next(&r->timer);
-    else
-        resumption_end(r, result, &request->why);
-}
-
-void flow_resume(struct flow *flow)
-{
-    struct resumption *r = calloc(1, sizeof *r);
-    INVARIANT(r != NULL); // at start-up
-    r->flow = flow;
-    r->arena = arena_capped((size_t)64 << 20);
-    r->after = buf_capped(PLACE_MAX);
-    r->timer = (struct poll_timer){.fire = resume_next, .context = r};
-    r->assigning = (struct query_value){.kind = QUERY_TEXT, .text = SLICE("assigning")};
-    r->where =
-        (struct query_node){.op = QUERY_EQ, .path = SLICE("status"), .values = &r->assigning, .count = 1};
-    flow->resumption = r;
-    flow->count++;
-    ask_unfinished(r);
 }

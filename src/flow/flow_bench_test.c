@@ -287,6 +287,9 @@ void make_flow(struct world *w)
 {
     struct flow_ports ports = {.store = w->client,
                                .hubs = {&w->hub, &w->hub},
+                               .webhook = w->webhook,
+                               .places = w->places,
+                               .health = w->health,
                                .clock = &w->clock,
                                .random = &w->random,
                                .log = &w->log,

@@ -15,6 +15,9 @@ struct world {
     struct random random;
     struct poller poller;
     struct hub_connector hub;
+    struct webhook *webhook;   // NULL unless a test has one; used by the next flow that is made
+    struct places *places;     // the same
+    struct hub_health *health; // the same
     struct mailbox replies;
     struct store *store;
     struct store_client *client;

@@ -2,9 +2,7 @@
 // what is done, and before what is said (architecture 4).
 #include "flow/run.h"
 
-enum { BACKOFF_FIRST_MS = 50, BACKOFF_LAST_MS = 30000 };
-
-static int64_t backoff_ms(unsigned attempts)
+int64_t run_backoff_ms(unsigned attempts)
 {
     int64_t ms = BACKOFF_FIRST_MS;
     for (unsigned i = 1; i < attempts && ms < BACKOFF_LAST_MS; i++)
@@ -25,9 +23,8 @@ static struct err operation_id_new(struct run *run, struct slice *out)
     return arena_printf(&run->request.arena, out, "5.%.16s.%.36s", hex, guid);
 }
 
-// Writes run->record over what was loaded, only if that is still so; `also` (or NULL) together with it.
-static enum step_result put_with(struct run *run, struct store_request *also,
-                                 void (*done)(struct store_request *request))
+enum step_result run_put(struct run *run, struct store_request *also,
+                         void (*done)(struct store_request *request))
 {
     run->record.etag = random_etag(run->flow->ports.random);
     run->record.updated_us = clock_wall_us(run->flow->ports.clock);
@@ -44,16 +41,24 @@ static enum step_result put_with(struct run *run, struct store_request *also,
 
 static enum step_result put(struct run *run, void (*done)(struct store_request *request))
 {
-    return put_with(run, NULL, done);
+    return run_put(run, NULL, done);
 }
 
-static bool lost_race(struct err e)
+bool run_lost_race(struct err e)
 {
     return e.code == ERR_CONFLICT || e.code == ERR_ETAG || e.code == ERR_ABSENT;
 }
 
-// The registration as it is before this operation changes it.
-static struct err record_begin(struct run *run)
+// "192.0.2.7:40312", "[2001:db8::7]:40312" -> the address; empty for what is none, such as "uid 1000".
+static struct slice address_of(struct slice peer)
+{
+    bool bracketed = peer.len > 0 && peer.at[0] == '[';
+    struct slice from = slice_from(peer, bracketed ? 1 : 0);
+    size_t end = slice_find_byte(from, bracketed ? ']' : ':');
+    return end < from.len ? slice_to(from, end) : (struct slice){0};
+}
+
+struct err run_record_begin(struct run *run)
 {
     const struct registration *prior = run->admission.prior;
     const struct enrollment *enrollment = run->decision.enrollment;
@@ -61,15 +66,21 @@ static struct err record_begin(struct run *run)
     run->record.id = run->request.registration_id;
     run->record.enrollment_kind = enrollment->kind;
     TRY(arena_lower(&run->request.arena, enrollment->id, &run->record.enrollment_id));
-    run->record.previous_operation_id = run->record.operation_id;
     run->record.error_code = 0;
     run->record.error_message = (struct slice){0};
-    return operation_id_new(run, &run->record.operation_id);
+    if (run->request.peer.len > 0)
+        run->record.address = address_of(run->request.peer);
+    run->record.question = (struct slice){0};
+    bool told = run->ask.noted; // the device knows the operation by its name already
+    if (!told || !slice_equal(run->record.operation_id, run->operation))
+        run->record.previous_operation_id = run->record.operation_id;
+    run->record.operation_id = run->operation;
+    return told ? OK : operation_id_new(run, &run->record.operation_id);
 }
 
 // What the hub is told to know the device by, so that a restart needs no device to go on; nothing for one
 // whose keys its enrollment has.
-static void record_identity(struct run *run)
+void run_record_identity(struct run *run)
 {
     run->record.hub_key = run->decision.fresh_key ? run->decision.primary_key : (struct secret){0};
     run->record.hub_key_tpm = run->decision.tpm;
@@ -83,7 +94,7 @@ static void record_identity(struct run *run)
 static void intended(struct store_request *request)
 {
     struct run *run = request->context;
-    if (lost_race(request->result)) {
+    if (run_lost_race(request->result)) {
         run_rewind(run);
         run_advance(run);
         return;
@@ -98,28 +109,59 @@ static void intended(struct store_request *request)
     run_continue(run);
 }
 
+// What the webhook gave: a restart does not ask it again.
+static void record_answer(struct run *run)
+{
+    const struct custom_answer *answer = run->admission.answer;
+    run->record.payload = run->decision.payload;
+    if (slice_equal_nocase(run->record.intended_hub, run->decision.hub->host))
+        return; // it carries on with what was given then
+    run->record.twin = (struct slice){0};
+    if (answer != NULL && answer->has_twin)
+        run->record.twin = answer->twin.len > 0 ? answer->twin : SLICE("{}");
+}
+
+// For the log.
+static struct err note_origin(struct run *run)
+{
+    struct slice home = run->record.assigned_hub;
+    if (run->from.len > 0 || home.len == 0 || slice_equal_nocase(home, run->decision.hub->host))
+        return OK;
+    return arena_copy(&run->request.arena, home, &run->from);
+}
+
 enum step_result step_intend(struct run *run)
 {
     const struct decision *decision = &run->decision;
     run_make_hub_key(run);
-    struct err e = record_begin(run);
+    struct err e = run_record_begin(run);
     if (failed(e))
         return run_refuse(run, e);
     // an earlier operation to the same hub may have got there
     run->may_be_there |= slice_equal_nocase(run->record.intended_hub, decision->hub->host);
+    e = note_origin(run);
+    if (failed(e))
+        return run_refuse(run, e);
+    run_name_left(run);
+    record_answer(run);
     run->record.status = STATUS_ASSIGNING;
     run->record.intended_hub = decision->hub->host;
     run->record.intended_device_id = decision->device_id;
     run->record.plan_steps = decision->steps;
     run->record.intended_substatus = decision->substatus;
-    record_identity(run);
+    run_record_identity(run);
     return put(run, intended);
+}
+
+enum step_result step_intend_asked(struct run *run)
+{
+    return run->record.intended_hub.len > 0 ? STEP_DONE : step_intend(run);
 }
 
 // ---- carry out
 // -------------------------------------------------------------------------------------------------------------
 
-static bool life_is_over(const struct run *run)
+bool run_life_is_over(const struct run *run)
 {
     int64_t lived_us = clock_monotonic_us(run->flow->ports.clock) - run->started_us;
     return lived_us > run->flow->settings.operation_ms * 1000;
@@ -138,16 +180,25 @@ static void carried_out(struct hub_request *request)
     }
     run->attempts++;
     run->why = request->why;
-    if (life_is_over(run)) {
+    if (run_life_is_over(run)) {
         run->failure = request->result;
         run_continue(run);
         return;
     }
     run_log(run, "hub.unavailable", request->result);
-    int64_t wait_ms = request->retry_after_ms > 0 ? request->retry_after_ms : backoff_ms(run->attempts);
+    int64_t wait_ms = request->retry_after_ms > 0 ? request->retry_after_ms : run_backoff_ms(run->attempts);
     run_take_up(run); // by then the enrollment may be disabled, or the hub have another key
     if (run_again_after(run, wait_ms < BACKOFF_LAST_MS ? wait_ms : BACKOFF_LAST_MS) == STEP_ENDS)
         run_end(run);
+}
+
+static enum hub_twin twin_how(uint32_t steps)
+{
+    if ((steps & PLAN_MIGRATE) != 0)
+        return HUB_TWIN_IMPORT;
+    if ((steps & PLAN_RESET) != 0)
+        return HUB_TWIN_RESET;
+    return (steps & PLAN_SET_TWIN) != 0 ? HUB_TWIN_SET : HUB_TWIN_KEEP;
 }
 
 static void hub_request_fill(struct run *run)
@@ -167,8 +218,9 @@ static void hub_request_fill(struct run *run)
                 .secondary_thumbprint = decision->secondary_thumbprint,
                 .iot_edge = decision->enrollment->iot_edge,
             },
-        .twin_how = (decision->steps & PLAN_SET_TWIN) != 0 ? HUB_TWIN_SET : HUB_TWIN_KEEP,
-        .twin = decision->twin,
+        .twin_how = twin_how(decision->steps),
+        .twin = run->fetched.found ? run->fetched.twin : decision->twin,
+        .reported = run->fetched.reported,
         .now_us = clock_wall_us(run->flow->ports.clock),
         .deadline_ms = run->flow->settings.hub_call_ms,
         .arena = &run->loaded,
@@ -179,10 +231,8 @@ static void hub_request_fill(struct run *run)
 
 enum step_result step_carry_out(struct run *run)
 {
-    if (failed(run->store.result)) {
-        run->why = run->store.why;
-        return run_refuse(run, run->store.result);
-    }
+    if (failed(run->failure) || (run->decision.steps & PLAN_ASSIGN_IDENTITY) == 0)
+        return STEP_DONE;
     hub_request_fill(run);
     hub_submit(run->flow->ports.hubs[run->decision.hub->kind], &run->hub);
     return STEP_WAITS;
@@ -191,109 +241,24 @@ enum step_result step_carry_out(struct run *run)
 // ---- record
 // ----------------------------------------------------------------------------------------------------------------
 
-// Another call finished meanwhile. Whether its end may be told to this device is for the decision: the record
-// may have been deleted, and be another group's now. If it may, the answers are equal (step_join).
-static void decide_anew(struct run *run, const struct registration *found)
+static void tell_recorded(struct run *run)
 {
-    enum { RACES_MAX = 3 };
-    if (run->answered || run->resumed) { // nobody waits
-        run_end(run);
+    if (failed(run->failure)) {
+        run_log(run, "registration.failed", run->failure);
         return;
     }
-    struct err e =
-        run->races++ < RACES_MAX
-            ? OK
-            : why_fail(&run->why, ERR_TIMEOUT, "other calls for the device were faster, again and again");
-    run->joined = (struct slice){0};
-    if (!failed(e) && found != NULL)
-        e = arena_copy(&run->request.arena, found->operation_id, &run->joined);
-    if (failed(e)) {
-        (void)run_refuse(run, e);
-        run_end(run);
-        return;
-    }
-    run->failure = OK;
-    run->intended = false;
-    run_rewind(run);
-    run_advance(run);
+    const struct registration *prior = run->admission.prior;
+    bool new_there = prior == NULL || !slice_equal_nocase(prior->assigned_hub, run->record.assigned_hub);
+    if (new_there)
+        hub_loads_add(run->flow->loads, run->request.id_scope, run->record.assigned_hub);
+    run_log(run, run->from.len > 0 ? "device.moved" : "registration.assigned", OK);
 }
 
-// Whether the hub may know the device by what this call brought there, and the record that holds says
-// otherwise: the device would be told a key that its hub does not have, or another one let in.
-static bool hub_has_ours_instead(const struct run *run, const struct registration *found)
+// It stayed until what it had left before was gone (step_make_room).
+static bool may_move_now(const struct run *run)
 {
-    const struct registration *ours = &run->record;
-    if (found == NULL || (failed(run->failure) && !run->may_be_there))
-        return false;
-    bool underway = found->status == STATUS_ASSIGNING;
-    bool here =
-        slice_equal_nocase(underway ? found->intended_hub : found->assigned_hub, run->decision.hub->host);
-    bool same = secret_equal(&ours->hub_key, &found->hub_key) &&
-                slice_equal(ours->primary_thumbprint, found->primary_thumbprint) &&
-                slice_equal(ours->secondary_thumbprint, found->secondary_thumbprint);
-    return here && !same && (underway || found->status == STATUS_ASSIGNED);
-}
-
-static void lost(struct run *run, const struct registration *found);
-
-static void given_back(struct store_request *request)
-{
-    struct run *run = request->context;
-    if (lost_race(request->result)) {
-        lost(run, request->found);
-        return;
-    }
-    if (failed(request->result)) { // asks again for the record that holds
-        run->attempts++;
-        if (run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
-            run_end(run);
-        return;
-    }
-    run_log(run, "operation.overtaken", OK);
-    run->attempts = 0;
-    run_resume(run->flow, &run->theirs, run->admission.service->id_scope);
-    decide_anew(run, &run->theirs);
-}
-
-// The operation of that record is under way once more, as after a restart: whoever asks meanwhile waits for
-// its end, and it takes its own credentials to the hub.
-static void give_back(struct run *run, const struct registration *found)
-{
-    run->theirs = *found;
-    run->theirs.status = STATUS_ASSIGNING;
-    run->theirs.intended_hub = found->assigned_hub;
-    run->theirs.intended_device_id = found->device_id;
-    run->theirs.plan_steps = PLAN_ASSIGN_IDENTITY;
-    run->theirs.intended_substatus = found->substatus;
-    run->theirs.etag = random_etag(run->flow->ports.random);
-    run->theirs.updated_us = clock_wall_us(run->flow->ports.clock);
-    run->store = (struct store_request){
-        .verb = STORE_PUT,
-        .table = STORE_REGISTRATION,
-        .condition = STORE_IF_MATCH,
-        .match = found->etag,
-        .record = &run->theirs,
-    };
-    (void)run_ask_store(run, given_back);
-}
-
-// The record is another call's.
-static void lost(struct run *run, const struct registration *found)
-{
-    if (!hub_has_ours_instead(run, found) || life_is_over(run)) {
-        decide_anew(run, found);
-        return;
-    }
-    if (found->status == STATUS_ASSIGNED) {
-        give_back(run, found);
-        return;
-    }
-    // under way: what it takes to the hub may come before ours or after it, which is seen at its end
-    if (!run->answered && !run->resumed && run->answer_by_us == 0)
-        (void)run_refuse(run, why_fail(&run->why, ERR_TIMEOUT, "another call for the device was faster"));
-    run->attempts++;
-    if (run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
-        run_end(run);
+    return run->made_room && run->record.left_hub.len == 0 && !failed(run->failure) && !run->answered &&
+           !run->resumed && !run->flow->stopping;
 }
 
 static void recorded(struct store_request *request)
@@ -301,7 +266,13 @@ static void recorded(struct store_request *request)
     struct run *run = request->context;
     if (!failed(request->result)) {
         run->held = run->record.etag;
-        run_log(run, failed(run->failure) ? "registration.failed" : "registration.assigned", run->failure);
+        tell_recorded(run);
+        if (may_move_now(run)) {
+            run->intended = false;
+            run_rewind(run);
+            run_advance(run);
+            return;
+        }
         run->admission.prior = &run->record;
         run_continue(run);
         return;
@@ -313,8 +284,8 @@ static void recorded(struct store_request *request)
         (void)step_record(run);
         return;
     }
-    if (lost_race(request->result)) {
-        lost(run, request->found);
+    if (run_lost_race(request->result)) {
+        run_lost(run, request->found);
         return;
     }
     // the hub has the device: the record is tried until it holds. Until then the intention is what the device
@@ -325,7 +296,7 @@ static void recorded(struct store_request *request)
     if (run->intended && run->answer_by_us == 0)
         run_answer(run, &run->record);
     run->attempts++;
-    if (run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
+    if (run_again_after(run, run_backoff_ms(run->attempts)) == STEP_ENDS)
         run_end(run);
 }
 
@@ -343,17 +314,25 @@ static void record_no_intention(struct run *run)
     run->record.intended_device_id = (struct slice){0};
     run->record.plan_steps = 0;
     run->record.intended_substatus = SUBSTATUS_NONE;
+    run->record.twin = (struct slice){0};
+    run_name_left_at_end(run);
 }
 
-// What the device is told of a failure: the number and sentence of the table, and what the hub said.
+// What the device is told of a failure: the number and sentence of the table, and what the hub or the webhook
+// said. A reason that says the sentence itself stands alone: clients know "Custom allocation failed with
+// status code: 400" as it is (service-api C.3).
 static void record_failure(struct run *run)
 {
     const struct err_info *info = err_info(run->failure);
+    struct slice reason = slice_text(run->why.text);
+    struct slice sentence = slice_text(info->sentence);
+    bool alone = slice_starts_with(reason, slice_to(sentence, sentence.len - 1)); // without its full stop
     run->record.error_code = info->number;
-    struct err e = arena_printf(&run->request.arena, &run->record.error_message, "%s%s%s", info->sentence,
-                                run->why.text[0] != '\0' ? " " : "", run->why.text);
+    struct err e =
+        arena_printf(&run->request.arena, &run->record.error_message, "%s%s%.*s", alone ? "" : info->sentence,
+                     reason.len > 0 && !alone ? " " : "", SLICE_ARG(reason));
     if (failed(e))
-        run->record.error_message = slice_text(info->sentence);
+        run->record.error_message = sentence;
 }
 
 enum step_result step_record(struct run *run)
@@ -364,6 +343,7 @@ enum step_result step_record(struct run *run)
     } else {
         record_assigned(run);
     }
+    run->record.question = (struct slice){0};
     if (!failed(run->failure) || !run->may_be_there)
         record_no_intention(run);
     return put(run, recorded);
@@ -377,7 +357,7 @@ static void settled(struct store_request *request)
     struct run *run = request->context;
     if (!failed(request->result)) {
         run->held = run->record.etag;
-        run_log(run, "registration.assigned", OK);
+        tell_recorded(run);
         run_answer(run, &run->record);
         run_end(run);
         return;
@@ -387,7 +367,7 @@ static void settled(struct store_request *request)
         run_advance(run);
         return;
     }
-    if (lost_race(request->result)) {
+    if (run_lost_race(request->result)) {
         run_rewind(run);
         run_advance(run);
         return;
@@ -408,13 +388,14 @@ enum step_result step_settle(struct run *run)
     hub_request_fill(run);
     if (!hub_enlist(run->flow->ports.hubs[run->decision.hub->kind], &run->hub, &run->also))
         return STEP_DONE;
-    struct err e = record_begin(run);
+    struct err e = run_record_begin(run);
     if (failed(e))
         return run_refuse(run, e);
+    record_answer(run);
     record_assigned(run);
     record_no_intention(run);
-    record_identity(run);
-    return put_with(run, &run->also, settled);
+    run_record_identity(run);
+    return run_put(run, &run->also, settled);
 }
 
 // ---- refusals that leave a record (service-api A.10)
@@ -426,7 +407,7 @@ static void refusal_written(struct store_request *request)
     bool disabled = run->failure.code == ERR_ENROLLMENT_DISABLED;
     struct err e = run->failure;
     // losing a race against another request of the device changes nothing about the refusal
-    if (failed(request->result) && !lost_race(request->result))
+    if (failed(request->result) && !run_lost_race(request->result))
         e = request->result;
     if (!disabled && !failed(request->result)) {
         run_log(run, "registration.failed", e);
@@ -452,7 +433,7 @@ enum step_result step_write_refusal(struct run *run)
     // the operation under way will write the record; and a disabled device that keeps asking writes it once
     if (before == STATUS_ASSIGNING || (disabled && before == STATUS_DISABLED))
         return run_refuse(run, run->failure);
-    struct err e = record_begin(run);
+    struct err e = run_record_begin(run);
     if (failed(e))
         return run_refuse(run, e);
     run->record.status = disabled ? STATUS_DISABLED : STATUS_FAILED;
@@ -474,6 +455,10 @@ static void abandon(struct run *run, struct err e)
     run->record.status = e.code == ERR_ENROLLMENT_DISABLED ? STATUS_DISABLED : STATUS_FAILED;
     if (run->record.status == STATUS_FAILED)
         record_failure(run);
+    bool arrived = slice_equal_nocase(run->record.intended_hub, run->record.assigned_hub);
+    if (arrived || !run->may_be_there)
+        record_no_intention(run);
+    run->record.question = (struct slice){0};
     if (put(run, refusal_written) == STEP_ENDS)
         run_end(run);
 }
@@ -482,10 +467,10 @@ static void abandon(struct run *run, struct err e)
 static void take_up_later(struct run *run, struct err e)
 {
     run->attempts++;
-    bool too_late = life_is_over(run);
+    bool too_late = run_life_is_over(run);
     if (too_late)
         (void)run_refuse(run, e);
-    if (too_late || run_again_after(run, backoff_ms(run->attempts)) == STEP_ENDS)
+    if (too_late || run_again_after(run, run_backoff_ms(run->attempts)) == STEP_ENDS)
         run_end(run);
 }
 
@@ -499,6 +484,8 @@ static void intention_loaded(struct store_request *request)
     }
     run_loaded(run);
     const struct registration *prior = run->admission.prior;
+    if (run->resumed && prior != NULL) // where the device was then
+        (void)places_find(run->flow->ports.places, prior->address, &run->admission.place);
     bool ours =
         prior != NULL && (run->operation.len == 0 || slice_equal(prior->operation_id, run->operation));
     if (prior == NULL && !run->resumed &&
@@ -515,14 +502,16 @@ static void intention_loaded(struct store_request *request)
         return;
     }
     run->record = *prior;
-    run->intended = true;
-    run->may_be_there = true;
+    run->intended = prior->intended_hub.len > 0; // else its webhook has not answered
+    run->ask.noted |= !run->intended;
+    run->may_be_there |= run->intended && run->operation.len == 0; // what was done before is not known
+    run->fetched = (struct fetched){0};
     struct err e =
         run->operation.len > 0 ? OK : arena_copy(&run->request.arena, prior->operation_id, &run->operation);
+    if (!failed(e) && run->from.len == 0 && (prior->plan_steps & PLAN_REMOVE_LEFT) != 0)
+        e = arena_copy(&run->request.arena, prior->left_hub, &run->from);
     if (!failed(e))
         e = decide_resume(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
-    if (!failed(e) && run->decision.ask)
-        e = why_fail(&run->why, ERR_WEBHOOK, "custom allocation is not available yet");
     if (failed(e))
         abandon(run, e);
     else

@@ -3,6 +3,7 @@
 
 #include "flow/challenges.h"
 #include "flow/flow.h"
+#include "flow/hub_loads.h"
 
 struct run;
 struct claim;
@@ -13,6 +14,26 @@ enum step_result { STEP_DONE, STEP_WAITS, STEP_ENDS };
 struct step {
     const char *name;
     enum step_result (*take)(struct run *run);
+};
+
+// Custom allocation.
+struct asking {
+    struct webhook_request request;
+    struct arena arena;          // of the webhook's: the store may be using the request's at the same time
+    struct custom_answer answer; // in the request's arena, as admission.answer
+    bool under_way;              // the webhook has not answered yet
+    bool noting;                 // that it is asked is being written
+    bool noted;                  // and is durable: the device may be told the operation
+    bool overtaken;              // another call wrote the record meanwhile
+    bool answered;               // while it was being written
+    char traceparent[56];        // 00-<32 hex>-<16 hex>-01, or ""
+};
+
+// What a device has at the hub that it leaves.
+struct fetched {
+    bool found;
+    struct slice twin;
+    struct slice reported;
 };
 
 struct run {
@@ -54,6 +75,14 @@ struct run {
     struct store_request also; // written together with `store`
     bool settle_refused;       // the hub has the device already
     struct hub_request hub;
+    struct fetched fetched; // in `loaded`
+    bool left_lost;         // the hub that it leaves did not answer, and is not asked for its data any more
+    bool left_removed;      // it is gone from there
+    struct slice from;      // the hub that it moves away from; for the log
+    bool made_room;         // it stays for this operation, and what it left before is removed first
+    struct asking ask;
+    bool tidying; // it removes what a device left behind
+    bool marked;  // and its record says so
     struct poll_timer timer;
     // Of devices with a TPM.
     bool says_its_tpm;              // with a token: it may be asked anew when the token does not hold
@@ -63,8 +92,9 @@ struct run {
 };
 
 struct resumption;
+struct tidying;
 
-enum { PACES = 4096 };
+enum { PACES = 4096, BACKOFF_FIRST_MS = 50, BACKOFF_LAST_MS = 30000 };
 
 struct flow {
     struct flow_settings settings;
@@ -73,9 +103,12 @@ struct flow {
     struct list waiting; // the register calls that are not answered yet, in the order of answer_by_us
     struct poll_timer answer_timer;
     bool answer_timer_runs;
-    size_t count;                  // runs, ends of claims, and the resumption
+    size_t count;                  // runs, ends of claims, counts, the resumption, and the tidying
     struct resumption *resumption; // or NULL
-    int64_t paces[PACES];          // buckets (base/bucket.h) that devices share by hash
+    struct tidying *tidying;       // or NULL
+    struct poll_timer tidy_timer;
+    struct hub_loads *loads;
+    int64_t paces[PACES]; // buckets (base/bucket.h) that devices share by hash
     uint64_t pace_seed;
     bool stopping;
     void (*idle)(void *context);
@@ -94,6 +127,29 @@ void run_take_up(struct run *run);
 void run_resume(struct flow *flow, const struct registration *registration, struct slice id_scope);
 // Takes the current step again after ms.
 enum step_result run_again_after(struct run *run, int64_t ms);
+// On with the last step: the record of what came of it.
+void run_go_to_record(struct run *run);
+// Removes what the device of the request left behind.
+void run_tidy(struct run *run);
+// Writes run->record over what was loaded, only if that is still so; `also` (or NULL) together with it.
+enum step_result run_put(struct run *run, struct store_request *also,
+                         void (*done)(struct store_request *request));
+bool run_lost_race(struct err e);
+// overtaken.c: a put of what came of a call to a hub lost its race against another call's record, or NULL.
+void run_lost(struct run *run, const struct registration *found);
+// run->record: as it is before this operation changes it, and the operation's name.
+struct err run_record_begin(struct run *run);
+// run->record: what the hub is told to know the device by.
+void run_record_identity(struct run *run);
+// The device is polled for: writes that the webhook is being asked.
+void run_note_question(struct run *run);
+bool run_life_is_over(const struct run *run);
+int64_t run_backoff_ms(unsigned attempts);
+// move.c. run->record: where an identity of the device will be that its new hub and its old one do not name.
+void run_name_left(struct run *run);
+// The same at the end of the operation.
+void run_name_left_at_end(struct run *run);
+
 // The run is over, outside of any step.
 void run_end(struct run *run);
 // Ends the run with an error that is no registration: refused, or broken.
@@ -125,7 +181,7 @@ void run_make_hub_key(struct run *run);
 // The hub's key of a registration `assigned`, for the TPM that asks; empty for anything else.
 struct err run_wrap_hub_key(struct run *run, const struct registration *registration, struct slice *out);
 
-// The steps, in steps.c, tpm.c and record.c.
+// The steps, in steps.c, tpm.c, ask.c, record.c, move.c and tidy.c.
 enum step_result step_load(struct run *run);
 enum step_result step_admit(struct run *run);
 enum step_result step_recall(struct run *run);
@@ -135,13 +191,30 @@ enum step_result step_claim(struct run *run);
 enum step_result step_pace(struct run *run);
 enum step_result step_join(struct run *run);
 enum step_result step_plan(struct run *run);
+enum step_result step_weigh(struct run *run);
+enum step_result step_ask(struct run *run);
 enum step_result step_settle(struct run *run);
+enum step_result step_make_room(struct run *run);
 enum step_result step_intend(struct run *run);
+enum step_result step_intend_asked(struct run *run);
+enum step_result step_fetch(struct run *run);
 enum step_result step_carry_out(struct run *run);
+enum step_result step_progress(struct run *run);
+enum step_result step_remove(struct run *run);
 enum step_result step_record(struct run *run);
 enum step_result step_find_operation(struct run *run);
 enum step_result step_find_registration(struct run *run);
 enum step_result step_load_intention(struct run *run);
 enum step_result step_write_refusal(struct run *run);
+enum step_result step_load_leftover(struct run *run);
+enum step_result step_mark_leftover(struct run *run);
+enum step_result step_remove_leftover(struct run *run);
+enum step_result step_unmark_leftover(struct run *run);
+
+// The next start takes up what is left.
+void flow_resume_stop(struct flow *flow);
+void flow_tidy_stop(struct flow *flow);
+// One of its runs is over.
+void flow_tidy_ended(struct flow *flow);
 
 void run_log(const struct run *run, const char *event, struct err e);

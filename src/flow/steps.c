@@ -4,6 +4,7 @@
 #include "base/bucket.h"
 #include "base/map.h"
 #include "domain/identifier.h"
+#include "flow/hub_health.h"
 
 enum {
     JOIN_FIRST_MS = 5,
@@ -67,6 +68,9 @@ enum step_result step_load(struct run *run)
     run->admission.issuers = flow->ports.issuers;
     run->admission.expired_anchors = flow->settings.expired_anchors;
     run->admission.now_us = clock_wall_us(flow->ports.clock);
+    run->admission.api_version = request->api_version;
+    if (request->verb == FLOW_REGISTER)
+        (void)places_find(flow->ports.places, request->peer, &run->admission.place);
     // what was looked for before is looked for again at once; which lists are wanted is seen anew
     run->lookup.crl_count = 0;
     run->looks = 1;
@@ -169,11 +173,40 @@ enum step_result step_join(struct run *run)
     return run_again_after(run, run->join_ms);
 }
 
+// How full the hubs with a limit are is counted in the background; the first time it is waited for.
+enum step_result step_weigh(struct run *run)
+{
+    enum { COUNT_WAIT_MS = 10, COUNT_WAITS = 100 };
+    const struct flow *flow = run->flow;
+    const struct service *service = run->admission.service;
+    if (run->intended)
+        return STEP_DONE;
+    struct hub_condition *conditions =
+        arena_take(&run->loaded, (service->hub_count + 1) * sizeof *conditions);
+    if (conditions == NULL)
+        return run_refuse(run, FAIL(ERR_NO_MEMORY));
+    bool counting = false;
+    for (size_t i = 0; i < service->hub_count; i++) {
+        const struct linked_hub *hub = &service->hubs[i];
+        int64_t devices = hub->capacity > 0 ? hub_loads_of(flow->loads, service->id_scope, hub->host) : 0;
+        counting = counting || devices < 0;
+        conditions[i] = (struct hub_condition){
+            .failing = flow->ports.health != NULL && hub_health_of(flow->ports.health, hub->host).failing,
+            .devices = devices > 0 ? devices : 0,
+        };
+    }
+    if (counting && run->attempts < COUNT_WAITS) {
+        run->attempts++;
+        return run_again_after(run, COUNT_WAIT_MS);
+    }
+    run->attempts = 0;
+    run->admission.conditions = conditions;
+    return STEP_DONE;
+}
+
 enum step_result step_plan(struct run *run)
 {
     struct err e = decide_plan(&run->admission, &run->loaded, &run->decision, &run->trace, &run->why);
-    if (!failed(e) && run->decision.ask)
-        e = why_fail(&run->why, ERR_WEBHOOK, "custom allocation is not available yet");
     if (!failed(e))
         return STEP_DONE;
     run->failure = e;
@@ -227,7 +260,13 @@ void run_log(const struct run *run, const char *event, struct err e)
         bool on_its_way = run->record.intended_hub.len > 0;
         log_text(&line, LOG_hub, on_its_way ? run->record.intended_hub : run->record.assigned_hub);
         log_text(&line, LOG_deviceId, on_its_way ? run->record.intended_device_id : run->record.device_id);
+        if (run->from.len > 0) {
+            log_text(&line, LOG_from, run->from);
+            log_text(&line, LOG_to, on_its_way ? run->record.intended_hub : run->record.assigned_hub);
+        }
     }
+    if (run->ask.traceparent[0] != '\0')
+        log_text(&line, LOG_traceId, slice_of(run->ask.traceparent + 3, 32));
     char text[2048]; // more than the line takes
     struct buf trace = {.at = (uint8_t *)text, .room = sizeof text, .cap = sizeof text};
     for (size_t i = 0; i < run->trace.count; i++) {

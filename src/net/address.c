@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/internal.h"
+#include "wire/proxy/proxy.h"
 
 union address {
     struct sockaddr any;
@@ -143,30 +144,43 @@ static bool peer_address(const struct conn *conn, union address *address)
     return getpeername(fd, &address->any, &len) == 0;
 }
 
-static void keep_origin(struct conn *conn, const union address *address)
+static void keep_origin(struct conn *conn, const struct ip *ip)
 {
-    const uint8_t *v6 = address->v6.sin6_addr.s6_addr;
-    bool is_v6 = address->any.sa_family == AF_INET6;
-    bool network = is_v6 && !IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr);
-    conn->origin_len = network ? 8 : 4;
-    memcpy(conn->origin, is_v6 ? v6 + (network ? 0 : 12) : (const uint8_t *)&address->v4.sin_addr,
-           conn->origin_len);
+    bool v4 = ip_is_v4(ip);
+    conn->origin_len = v4 ? 4 : 8;
+    memcpy(conn->origin, ip->at + (v4 ? 12 : 0), conn->origin_len);
 }
 
-void address_of_peer(struct conn *conn)
+static void write_peer(struct conn *conn, int family, const void *bytes, uint16_t port)
+{
+    char text[INET6_ADDRSTRLEN] = "?";
+    (void)inet_ntop(family, bytes, text, sizeof text);
+    (void)snprintf(conn->peer, sizeof conn->peer, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
+}
+
+void address_of_peer(struct conn *conn, struct ip *ip)
 {
     union address address;
-    char text[INET6_ADDRSTRLEN] = "?";
+    *ip = (struct ip){0};
     if (conn->over_unix) {
         name_unix_peer(conn);
         return;
     }
     if (!peer_address(conn, &address))
         return; // gone already
-    keep_origin(conn, &address);
     bool v6 = address.any.sa_family == AF_INET6;
     const void *bytes = v6 ? (const void *)&address.v6.sin6_addr : (const void *)&address.v4.sin_addr;
-    (void)inet_ntop(address.any.sa_family, bytes, text, sizeof text);
-    (void)snprintf(conn->peer, sizeof conn->peer, v6 ? "[%s]:%u" : "%s:%u", text,
-                   ntohs(v6 ? address.v6.sin6_port : address.v4.sin_port));
+    if (v6)
+        memcpy(ip->at, bytes, sizeof ip->at);
+    else
+        *ip = ip_from_v4(bytes);
+    keep_origin(conn, ip);
+    write_peer(conn, address.any.sa_family, bytes, ntohs(v6 ? address.v6.sin6_port : address.v4.sin_port));
+}
+
+void address_from_proxy(struct conn *conn, const struct proxy_header *header)
+{
+    bool v4 = ip_is_v4(&header->source);
+    keep_origin(conn, &header->source);
+    write_peer(conn, v4 ? AF_INET : AF_INET6, v4 ? header->source.at + 12 : header->source.at, header->port);
 }

@@ -108,6 +108,8 @@ static bool obey(struct session *s, struct slice verb, struct slice argument)
         conn_deadline(s->conn, (int64_t)number, "the next line");
     } else if (slice_equal(verb, SLICE("who"))) {
         buf_printf(out, "%s %u\n", conn_peer_uid(s->conn, &uid) ? "uid" : "unknown", uid);
+    } else if (slice_equal(verb, SLICE("peer"))) {
+        buf_printf(out, "%.*s\n", SLICE_ARG(conn_peer(s->conn)));
     }
     return false;
 }
@@ -425,6 +427,11 @@ void client_say(int fd, const char *text)
     send_all(fd, slice_text(text));
 }
 
+void client_send(int fd, struct slice bytes)
+{
+    send_all(fd, bytes);
+}
+
 void client_expect(int fd, const char *text)
 {
     size_t len = strlen(text);
@@ -471,7 +478,12 @@ static bool tls_hear(struct tls_client *c)
 
 void tls_client_connect(struct tls_client *c, struct bench *b, uint16_t port)
 {
-    *c = (struct tls_client){.fd = client_connect(port), .plain = buf_capped(1 << 20)};
+    tls_client_begin(c, b, client_connect(port));
+}
+
+void tls_client_begin(struct tls_client *c, struct bench *b, int fd)
+{
+    *c = (struct tls_client){.fd = fd, .plain = buf_capped(1 << 20)};
     assert_false(failed(tls_session_new(b->client_tls, "localhost", &c->session)));
     while (tls_session_state(c->session) == TLS_HANDSHAKING) {
         tls_send(c);

@@ -24,6 +24,7 @@ enum { PATIENCE_MS = 10000 }; // nothing in these tests takes that long
 //   hold          pauses; bench_answer answers later, by ticket, and resumes
 //   become        answers "becoming" and goes on with lines in the frames of WebSocket
 //   deadline MS   sets a deadline "the next line"     who   answers the user at the other end
+//   peer          answers the address at the other end
 struct bench {
     struct loop *loop;
     pthread_t thread;
@@ -70,6 +71,7 @@ int client_connect_from(const char *from, uint16_t port); // from another loopba
 int client_connect_with_window(uint16_t port, int bytes);
 int client_connect_unix(const char *path); // must succeed
 void client_say(int fd, const char *text);
+void client_send(int fd, struct slice bytes);
 void client_expect(int fd, const char *text); // exactly these bytes next
 void client_expect_end(int fd);               // FIN or RST, and nothing before it
 
@@ -79,6 +81,7 @@ struct tls_client {
     struct buf plain;
 };
 void tls_client_connect(struct tls_client *c, struct bench *b, uint16_t port); // must succeed
+void tls_client_begin(struct tls_client *c, struct bench *b, int fd); // on this connection; must succeed
 void tls_client_say(struct tls_client *c, const char *text);
 void tls_client_expect(struct tls_client *c, const char *text);
 void tls_client_expect_end(struct tls_client *c); // close_notify and nothing before it

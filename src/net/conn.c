@@ -109,7 +109,10 @@ struct conn *conn_new(struct loop *loop, const struct listener *listener)
         conn_kill(conn);
         return NULL;
     }
-    address_of_peer(conn);
+    struct ip peer;
+    address_of_peer(conn, &peer);
+    for (size_t i = 0; i < listener->settings.proxy_count && !conn->over_unix && !conn->proxied; i++)
+        conn->proxied = ip_network_holds(&listener->settings.proxies[i], &peer);
     return conn;
 }
 

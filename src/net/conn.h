@@ -62,7 +62,8 @@ struct conn *conn_by_ticket(struct loop *loop, struct ticket ticket);
 void *conn_session(const struct conn *conn); // what open returned
 uint64_t conn_id(const struct conn *conn);   // for logs; unique in the process
 struct slice
-conn_peer(const struct conn *conn); // for logs: "192.0.2.7:40312", "[2001:db8::7]:40312", "uid 1000"
+conn_peer(const struct conn *conn); // for logs: "192.0.2.7:40312", "[2001:db8::7]:40312", "uid 1000";
+                                    // behind a proxy that sends a PROXY header: what that says
 struct tls_session *conn_tls(const struct conn *conn); // NULL without TLS
 // The certificates that the peer showed in the TLS handshake, or NULL; the connection's (chain_hold to keep
 // them). Decoded once, when first asked for, whatever protocols follow one another; NULL too when memory is

@@ -87,7 +87,7 @@ struct listener {
 };
 
 enum conn_state {
-    CONN_HANDSHAKE,
+    CONN_HANDSHAKE, // of TLS, and before it the PROXY header
     CONN_OPEN,
     CONN_FLUSHING,  // the last bytes are being written
     CONN_LINGERING, // FIN was sent; waiting for the peer's
@@ -135,6 +135,7 @@ struct conn {
     size_t lingered;
     unsigned open_handles;
     bool over_unix;
+    bool proxied;  // the PROXY header is still to come
     bool settling; // `settle` is in the mailbox
     bool inside;   // the protocol is being called, and everything is settled when it returns
     bool reading;
@@ -175,7 +176,14 @@ void crowd_leave(struct conn *conn);
 struct err address_listen_tcp(const char *host, uint16_t port, bool join, int *fd, uint16_t *bound,
                               struct why *why);
 struct err address_listen_unix(const char *path, int *fd, struct why *why);
-void address_of_peer(struct conn *conn); // and its origin
+// The peer's address in words, its origin, and the address itself: all 0 when it is not known.
+void address_of_peer(struct conn *conn, struct ip *ip);
+struct proxy_header;
+void address_from_proxy(struct conn *conn, const struct proxy_header *header);
+// proxied.c
+// Takes the PROXY header off the bytes that arrived. False while it goes on, and when the connection was
+// ended.
+bool proxied_take(struct conn *conn, struct slice *bytes);
 // poll.c
 extern const struct poller_methods loop_poller_methods;
 // loop.c

@@ -65,8 +65,9 @@ static void connection_waits(uv_stream_t *stream, int status)
         log_turned_away(listener, "out of memory");
         return;
     }
+    // whom a proxy brings is counted once the proxy has said who it is
     struct why why;
-    if (crowd_enter(conn, &why)) {
+    if (conn->proxied || crowd_enter(conn, &why)) {
         pump_start(conn);
         return;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/ip.h"
 #include "net/protocol.h"
 
 struct listener;
@@ -19,6 +20,10 @@ struct listener_settings {
     // would let a second daemon take half of the connections.)
     bool join;
     const char *unix_path; // instead of host and port: a socket that only this user may open
+    // Peers whose connections begin with a PROXY header, which then says who the peer is; of all others none
+    // is read. Must outlive the listener.
+    const struct ip_network *proxies;
+    size_t proxy_count;
 };
 
 // ERR_CONFIG with why for an address that cannot be one, or is in use.

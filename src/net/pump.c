@@ -306,13 +306,37 @@ static void stream_ended(struct conn *conn)
     read_on(conn, false);
     conn->fin_seen = true;
     conn->peer_ended = true;
-    if (conn->state == CONN_HANDSHAKE) {
+    // a load balancer that only looks whether the port is open is no noise
+    bool looked = conn->proxied && conn->rest.len == 0;
+    if (conn->state == CONN_HANDSHAKE && !looked) {
         struct why why;
         conn_log_noise(conn, "handshake.failed",
                        why_fail(&why, ERR_PROTOCOL, "the peer closed the connection in the handshake"), &why);
     }
     if (conn->state == CONN_HANDSHAKE || conn->state == CONN_LINGERING)
         conn_kill(conn);
+}
+
+static void start_layers(struct conn *conn)
+{
+    conn->phase = "the TLS handshake";
+    if (conn->tls == NULL)
+        open_session(conn);
+}
+
+static void bytes_arrived(struct conn *conn, struct slice bytes)
+{
+    if (conn->proxied) {
+        if (!proxied_take(conn, &bytes))
+            return;
+        start_layers(conn); // the deadline stays: it is for both
+        if (bytes.len == 0)
+            return;
+    }
+    if (conn->tls != NULL)
+        decrypt(conn, bytes);
+    else
+        take(conn, bytes);
 }
 
 static void arrived(uv_stream_t *stream, ssize_t len, const uv_buf_t *room)
@@ -328,10 +352,8 @@ static void arrived(uv_stream_t *stream, ssize_t len, const uv_buf_t *room)
         conn->lingered += (size_t)len;
         if (conn->lingered > LINGER_MAX)
             conn_kill(conn);
-    } else if (conn->tls != NULL) {
-        decrypt(conn, slice_of(room->base, (size_t)len));
     } else {
-        take(conn, slice_of(room->base, (size_t)len));
+        bytes_arrived(conn, slice_of(room->base, (size_t)len));
     }
     pump_settle(conn);
 }
@@ -359,13 +381,14 @@ void pump_settle(struct conn *conn)
 
 void pump_start(struct conn *conn)
 {
-    if (conn->tls == NULL) {
-        open_session(conn);
-    } else {
-        conn->phase = "the TLS handshake";
+    if (conn->tls != NULL || conn->proxied) {
         conn->phase_ms = conn->loop->settings.handshake_ms;
         (void)uv_timer_start(&conn->timer, pump_deadline, (uint64_t)conn->phase_ms, 0);
     }
+    if (conn->proxied)
+        conn->phase = "the PROXY header";
+    else
+        start_layers(conn);
     read_on(conn, true);
     pump_settle(conn);
 }

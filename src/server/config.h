@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/ip.h"
 
 enum { CONFIG_LIST_MAX = 16 };
 
@@ -19,6 +20,7 @@ struct config {
     int64_t mqtt_port;
     struct slice amqp_address;
     int64_t amqp_port;
+    struct config_list proxy_networks; // whose connections begin with a PROXY header
     struct slice control_socket;
     struct slice tls_certificate; // paths of PEM files
     struct slice tls_key;
@@ -41,6 +43,8 @@ struct config {
     int64_t operation_minutes;
     int64_t hub_call_ms;
     struct slice hub_ca_file;
+    struct slice geo_networks; // paths; empty: none
+    struct slice geo_database;
     bool webhook_http;
     struct config_list webhook_networks; // allowed although they are internal
     struct config_list webhook_ports;    // none: the usual ones
@@ -76,6 +80,9 @@ struct err config_set(struct config *config, struct arena *arena, struct slice n
 // YAML: nested mappings of the keys' parts; a list for a list. An unknown key is an error; why names the
 // line.
 struct err config_read(struct config *config, struct arena *arena, struct slice yaml, struct why *why);
+// listen.proxyNetworks as networks: as many as the list has.
+struct err config_proxies(const struct config *config, struct ip_network out[CONFIG_LIST_MAX],
+                          struct why *why);
 // What must hold between keys, such as a certificate when there is a listener.
 struct err config_check(const struct config *config, struct why *why);
 // The table as text for --help. docs/configuration.md is the same table for people (config_test.c holds them

@@ -56,6 +56,27 @@ static void devices_are_asked_for_certificates_unless_that_is_switched_off(void 
     arena_release(&r.arena);
 }
 
+static void networks_of_proxies_are_checked_with_the_settings(void **state)
+{
+    (void)state;
+    struct reading r;
+    struct ip_network proxies[CONFIG_LIST_MAX];
+    static const char tls[] = "tls: {certificate: a, key: b}\n";
+    char yaml[200];
+    (void)snprintf(yaml, sizeof yaml, "%slisten: {proxyNetworks: [10.0.0.0/24, '2001:db8::/32']}\n", tls);
+    assert_false(failed(read_text(&r, yaml)));
+    assert_false(failed(config_check(&r.config, &r.why)));
+    assert_false(failed(config_proxies(&r.config, proxies, &r.why)));
+    assert_int_equal(proxies[0].bits, 96 + 24);
+    assert_int_equal(proxies[1].bits, 32);
+    arena_release(&r.arena);
+    (void)snprintf(yaml, sizeof yaml, "%slisten: {proxyNetworks: [10.0.0.0/24, 10.0.0.1/8]}\n", tls);
+    assert_false(failed(read_text(&r, yaml)));
+    assert_int_equal(config_check(&r.config, &r.why).code, ERR_CONFIG);
+    assert_non_null(strstr(r.why.text, "listen.proxyNetworks: 10.0.0.1/8 has bits behind its prefix"));
+    arena_release(&r.arena);
+}
+
 static void an_empty_file_leaves_every_setting_at_its_default(void **state)
 {
     (void)state;
@@ -178,6 +199,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_sets_what_it_names_and_leaves_the_rest),
         cmocka_unit_test(devices_are_asked_for_certificates_unless_that_is_switched_off),
+        cmocka_unit_test(networks_of_proxies_are_checked_with_the_settings),
         cmocka_unit_test(an_empty_file_leaves_every_setting_at_its_default),
         cmocka_unit_test(a_mistake_is_named_with_its_line),
         cmocka_unit_test(what_is_no_setting_is_refused),

@@ -156,6 +156,33 @@ static struct err make_tls(const struct daemon *d, struct tls_context **out, str
     return e;
 }
 
+static void log_places(const struct daemon *d, const struct atlas *atlas, struct err e, const struct why *why)
+{
+    struct log_line line;
+    struct buf text = buf_capped(1024);
+    log_begin(&line, &d->log, failed(e) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO, "places.read");
+    if (failed(e)) {
+        log_failure(&line, e, why);
+        log_text(&line, LOG_detail, SLICE("what was read before stays"));
+    } else {
+        atlas_describe(atlas, &text);
+        log_text(&line, LOG_detail, buf_slice(&text));
+    }
+    log_end(&line);
+    buf_release(&text);
+}
+
+// NULL when the settings name no file.
+static struct err read_places(const struct daemon *d, struct atlas **out, struct why *why)
+{
+    struct atlas_settings settings = {(const char *)d->config->geo_networks.at,
+                                      (const char *)d->config->geo_database.at};
+    *out = NULL;
+    if (d->config->geo_networks.len == 0 && d->config->geo_database.len == 0)
+        return OK;
+    return atlas_read(&settings, out, why);
+}
+
 static struct err make_workers(struct daemon *d, struct why *why)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -196,6 +223,10 @@ struct err daemon_init(struct daemon *d, const struct config *config, struct why
     }
     d->started_us = clock_monotonic_us(&d->clock);
     TRY(read_master_key(d, why));
+    TRY(config_proxies(config, d->proxies, why));
+    TRY(read_places(d, &d->atlas, why));
+    if (d->atlas != NULL)
+        log_places(d, d->atlas, OK, NULL);
     TRY(open_store(d, why));
     return make_workers(d, why);
 }
@@ -414,6 +445,24 @@ struct err daemon_reload_tls(struct daemon *d, struct why *why)
     return e;
 }
 
+struct err daemon_reload_places(struct daemon *d, struct why *why)
+{
+    struct atlas *atlas;
+    struct err e = read_places(d, &atlas, why);
+    if (failed(e)) {
+        log_places(d, NULL, e, why);
+        return e;
+    }
+    if (atlas == NULL)
+        return OK;
+    for (unsigned i = 0; i < d->worker_count; i++)
+        worker_use_atlas(&d->workers[i], atlas_share(atlas));
+    log_places(d, atlas, OK, NULL); // whoever connects from now on finds the new one
+    atlas_free(d->atlas);
+    d->atlas = atlas;
+    return OK;
+}
+
 // ---- stopping
 // --------------------------------------------------------------------------------------------------------
 
@@ -491,6 +540,7 @@ bool daemon_stop(struct daemon *d, const char *reason)
         clean = worker_release(&d->workers[i]) && clean;
     if (clean) {
         challenges_free(d->challenges);
+        atlas_free(d->atlas);
         store_free(d->store);
         free(d->workers);
         free(d->peers);

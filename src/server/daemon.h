@@ -25,6 +25,8 @@ struct daemon {
     struct worker *workers;
     unsigned worker_count;
     struct embedded_peer *peers;
+    struct ip_network proxies[CONFIG_LIST_MAX]; // as many as the settings name
+    struct atlas *atlas;                        // where addresses are, as it was read last; or NULL
     uint16_t https_port;
     uint16_t mqtt_port;
     uint16_t amqp_port;
@@ -44,6 +46,9 @@ struct err daemon_ensure_hubs(struct daemon *daemon, const struct config_list *h
 struct err daemon_start(struct daemon *daemon, struct why *why);
 // Reads certificate and key anew; on failure the old ones stay.
 struct err daemon_reload_tls(struct daemon *daemon, struct why *why);
+// Reads the files that say where addresses are anew, and logs what was read; on failure what was read before
+// stays. Nothing without such files.
+struct err daemon_reload_places(struct daemon *daemon, struct why *why);
 // Stops gracefully and releases everything. False when something had to be cut off. reason: for the log,
 // static text.
 bool daemon_stop(struct daemon *daemon, const char *reason);

@@ -1,6 +1,8 @@
 // The daemon as a whole, with two loops: reloading certificates and stopping.
 #include "server/daemon.h"
 
+#include <unistd.h>
+
 #include "base/list.h"
 #include "base/testing.h"
 #include "server/dev.h"
@@ -11,7 +13,7 @@ struct bench {
     struct daemon daemon;
 };
 
-static int setup(void **state)
+static int setup_with(void **state, struct slice networks)
 {
     struct bench *b = calloc(1, sizeof *b);
     struct why why = {0};
@@ -19,12 +21,18 @@ static int setup(void **state)
     b->config.https_port = b->config.mqtt_port = b->config.amqp_port = 0;
     b->config.threads = 2;
     b->config.log_level = SLICE("error");
+    b->config.geo_networks = networks;
     assert_false(failed(dev_prepare(&b->dev, NULL, &b->config, &why)));
     assert_false(failed(daemon_init(&b->daemon, &b->config, &why)));
     assert_false(failed(dev_populate(&b->dev, &b->daemon, &why)));
     assert_false(failed(daemon_start(&b->daemon, &why)));
     *state = b;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, SLICE(""));
 }
 
 static int teardown(void **state)
@@ -42,6 +50,29 @@ static void certificates_are_reloaded_faster_than_loops_take_them_up(void **stat
     struct why why = {0};
     for (int i = 0; i < 100; i++)
         assert_false(failed(daemon_reload_tls(&b->daemon, &why)));
+    assert_true(daemon_stop(&b->daemon, "the test is over"));
+}
+
+static int setup_with_places(void **state)
+{
+    static char path[] = "/tmp/usher-networks-XXXXXX";
+    static const char text[] = "10.0.0.0/8,plant-7\n";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1);
+    close(fd);
+    return setup_with(state, slice_text(path));
+}
+
+static void places_are_reloaded_faster_than_loops_take_them_up(void **state)
+{
+    struct bench *b = *state;
+    struct why why = {0};
+    for (int i = 0; i < 100; i++)
+        assert_false(failed(daemon_reload_places(&b->daemon, &why)));
+    struct atlas *last = b->daemon.atlas;
+    assert_int_equal(unlink((const char *)b->config.geo_networks.at), 0);
+    assert_int_equal(daemon_reload_places(&b->daemon, &why).code, ERR_CONFIG);
+    assert_ptr_equal(b->daemon.atlas, last); // what was read before stays
     assert_true(daemon_stop(&b->daemon, "the test is over"));
 }
 
@@ -97,6 +128,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(certificates_are_reloaded_faster_than_loops_take_them_up, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(places_are_reloaded_faster_than_loops_take_them_up, setup_with_places,
                                         teardown),
         cmocka_unit_test_setup_teardown(settings_that_change_during_a_stop_are_taken_up_by_all_loops, setup,
                                         teardown),

@@ -21,6 +21,10 @@ const struct config_key config_keys[] = {
      "address of the AMQP door"},
     {"listen.amqp.port", CONFIG_NUMBER, AT(amqp_port), 0, 65535, "", "", "5671",
      "its port; 0 takes any free one"},
+    {"listen.proxyNetworks", CONFIG_LIST, AT(proxy_networks), 0, 0, "", "", "",
+     "networks of proxies that send a PROXY header (version 2) in front of each connection, as in "
+     "10.0.0.0/24: "
+     "from there it is required, from elsewhere none is read"},
     {"control.socket", CONFIG_PATH, AT(control_socket), 0, 0, "", "", "/run/usher/control.sock",
      "Unix socket for usher; who may open it may do everything"},
     {"tls.certificate", CONFIG_PATH, AT(tls_certificate), 0, 0, "", "", "",
@@ -68,6 +72,11 @@ const struct config_key config_keys[] = {
      "deadline of one call to a hub"},
     {"hubs.caFile", CONFIG_PATH, AT(hub_ca_file), 0, 0, "", "", "",
      "PEM file of the CAs that linked hubs are trusted by; empty: those of the system"},
+    {"geo.networks", CONFIG_PATH, AT(geo_networks), 0, 0, "", "", "",
+     "file of networks, their zones and places, for geoLatency; outranks the database; read again on SIGHUP"},
+    {"geo.database", CONFIG_PATH, AT(geo_database), 0, 0, "", "", "",
+     "database of cities in MaxMind's format (.mmdb), for geoLatency; read again on SIGHUP; replace it by "
+     "renaming, never by copying over it"},
     {"webhook.allowHttp", CONFIG_SWITCH, AT(webhook_http), 0, 0, "", "", "false",
      "webhooks of custom allocation may be called over http, which anybody on the way can read and change"},
     {"webhook.allowAddresses", CONFIG_LIST, AT(webhook_networks), 0, 0, "", "", "",
@@ -214,8 +223,21 @@ void config_help(struct buf *out)
     }
 }
 
+struct err config_proxies(const struct config *config, struct ip_network out[CONFIG_LIST_MAX],
+                          struct why *why)
+{
+    for (size_t i = 0; i < config->proxy_networks.count; i++) {
+        struct why inner = {0};
+        if (failed(ip_network_read(config->proxy_networks.items[i], &out[i], &inner)))
+            return why_fail(why, ERR_CONFIG, "listen.proxyNetworks: %.200s", inner.text);
+    }
+    return OK;
+}
+
 struct err config_check(const struct config *config, struct why *why)
 {
+    struct ip_network proxies[CONFIG_LIST_MAX];
+    TRY(config_proxies(config, proxies, why));
     if (config->tls_certificate.len == 0 || config->tls_key.len == 0)
         return why_fail(why, ERR_CONFIG, "tls.certificate and tls.key must name PEM files");
     if (config->control_socket.len == 0)

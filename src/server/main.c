@@ -39,7 +39,8 @@ static const char usage[] =
     "  --set NAME=VALUE              a setting (see below); what comes later on the command line counts\n"
     "  --help, --version\n"
     "\n"
-    "SIGTERM and SIGINT stop it gracefully, SIGHUP has it read certificate and key anew. Logs are JSON lines "
+    "SIGTERM and SIGINT stop it gracefully, SIGHUP has it read certificate, key and places anew. Logs are "
+    "JSON lines "
     "on stderr.\n"
     "\n"
     "Settings, in the file as nested YAML:\n";
@@ -209,6 +210,9 @@ static const char *serve(struct daemon *daemon, const sigset_t *signals)
             return signal == SIGINT ? "SIGINT" : "SIGTERM";
         struct why why = {0};
         log_reload(daemon, daemon_reload_tls(daemon, &why), &why);
+        why = (struct why){0};
+        struct err logged = daemon_reload_places(daemon, &why);
+        (void)logged;
     }
     return "";
 }

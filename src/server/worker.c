@@ -7,6 +7,7 @@
 #include "hub/azure/azure.h"
 #include "hub/embedded/hub_embedded.h"
 #include "hub/embedded/hub_settings.h"
+#include "hub/mosquitto/hub_mosquitto.h"
 #include "server/daemon.h"
 #include "server/files.h"
 #include "server/webhooks.h"
@@ -112,9 +113,12 @@ static struct err make_flow(struct worker *w)
     if (w->index == 0) // the first one to be made, and its loop ends when no flow has anything under way
         TRY(challenges_new(loop_mailbox(w->loop), &d->clock, random_etag(&d->random), &d->challenges));
     TRY(challenges_client_new(d->challenges, loop_mailbox(w->loop), &w->challenges));
+    if (d->atlas != NULL)
+        TRY(places_new(atlas_share(d->atlas), random_etag(&d->random), &w->places));
     struct flow_ports ports = {
         .store = w->store,
-        .hubs = {w->hubs[0], w->hubs[1]},
+        .hubs = {w->hubs[0], w->hubs[1], w->hubs[2]},
+        .places = w->places,
         .webhook = w->webhook,
         .clock = &d->clock,
         .random = &d->random,
@@ -159,6 +163,16 @@ static struct err make_hubs(struct worker *w, struct why *why)
     if (!failed(e))
         e = hub_azure_new(&azure, &w->hubs[HUB_KIND_AZURE], why);
     buf_release(&ca);
+    struct hub_mosquitto_settings mosquitto = {
+        .poller = loop_poller(w->loop),
+        .replies = loop_mailbox(w->loop),
+        .clock = &d->clock,
+        .random = &d->random,
+        .log = &d->log,
+        .ca_file = d->config->hub_ca_file,
+    };
+    if (!failed(e))
+        e = hub_mosquitto_new(&mosquitto, &w->hubs[HUB_KIND_MOSQUITTO]);
     if (failed(e))
         return e;
     struct embedded_settings embedded = {
@@ -198,6 +212,19 @@ static struct err make_expiry(struct worker *w)
     return w->index == 0 ? expiry_new(&settings, &w->expiry) : OK;
 }
 
+// Likewise of the first worker: what runs for an operator.
+static struct err make_dry_runs(struct worker *w)
+{
+    struct daemon *d = w->daemon;
+    struct dry_runs_settings settings = {
+        .store = w->store,
+        .poller = loop_poller(w->loop),
+        .clock = &d->clock,
+        .random = &d->random,
+    };
+    return w->index == 0 ? dry_runs_new(&settings, &w->dry_runs) : OK;
+}
+
 static struct err make_apis(struct worker *w)
 {
     struct daemon *d = w->daemon;
@@ -234,6 +261,7 @@ static struct err make_apis(struct worker *w)
         .hub_counts = count_hub,
         .hub_policies = write_hub_policies,
         .expiry = w->expiry,
+        .dry_runs = w->dry_runs,
         .version = USHER_VERSION,
         .context = w,
     };
@@ -298,6 +326,7 @@ struct err worker_init(struct worker *w, struct daemon *daemon, unsigned index, 
     TRY(webhooks_make(daemon, w->loop, &w->webhook, why));
     TRY(make_flow(w));
     TRY(make_expiry(w));
+    TRY(make_dry_runs(w));
     TRY(make_apis(w));
     return make_fronts(w);
 }
@@ -333,6 +362,8 @@ struct err worker_listen(struct worker *w, struct why *why)
         .host = (const char *)c->https_address.at,
         .port = d->https_port,
         .join = w->index > 0,
+        .proxies = d->proxies,
+        .proxy_count = c->proxy_networks.count,
     };
     struct listener_settings mqtt = {
         .protocol = &mqtt_protocol,
@@ -341,6 +372,8 @@ struct err worker_listen(struct worker *w, struct why *why)
         .host = (const char *)c->mqtt_address.at,
         .port = d->mqtt_port,
         .join = w->index > 0,
+        .proxies = d->proxies,
+        .proxy_count = c->proxy_networks.count,
     };
     struct listener_settings amqp = {
         .protocol = &amqp_protocol,
@@ -349,6 +382,8 @@ struct err worker_listen(struct worker *w, struct why *why)
         .host = (const char *)c->amqp_address.at,
         .port = d->amqp_port,
         .join = w->index > 0,
+        .proxies = d->proxies,
+        .proxy_count = c->proxy_networks.count,
     };
     struct listener_settings control = {
         .protocol = &http_protocol,
@@ -408,13 +443,15 @@ static void stop_here(struct mail *mail)
     w->https_on_ipv6 = w->mqtt_on_ipv6 = w->amqp_on_ipv6 = NULL;
     listener_free(w->control_listener);
     w->https_listener = w->mqtt_listener = w->amqp_listener = w->control_listener = NULL;
-    w->stopping = w->expiry != NULL ? 5 : 4;
+    w->stopping = (size_t)4 + (w->expiry != NULL) + (w->dry_runs != NULL);
     http_front_stop(w->https, became_idle, w);
     http_front_stop(w->local, became_idle, w);
     flow_stop(w->flow, became_idle, w);
     embedded_stop(w->embedded, became_idle, w);
     if (w->expiry != NULL)
         expiry_stop(w->expiry, became_idle, w);
+    if (w->dry_runs != NULL)
+        dry_runs_stop(w->dry_runs, became_idle, w);
 }
 
 void worker_stop(struct worker *w)
@@ -449,6 +486,23 @@ void worker_use_tls(struct worker *w, struct tls_context *tls)
     mailbox_post(loop_mailbox(w->loop), &w->tls_mail);
 }
 
+static void use_atlas_here(struct mail *mail)
+{
+    struct worker *w = CONTAINER_OF(mail, struct worker, atlas_mail);
+    places_use(w->places, atomic_exchange(&w->next_atlas, NULL));
+}
+
+void worker_use_atlas(struct worker *w, struct atlas *atlas)
+{
+    struct atlas *passed_over = atomic_exchange(&w->next_atlas, atlas);
+    if (passed_over != NULL) { // as with certificates
+        atlas_free(passed_over);
+        return;
+    }
+    w->atlas_mail.deliver = use_atlas_here;
+    mailbox_post(loop_mailbox(w->loop), &w->atlas_mail);
+}
+
 bool worker_drain(struct worker *w)
 {
     return w->loop != NULL && mailbox_deliver(loop_mailbox(w->loop)) > 0;
@@ -461,17 +515,21 @@ bool worker_release(struct worker *w)
     bool busy = (w->flow != NULL && flow_under_way(w->flow) > 0) ||
                 (w->https != NULL && http_front_under_way(w->https) > 0) ||
                 (w->local != NULL && http_front_under_way(w->local) > 0) ||
-                (w->expiry != NULL && expiry_looking(w->expiry));
+                (w->expiry != NULL && expiry_looking(w->expiry)) ||
+                (w->dry_runs != NULL && dry_runs_running(w->dry_runs));
     if (busy)
         return false;
     device_api_free(w->device);
     flow_free(w->flow);
+    places_free(w->places);
+    atlas_free(atomic_exchange(&w->next_atlas, NULL));
     challenges_client_free(w->challenges);
     issuers_free(w->issuers);
     embedded_free(w->embedded);
     service_api_free(w->service);
     control_api_free(w->control);
     expiry_free(w->expiry);
+    dry_runs_free(w->dry_runs);
     http_front_free(w->https);
     http_front_free(w->local);
     mqtt_front_free(w->mqtt);
@@ -479,6 +537,7 @@ bool worker_release(struct worker *w)
     webhook_free(w->webhook);
     hub_connector_free(w->hubs[HUB_KIND_AZURE]);
     hub_connector_free(w->hubs[HUB_KIND_EMBEDDED]);
+    hub_connector_free(w->hubs[HUB_KIND_MOSQUITTO]);
     directory_free(w->directory);
     store_client_free(w->store);
     tls_context_free(w->tls);

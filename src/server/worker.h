@@ -12,10 +12,12 @@
 #include "api/service/service.h"
 #include "embedded/embedded.h"
 #include "flow/challenges.h"
+#include "flow/dry_run.h"
 #include "flow/expiry.h"
 #include "flow/flow.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "places/places.h"
 #include "server/config.h"
 #include "wire/tls/tls.h"
 
@@ -29,16 +31,18 @@ struct worker {
     struct loop *loop;
     struct store_client *store;
     struct directory *directory;
-    struct hub_connector *hubs[2]; // by enum hub_kind
+    struct hub_connector *hubs[HUB_KIND_COUNT]; // by enum hub_kind
     struct webhook *webhook;
     struct embedded *embedded;
     struct issuers *issuers; // certificates that vouch for devices, decoded
     struct challenges_client *challenges;
+    struct places *places; // NULL: no file says where addresses are
     struct flow *flow;
     struct device_api *device;
     struct service_api *service;
     struct control_api *control;
-    struct expiry *expiry; // of the first worker; else NULL
+    struct expiry *expiry;     // of the first worker; else NULL
+    struct dry_runs *dry_runs; // likewise
     struct http_front *https;
     struct http_front *local; // behind the control socket; on the first worker only
     struct mqtt_front *mqtt;
@@ -55,6 +59,8 @@ struct worker {
     struct mail stop_mail;
     struct mail tls_mail; // in the mailbox while there is a next_tls
     _Atomic(struct tls_context *) next_tls;
+    struct mail atlas_mail; // likewise
+    _Atomic(struct atlas *) next_atlas;
 };
 
 // Everything but the listeners. On the main thread, before worker_start.
@@ -66,6 +72,7 @@ struct err worker_start(struct worker *worker, struct why *why);
 // Any thread: stop gracefully; use this certificate from now on (takes over the share).
 void worker_stop(struct worker *worker);
 void worker_use_tls(struct worker *worker, struct tls_context *tls);
+void worker_use_atlas(struct worker *worker, struct atlas *atlas); // likewise
 // After all loops ended and their threads were joined: delivers what others have posted since. False when
 // there was nothing.
 bool worker_drain(struct worker *worker);

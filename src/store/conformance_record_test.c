@@ -61,6 +61,7 @@ static const struct registration full_registration = {
     .device_id = SLICE("d1"),
     .intended_hub = SLICE("h2"),
     .intended_device_id = SLICE("d2"),
+    .intended_substatus = SUBSTATUS_DATA_MIGRATED,
     .plan_steps = 3,
     .primary_thumbprint = SLICE("CC"),
     .secondary_thumbprint = SLICE("DD"),

@@ -68,7 +68,8 @@ static void unanswered(struct webhook_call *call)
         health = WEBHOOK_HEALTHY;
         break;
     case OUTBOUND_END_NO_MEMORY:
-        e = why_fail(why, e.code, "out of memory while calling the webhook %s", host);
+        // curl says so too of a header line beyond all bounds
+        e = why_fail(why, e.code, "the webhook %s could not be asked: no memory for what it sends", host);
         health = WEBHOOK_UNKNOWN;
         break;
     case OUTBOUND_END_ANSWERED:

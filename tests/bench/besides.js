@@ -83,4 +83,4 @@ async function run(names, repetitions, made, say) {
   }));
 }
 
-module.exports = { NAMES, run };
+module.exports = { NAMES, OPS, measure, run };

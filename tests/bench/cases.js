@@ -6,6 +6,7 @@ const fs = require('fs');
 const path = require('path');
 const besides = require('./besides');
 const children = require('../lib/children');
+const hanging = require('./hanging');
 const servers = require('./servers');
 const usherd = require('../lib/usherd');
 const { SoftTpm } = require('../lib/softtpm');
@@ -74,7 +75,7 @@ const CONNECTIONS = {
 };
 const SCALE = ['mqtt_symmetric_1k_enrollments', 'mqtt_symmetric_1m_enrollments'];
 const CROWD = ['mqtt_x509_1_group', 'mqtt_x509_10k_groups'];
-const NAMES = [...Object.keys(CASES), ...FLOOR, ...MEMORY, ...Object.keys(CONNECTIONS), ...SCALE, ...CROWD, ...besides.NAMES];
+const NAMES = [...Object.keys(CASES), ...FLOOR, ...MEMORY, ...Object.keys(CONNECTIONS), ...SCALE, ...CROWD, ...besides.NAMES, ...hanging.NAMES];
 
 async function must(program, args, timeout = 600000) {
   const { code, stdout, stderr } = await children.run(program, args, { timeout });
@@ -313,6 +314,7 @@ async function run(names, repetitions, say) {
   if (pick(Object.keys(CONNECTIONS)).length > 0) results.push(...await idle(pick(Object.keys(CONNECTIONS)), say));
   if (pick(CROWD).length > 0) results.push(...await crowd(pick(CROWD), repetitions, say));
   if (pick(besides.NAMES).length > 0) results.push(...await besides.run(pick(besides.NAMES), repetitions, await prepare(0), say));
+  if (pick(hanging.NAMES).length > 0) results.push(...await hanging.run(pick(hanging.NAMES), repetitions, await prepare(0), say));
   if (pick(SCALE).length > 0) results.push(...await scale(pick(SCALE), repetitions, say));
   return results;
 }

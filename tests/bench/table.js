@@ -32,6 +32,7 @@ const TARGETS = [
   slower('MQTT: p99 beside 2,000 slow peers against alone', 'mqtt_beside_slow', 'mqtt_alone', 2),
   slower('AMQP: p99 beside 2,000 slow peers against alone', 'amqp_beside_slow', 'amqp_alone', 2),
   slower('HTTPS: p99 beside 2,000 slow peers against alone', 'https_beside_slow', 'https_alone', 2),
+  slower('MQTT: p99 beside 300 devices that wait for their webhook, against beside nobody', 'mqtt_beside_webhooks', 'mqtt_beside_nobody', 2),
   ratio('CPU per registration, 1,000,000 enrollments against 1,000', 'mqtt_symmetric_1m_enrollments', 'mqtt_symmetric_1k_enrollments', 1.1),
 ];
 

@@ -1,5 +1,6 @@
 // What the function may do. A row: `does` (bytes, or what happens on the socket), and what must come of it: `hub`, to which the
-// device is assigned, or `refused`, a part of the reason in the log. `status`: the reason is Azure's words for that status.
+// device is assigned, or `refused`, a part of the reason in the log. `status`: the reason is Azure's words for that status. `unasked`:
+// no question reaches it. `again`: it may come twice, when a connection that was kept is closed under it (RFC 9112 9.3.1).
 'use strict';
 
 const zlib = require('zlib');
@@ -48,13 +49,14 @@ const good = {
   'the other hub': { does: json({ iotHubHostName: ONE }), hub: ONE },
   'text/plain, indented, as Microsoft\'s functions say it': { does: answer(200, JSON.stringify({ iotHubHostName: TWO }, null, 2), TEXT_TYPE), hub: TWO },
   'an object in a JSON string': { does: json(JSON.stringify({ iotHubHostName: TWO }, null, 2)), hub: TWO },
+  'a byte order mark before it': { does: answer(200, Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(JSON.stringify({ iotHubHostName: TWO }))]), JSON_TYPE), hub: TWO },
   'no Content-Type': { does: json({ iotHubHostName: TWO }, {}), hub: TWO },
   'members in another case': { does: json({ IotHubHostname: TWO, InitialTwin: TWIN, PAYLOAD }), hub: TWO, twin: TWIN, payload: PAYLOAD },
   'the hub in another case': { does: json({ iotHubHostName: TWO.toUpperCase() }), hub: TWO },
   'members that nobody knows': { does: json({ version: 3, iotHubHostName: TWO, more: { iotHubHostName: ONE } }), hub: TWO },
   'payload null': { does: json({ iotHubHostName: TWO, payload: null }), hub: TWO },
   'twin null': { does: json({ iotHubHostName: TWO, initialTwin: null }), hub: TWO },
-  'an empty twin': { does: json({ iotHubHostName: TWO, initialTwin: { tags: {}, properties: { desired: {} } }, payload: {} }), hub: TWO },
+  'an empty twin': { does: json({ iotHubHostName: TWO, initialTwin: { tags: {}, properties: { desired: {} } }, payload: {} }), hub: TWO, twin: { tags: {}, properties: { desired: {} } }, payload: {} },
   'twin and payload': { does: json({ iotHubHostName: TWO, initialTwin: TWIN, payload: PAYLOAD }), hub: TWO, twin: TWIN, payload: PAYLOAD },
   'slow, within the deadline': { does: after(1200, right), hub: TWO },
   'exactly 64 KiB': { does: padded(CAP), hub: TWO },
@@ -80,36 +82,36 @@ const bad = {
   'drips its body': { does: drip('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n', ' '), refused: 'did not answer within 2000 ms' },
   'drips chunks': { does: drip('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', '1\r\n \r\n'), refused: 'did not answer within 2000 ms' },
   'never answers': { does: () => {}, refused: 'did not answer within 2000 ms' },
-  'closes instead of answering': { does: (socket) => { socket.destroy(); }, refused: 'could not be asked' },
+  'closes instead of answering': { does: (socket) => { socket.destroy(); }, again: true, refused: 'could not be asked' },
   'closes the connection at once': { server: 'closing', unasked: true, refused: 'could not be asked' },
   'says nothing in the TLS handshake': { server: 'mute', unasked: true, refused: 'did not answer within 2000 ms' },
   'speaks no TLS': { server: 'plain', unasked: true, refused: 'could not be asked' },
   'is not there': { server: 'nobody', unasked: true, refused: 'could not be asked' },
-  'has a name that nobody knows': { url: () => 'https://nobody.invalid/api?code=SECRET-of-the-function', unasked: true, refused: 'could not be asked' },
+  'has a name that nobody knows': { url: ({ ports }) => `https://nobody.invalid:${ports.good}/api?code=SECRET-of-the-function`, unasked: true, refused: 'could not be asked' },
   'garbage': { does: endWith(Buffer.from('\x00\x01\x02garbage\r\n\r\n')), refused: 'could not be asked' },
-  'HTML': { does: answer(200, '<html><body>It works!</body></html>', { 'Content-Type': 'text/html' }), refused: 'JSON' },
-  'an empty 200': { does: answer(200), refused: '' },
-  'JSON that breaks off': { does: answer(200, '{"iotHubHostName":"two.exam', JSON_TYPE), refused: 'JSON' },
+  'HTML': { does: answer(200, '<html><body>It works!</body></html>', { 'Content-Type': 'text/html' }), refused: 'is not JSON' },
+  'an empty 200': { does: answer(200), refused: 'is empty' },
+  'JSON that breaks off': { does: answer(200, '{"iotHubHostName":"two.exam', JSON_TYPE), refused: 'is not JSON' },
   'a connection that breaks off': { does: endWith(answer(200, '{"iotHubHostName":"two.example"}', { 'Content-Length': 100 })), refused: 'could not be asked' },
   'chunks that break off': { does: endWith(Buffer.from('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{"iotHubHostName":"two.example"}\r\n')), refused: 'could not be asked' },
-  'a header that breaks off': { does: endWith(Buffer.from('HTTP/1.1 200 OK\r\nContent-Le')), refused: '' },
-  'bytes that are no UTF-8': { does: answer(200, Buffer.from('{"iotHubHostName":"two.example","payload":{"a":"\xff\xfe"}}', 'latin1'), JSON_TYPE), refused: 'JSON' },
-  'an array': { does: json([{ iotHubHostName: TWO }]), refused: '' },
-  'a thousand brackets': { does: answer(200, '['.repeat(30000), JSON_TYPE), refused: 'JSON' },
-  'no hub': { does: json({ initialTwin: null }), refused: 'iotHubHostName' },
-  'hub null': { does: json({ iotHubHostName: null }), refused: 'iotHubHostName' },
-  'a hub that is no string': { does: json({ iotHubHostName: { name: TWO } }), refused: 'iotHubHostName' },
-  'a hub that is empty': { does: json({ iotHubHostName: '' }), refused: '' },
+  'a header that breaks off': { does: endWith(Buffer.from('HTTP/1.1 200 OK\r\nContent-Le')), refused: 'is empty' },
+  'bytes that are no UTF-8': { does: answer(200, Buffer.from('{"iotHubHostName":"two.example","payload":{"a":"\xff\xfe"}}', 'latin1'), JSON_TYPE), refused: 'is not JSON' },
+  'an array': { does: json([{ iotHubHostName: TWO }]), refused: 'is no JSON object' },
+  'a thousand brackets': { does: answer(200, '['.repeat(30000), JSON_TYPE), refused: 'is not JSON' },
+  'no hub': { does: json({ initialTwin: null }), refused: 'has no iotHubHostName' },
+  'hub null': { does: json({ iotHubHostName: null }), refused: 'has no iotHubHostName' },
+  'a hub that is no string': { does: json({ iotHubHostName: { name: TWO } }), refused: 'no host name' },
+  'a hub that is empty': { does: json({ iotHubHostName: '' }), refused: 'no host name' },
   'a hub that nobody knows': { does: json({ iotHubHostName: 'nowhere.example' }), refused: 'nowhere.example' },
   'a hub of another service': { does: json({ iotHubHostName: 'theirs.example' }), refused: 'theirs.example' },
   'a hub that was unlinked': { does: json({ iotHubHostName: 'unlinked.example' }), refused: 'unlinked.example' },
   'a hub that the enrollment does not list': { does: json({ iotHubHostName: OUTSIDE }), refused: OUTSIDE },
-  'a twin that is none': { does: json({ iotHubHostName: TWO, initialTwin: 5 }), refused: 'initialTwin' },
+  'a twin that is none': { does: json({ iotHubHostName: TWO, initialTwin: 5 }), refused: 'an initialTwin that is no object' },
   '65,537 bytes': { does: padded(CAP + 1), refused: 'answered with more than 65536 bytes' },
   '10 MB': { does: padded(10 * 1000 * 1000), refused: 'answered with more than 65536 bytes' },
   'a body without end': { does: endless('HTTP/1.1 200 OK\r\n\r\n'), refused: 'answered with more than 65536 bytes' },
   'headers without end': { does: endless('HTTP/1.1 200 OK\r\nX: '), refused: 'could not be asked' },
-  'gzip, which was not asked for': { does: answer(200, zlib.gzipSync(JSON.stringify({ iotHubHostName: TWO })), { ...JSON_TYPE, 'Content-Encoding': 'gzip' }), refused: 'JSON' },
+  'gzip, which was not asked for': { does: answer(200, zlib.gzipSync(JSON.stringify({ iotHubHostName: TWO })), { ...JSON_TYPE, 'Content-Encoding': 'gzip' }), refused: 'is not JSON' },
   'a certificate that it signed itself': { server: 'selfSigned', unasked: true, refused: 'is not accepted, nothing was sent' },
   'a certificate that has expired': { server: 'expired', unasked: true, refused: 'is not accepted, nothing was sent' },
   'a certificate for another name': { server: 'wrongName', unasked: true, refused: 'is not accepted, nothing was sent' },
@@ -117,7 +119,7 @@ const bad = {
 };
 for (const status of [301, 302, 303, 307, 308]) bad[`${status} to a good one`] = { does: redirect(status), status };
 for (const status of [304, 400, 401, 403, 404, 409, 418, 429, 500, 501, 502, 503]) bad[`status ${status}`] = { does: answer(status, status === 304 ? '' : 'no'), status };
-bad['status 204'] = { does: answer(204, '', { 'Content-Length': undefined }), refused: '' };
+bad['status 204'] = { does: answer(204, '', { 'Content-Length': undefined }), refused: 'is empty' };
 bad['a right answer with status 500'] = { does: json({ iotHubHostName: TWO }, JSON_TYPE, 500), status: 500 };
 
 const named = (rows) => Object.entries(rows).map(([name, row], i) => ({ name, ...row, i }));

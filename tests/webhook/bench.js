@@ -3,9 +3,11 @@
 
 const assert = require('assert');
 const device = require('../lib/device');
+const sas = require('../lib/sas');
 const usherd = require('../lib/usherd');
-const { mustUsher } = require('../lib/control');
+const { mustUsher, overHttps } = require('../lib/control');
 const { follow } = require('../hubs/pair');
+const { until } = require('../lib/wait');
 const { ONE, TWO, OUTSIDE } = require('./behaviours');
 
 const SETTINGS = { threads: 1, 'device.retryAfter': 1, 'device.inlineWait': 1000, 'limits.deviceRequests': 0, 'webhook.deadline': 2000 };
@@ -15,13 +17,13 @@ class Bench {
   /** `lists`: settings that are lists, by name. */
   static async start({ settings = {}, lists = {}, ...more } = {}) {
     const bench = new Bench();
+    bench.assigned = new Set(); // the devices that were told so
     const all = [...Object.entries({ ...SETTINGS, ...settings }), ...Object.entries(lists).flatMap(([name, items]) => items.map((item) => [name, item]))];
     const args = [...HUBS.flatMap((hub) => ['--hub', hub]), ...all.flatMap(([name, value]) => ['--set', `${name}=${value}`])];
     bench.server = await usherd.start({ args, ...more });
     await mustUsher(bench.server, ['service', 'create', 'other', '--host', 'other.example']);
     await mustUsher(bench.server, ['--service', 'other', 'hub', 'link', 'theirs.example', '--embedded']);
     for (const hub of ['unlinked.example', 'theirs.example']) await mustUsher(bench.server, ['--service', 'dev', 'hub', 'unlink', hub]);
-    bench.scope = bench.server.scope;
     return bench;
   }
 
@@ -38,20 +40,31 @@ class Bench {
     const body = JSON.stringify({ registrationId: who.id, ...(payload === undefined ? {} : { payload }) });
     const put = await device.registerHttp(this.server, { ...who, body });
     assert.ok(put.status === 202 || put.status === 200, `register: ${put.status} ${put.body}`);
-    if (put.json.status !== 'assigning') return { json: put.json, polled: false };
-    return { json: await follow(this.server, { ...who, operationId: put.json.operationId, ms: 20000 }), polled: true };
+    const polled = put.json.status === 'assigning';
+    const json = polled ? await follow(this.server, { ...who, operationId: put.json.operationId, ms: 20000 }) : put.json;
+    if (json.status === 'assigned') this.assigned.add(who.id);
+    return { json, polled };
   }
 
   async record(id) {
     return (await this.server.control.registration(id)).json;
   }
 
-  /** The reason that the log gives for the end of a device's registration. */
+  /** Why a device's registration failed, by the log: reason and trace. */
   async reason(id, mark) {
-    const { entry } = await this.server.log.waitFor(`"registrationId":"${id}","`, { mark }).catch(() => ({}));
-    const lines = this.server.log.since(mark).filter((line) => line.entry && line.entry.registrationId === id);
-    assert.ok(entry && lines.length > 0, `no line about ${id}`);
-    return lines.map((line) => `${line.entry.reason || ''} ${line.entry.trace || ''}`).join(' ');
+    const line = await until(5000, `a line about the end of ${id}`, () => this.server.log.since(mark).find(
+      ({ entry }) => entry && entry.registrationId === id && entry.error === 'webhook_failed'));
+    return `${line.entry.reason || ''} | ${line.entry.trace || ''}`;
+  }
+
+  /** The twin that a hub has of a device, as an operator of that hub reads it. */
+  async twin(hub, id) {
+    const { value } = await this.server.control.must('POST', `/control/hubs/${hub}/listkeys`);
+    const { primaryKey } = value.find(({ keyName }) => keyName === 'iothubowner');
+    const token = sas.policyToken({ host: hub, policy: 'iothubowner', key: primaryKey });
+    const answer = await overHttps(this.server, 'GET', `/twins/${id}?api-version=2021-04-12`, { token, headers: { Host: hub } });
+    assert.strictEqual(answer.status, 200, answer.text);
+    return answer.json;
   }
 
   /** How many identities the hubs have, all together. */

@@ -53,12 +53,11 @@ class Functions {
     made.caFile = pki.caFile;
     const good = await pki.signed('good', HERE);
     await made.serve('good', good);
-    await made.serve('another', good);
     await made.serve('selfSigned', await pki.selfSigned('alone', HERE));
     await made.serve('expired', await pki.expired('expired', HERE));
     await made.serve('wrongName', await pki.signed('elsewhere', 'DNS:elsewhere.example'));
     await made.serve('oldTls', { ...good, minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'DEFAULT:@SECLEVEL=0' });
-    await made.serveTcp('plain', (socket) => made.attend('plain', socket));
+    await made.serveTcp('plain', (socket) => socket.once('data', () => socket.end(answer(400, 'this is http'))));
     await made.serveTcp('mute', () => {});
     await made.serveTcp('closing', (socket) => socket.destroy());
     await made.serveTcp('nobody', () => {});

@@ -48,6 +48,9 @@ static const struct call_route routes[] = {
      NOTHING,
      {settings_begin, settings_load, linked_hub_delete, settings_saved, service_deleted}},
 
+    {"POST", SERVICE "/dryRuns", LOCAL, LARGE, {settings_load, dry_run_read, dry_run_ask, dry_run_take}},
+    {"GET", SERVICE "/dryRuns/{}", LOCAL, NOTHING, {settings_load, dry_run_show}},
+
     {"GET",
      SERVICE "/registrations/{}",
      RIGHT_SERVICE_CONFIG | RIGHT_REGISTRATION_READ,

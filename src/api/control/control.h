@@ -15,6 +15,8 @@
 //                                                                 CA certificates
 //   GET        /control/services/{name}/linkedHubs
 //   GET PUT DELETE  …/linkedHubs/{host}
+//   POST       /control/services/{name}/dryRuns                   control socket only; 202 {"id"}
+//   GET        /control/services/{name}/dryRuns/{id}              control socket only; how far it is
 //   GET        /control/services/{name}/registrations/{id}        with address, leftHub …; over HTTPS needs
 //                                                                 RegistrationStatusRead too
 //   GET        /control/services/{name}/policies
@@ -40,6 +42,7 @@
 
 #include "api/exchange.h"
 #include "flow/directory.h"
+#include "flow/dry_run.h"
 #include "flow/expiry.h"
 #include "flow/hub_health.h"
 #include "ports/clock.h"
@@ -56,7 +59,9 @@ struct control_api_settings {
     const struct clock *clock;
     struct random *random;
     const struct log *log;
-    struct expiry *expiry; // the daemon's watch; NULL on loops that have no control socket
+    struct hub_health *health; // this loop's; NULL: nothing is known of it, and nothing shown
+    struct dry_runs *dry_runs; // this loop's; NULL on loops that have no control socket
+    struct expiry *expiry;     // the daemon's watch; NULL on loops that have no control socket
     const char *version;
     void *context; // of the functions below
     // Makes all loops read their directories again, then calls done->loaded, later; done is the API's storage
@@ -66,9 +71,6 @@ struct control_api_settings {
     void (*status)(void *context, struct json_writer *w);
     // What an embedded hub counted since start, over all loops.
     void (*hub_counts)(void *context, struct slice host, int64_t *telemetry, int64_t *connected);
-    // How a linked hub is, as this loop knows it (flow/hub_health.h). NULL: nothing is known, and nothing
-    // shown.
-    struct hub_health_state (*hub_health)(void *context, struct slice host);
     // Writes the policies that the document of an embedded hub (struct hub_record) holds, with keys, as an
     // array:
     // [{"keyName","primaryKey","secondaryKey","rights"},…].

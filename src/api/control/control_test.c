@@ -11,6 +11,7 @@
 
 static struct bench bench;
 static struct control_api *api;
+static struct hub_health *health;
 static size_t reloads;
 
 static void settings_changed(void *context, struct directory_wait *done)
@@ -36,17 +37,6 @@ static void hub_counts(void *context, struct slice host, int64_t *telemetry, int
     assert_slice(host, "bench.test");
     *telemetry = 40;
     *connected = 2;
-}
-
-static struct hub_health_state hub_health(void *context, struct slice host)
-{
-    (void)context;
-    struct hub_health_state state = {.failing = slice_equal(host, SLICE("dead.test"))};
-    if (state.failing) {
-        state.since_us = 1700000000000000;
-        (void)why_fail(&state.why, ERR_HUB_UNAVAILABLE, "connection refused");
-    }
-    return state;
 }
 
 static struct err hub_policies(void *context, struct slice document, struct json_writer *w, struct why *why)
@@ -77,6 +67,8 @@ static int start(void **state)
     bench_put(&bench, STORE_DEVICE, "bench.test", "d3", &device);
     bench_put(&bench, STORE_DEVICE, "other.test", "d4", &device);
     bench_reload(&bench);
+    health = hub_health_new(&bench.clock, 1);
+    assert_non_null(health);
     struct control_api_settings settings = {.store = bench.client,
                                             .directory = bench.directory,
                                             .clock = &bench.clock,
@@ -87,7 +79,7 @@ static int start(void **state)
                                             .settings_changed = settings_changed,
                                             .status = status,
                                             .hub_counts = hub_counts,
-                                            .hub_health = hub_health,
+                                            .health = health,
                                             .hub_policies = hub_policies};
     assert_false(failed(control_api_new(&settings, &api)));
     bench.area = control_http_area(api);
@@ -98,6 +90,7 @@ static int stop(void **state)
 {
     (void)state;
     control_api_free(api);
+    hub_health_free(health);
     bench_stop(&bench);
     return 0;
 }

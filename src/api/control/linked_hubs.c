@@ -47,12 +47,11 @@ static void write_settings(struct json_writer *w, const struct linked_hub *hub)
         json_nothing(w);
 }
 
-static void write_health(struct json_writer *w, const struct control_api_settings *settings,
-                         const struct linked_hub *hub)
+static void write_health(struct json_writer *w, const struct hub_health *health, const struct linked_hub *hub)
 {
-    if (settings->hub_health == NULL)
+    if (health == NULL)
         return;
-    struct hub_health_state state = settings->hub_health(settings->context, hub->host);
+    struct hub_health_state state = hub_health_of(health, hub->host);
     json_key(w, "health");
     json_object_open(w);
     json_field_text(w, "state", state.failing ? SLICE("failing") : SLICE("well"));
@@ -82,7 +81,7 @@ static void write_hub(struct json_writer *w, const struct control_api *api, cons
     json_field_text(w, "authenticationType", SLICE("KeyBased"));
     if (devices != NULL)
         json_field_number(w, "devices", (int64_t)*devices);
-    write_health(w, &api->settings, hub);
+    write_health(w, api->settings.health, hub);
     json_object_close(w);
 }
 

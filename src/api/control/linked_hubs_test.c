@@ -9,21 +9,11 @@
 
 static struct bench bench;
 static struct control_api *api;
+static struct hub_health *health;
 
 static void settings_changed(void *context, struct directory_wait *done)
 {
     directory_reload(((struct bench *)context)->directory, done);
-}
-
-static struct hub_health_state hub_health(void *context, struct slice host)
-{
-    (void)context;
-    struct hub_health_state state = {.failing = slice_equal(host, SLICE("dead.test"))};
-    if (state.failing) {
-        state.since_us = 1700000000000000;
-        (void)why_fail(&state.why, ERR_HUB_UNAVAILABLE, "connection refused");
-    }
-    return state;
 }
 
 static int start(void **state)
@@ -35,6 +25,8 @@ static int start(void **state)
     struct hub_record hub = {.host = SLICE("bench.test"), .document = SLICE("{}"), .etag = 5};
     bench_put(&bench, STORE_HUB, "", "bench.test", &hub);
     bench_reload(&bench);
+    health = hub_health_new(&bench.clock, 1);
+    assert_non_null(health);
     struct control_api_settings settings = {.store = bench.client,
                                             .directory = bench.directory,
                                             .clock = &bench.clock,
@@ -43,7 +35,7 @@ static int start(void **state)
                                             .version = "1.2.3",
                                             .context = &bench,
                                             .settings_changed = settings_changed,
-                                            .hub_health = hub_health};
+                                            .health = health};
     assert_false(failed(control_api_new(&settings, &api)));
     bench.area = control_http_area(api);
     return 0;
@@ -53,6 +45,7 @@ static int stop(void **state)
 {
     (void)state;
     control_api_free(api);
+    hub_health_free(health);
     bench_stop(&bench);
     return 0;
 }
@@ -229,6 +222,9 @@ static void a_hub_shows_its_health_and_how_many_devices_it_has(void **state)
 {
     (void)state;
     struct reply reply;
+    struct why why = {0};
+    (void)why_fail(&why, ERR_HUB_UNAVAILABLE, "connection refused");
+    hub_health_set(health, SLICE("dead.test"), 3, true, &why);
     put(HUBS "dead.test", "{\"connectionString\":\"" CS("dead.test", ONE) "\"}");
     put(HUBS "bench.test", "{\"embedded\":true}");
     struct registration r = {.id = SLICE("d1"), .assigned_hub = SLICE("dead.test"), .etag = 1};

@@ -26,6 +26,14 @@ struct certificate_work {
     size_t written;
 };
 
+// Changes of enrollments that are read, one by one, for a dry run.
+struct dry_run_work {
+    struct dry_run_change *changes;
+    const struct json **bodies;
+    size_t count;
+    size_t at;
+};
+
 struct work {
     const struct control_api *api;
     // the service, as read from the store and then as changed
@@ -50,6 +58,7 @@ struct work {
     size_t hub_at;
     struct json_writer writer;
     struct certificate_work certificate;
+    struct dry_run_work dry_run;
     struct expiry_wait look;
 };
 
@@ -188,6 +197,11 @@ struct err embedded_hub_found(struct call *call);
 struct err embedded_hub_count(struct call *call);
 struct err embedded_hub_show(struct call *call);
 struct err embedded_hub_show_keys(struct call *call);
+// dry_runs.c
+struct err dry_run_read(struct call *call);
+struct err dry_run_ask(struct call *call);
+struct err dry_run_take(struct call *call);
+struct err dry_run_show(struct call *call);
 // metrics.c
 struct err metrics_look(struct call *call);
 struct err metrics_show(struct call *call);

@@ -84,6 +84,7 @@ struct err amqp_request_fill(struct amqp_session *s, enum flow_verb verb, struct
     TRY(arena_copy(arena, s->id_scope, &request->id_scope));
     TRY(arena_copy(arena, s->registration_id, &request->registration_id));
     TRY(arena_copy(arena, slice_of(s->client, s->client_len), &request->client));
+    TRY(arena_copy(arena, slice_of(s->api_version, s->api_version_len), &request->api_version));
     return credential_keep(request, &s->credential);
 }
 
@@ -284,12 +285,23 @@ static void note_client(struct amqp_session *s, const struct amqp_event *event)
         memcpy(s->client, client.at, s->client_len);
 }
 
+static void note_api_version(struct amqp_session *s, struct slice version)
+{
+    version = slice_to(version, sizeof s->api_version);
+    if (s->api_version_len > 0 || version.len == 0)
+        return;
+    memcpy(s->api_version, version.at, version.len);
+    s->api_version_len = version.len;
+}
+
 static void attached(struct amqp_session *s, const struct amqp_event *event)
 {
     struct why why = {0};
     struct err e = link_check(s, event, &why);
     if (!failed(e) && s->quirk->client[0] == '\0')
         note_client(s, event);
+    if (!failed(e))
+        note_api_version(s, event->api_version);
     if (!failed(e) && !s->judged) {
         s->first = event->link;
         s->first_to_peer = event->to_peer;
@@ -342,7 +354,7 @@ static void registered(struct flow_request *request, const struct flow_outcome *
     struct amqp_answer answer = {
         .origin = origin, .status = assigning ? "202" : "200", .retry_after_s = outcome->retry_after_s};
     struct buf body = buf_capped(AMQP_REPLY_MAX);
-    device_operation_write(&body, outcome);
+    device_operation_write(&body, outcome, request->api_version);
     amqp_reply(s, &answer, &body);
 }
 

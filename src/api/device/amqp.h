@@ -35,6 +35,8 @@ struct amqp_session {
     unsigned refused; // answers since it was let in last
     size_t client_len;
     uint8_t client[64]; // what it says it is: for the log
+    size_t api_version_len;
+    uint8_t api_version[API_VERSION_MAX]; // of the first link that says it
     uint8_t *text;
 };
 

@@ -233,6 +233,8 @@ void plain(struct amqp_connection *c, const char *authorize, const char *user, c
     buf_release(&bytes);
 }
 
+const char *amqp_version = "2019-03-31";
+
 struct amqp_link *attach_as(struct amqp_connection *c, bool to_peer, const char *address, const char *name,
                             const char *client)
 {
@@ -244,7 +246,7 @@ struct amqp_link *attach_as(struct amqp_connection *c, bool to_peer, const char 
                                    .to_peer = to_peer,
                                    .address = slice_text(address),
                                    .link_name = slice_text(name),
-                                   .api_version = SLICE("2019-03-31"),
+                                   .api_version = slice_text(amqp_version),
                                    .client_version = slice_text(client)});
     assert_true(link->accepted != (link->refused[0] != '\0'));
     return link;

@@ -51,6 +51,7 @@ void sasl(struct amqp_connection *c, const char *mechanism, struct slice bytes);
 void say_open(struct amqp_connection *c, bool after_sasl);
 // PLAIN, with a token for `resource` made with the key of dev1.
 void plain(struct amqp_connection *c, const char *authorize, const char *user, const char *resource);
+extern const char *amqp_version; // com.microsoft:api-version of the links attached from now on
 struct amqp_link *attach_as(struct amqp_connection *c, bool to_peer, const char *address, const char *name,
                             const char *client);
 struct amqp_link *attach(struct amqp_connection *c, bool to_peer, const char *id);

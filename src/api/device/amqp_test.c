@@ -24,6 +24,25 @@ static void a_device_with_a_key_registers(void **state)
     assert_non_null(strstr(c->body, "\"status\":\"assigned\""));
 }
 
+static void a_device_that_registers_again_hears_what_its_version_knows(void **state)
+{
+    static const struct {
+        const char *version;
+        const char *told;
+    } cases[] = {{"2019-03-31", "\"substatus\":\"initialAssignment\""},
+                 {"2019-03-31", "\"substatus\":\"initialAssignment\""},
+                 {"2019-04-15", "\"substatus\":\"reprovisionedToInitialAssignment\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct amqp_link *sender;
+        amqp_version = cases[i].version;
+        struct amqp_connection *c = dev1(*state, &sender);
+        amqp_version = "2019-03-31";
+        assert_true(enroll(sender)->accepted);
+        assert_int_equal(c->messages, 1);
+        assert_non_null(strstr(c->body, cases[i].told));
+    }
+}
+
 static void whoever_names_itself_wrongly_is_not_let_in(void **state)
 {
     struct world *w = *state;
@@ -412,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, amqp_setup, amqp_teardown)
         TEST(a_device_with_a_key_registers),
+        TEST(a_device_that_registers_again_hears_what_its_version_knows),
         TEST(whoever_names_itself_wrongly_is_not_let_in),
         TEST(a_token_in_place_of_a_name_is_not_told_to_the_log),
         TEST(what_is_no_proof_is_refused),

@@ -3,6 +3,8 @@
 
 #include "api/device/device.h"
 
+enum { API_VERSION_MAX = 32 }; // bytes that are kept of what a device says is its API version
+
 struct device_api {
     struct flow *flow;
     struct mqtt_front *mqtt;

@@ -44,7 +44,8 @@ static const struct route *route_of(const struct exchange *x, struct err *why_no
     return NULL;
 }
 
-static void answer_outcome(struct exchange *x, enum flow_verb verb, const struct flow_outcome *outcome)
+static void answer_outcome(struct exchange *x, const struct flow_request *request,
+                           const struct flow_outcome *outcome)
 {
     bool final = outcome->registration->status != STATUS_ASSIGNING;
     char seconds[12];
@@ -55,13 +56,13 @@ static void answer_outcome(struct exchange *x, enum flow_verb verb, const struct
         if (!failed(arena_copy(&x->arena, buf_slice(&text), &kept)))
             exchange_header(x, "Retry-After", kept);
     }
-    if (verb == FLOW_LOOKUP)
-        device_result_write(&x->body, outcome);
+    if (request->verb == FLOW_LOOKUP)
+        device_result_write(&x->body, outcome, request->api_version);
     else
-        device_operation_write(&x->body, outcome);
+        device_operation_write(&x->body, outcome, request->api_version);
     // 202 to a register call even when assigned: C# and the identity service take nothing else
     // (device-protocol 3.3)
-    exchange_answer(x, verb == FLOW_REGISTER || !final ? 202 : 200);
+    exchange_answer(x, request->verb == FLOW_REGISTER || !final ? 202 : 200);
 }
 
 // 401 and nothing else, with a body that is no error's (device-protocol 3.4).
@@ -85,7 +86,7 @@ static void done(struct flow_request *request, const struct flow_outcome *outcom
     else if (outcome->challenge.len > 0)
         answer_challenge(x, outcome);
     else
-        answer_outcome(x, request->verb, outcome);
+        answer_outcome(x, request, outcome);
 }
 
 // A token counts, whatever else the device shows; without one its TPM does, which then gets a challenge, and
@@ -139,6 +140,7 @@ static struct err fill(struct exchange *x, const struct route *route, struct flo
     request->client = quirk->client[0] != '\0' ? slice_text(quirk->client) : agent;
     request->connection = x->connection;
     TRY(api_version_check(x, why));
+    TRY(http_query_get(x->request.query, SLICE("api-version"), arena, &request->api_version));
     if (route->verb != FLOW_OPERATION) // a GET's body is not read: Node sends "{}"
         TRY(media_check(&x->request, why));
     TRY(arena_copy(arena, request->client, &request->client));

@@ -52,6 +52,7 @@ struct chain *exchange_chain(struct exchange *x)
 // ----------------------------------------------------------------------------------------------------------
 
 static struct device_api *api;
+static const char *api_version = "2019-03-31";
 
 static unsigned send(struct world *w, const char *method, const char *id, const char *rest, const char *more,
                      const char *body)
@@ -61,9 +62,9 @@ static unsigned send(struct world *w, const char *method, const char *id, const 
     struct http_request request = {0};
     struct exchange x = {.peer = SLICE("192.0.2.1:50000"), .connection = 7};
     (void)snprintf(text, sizeof text,
-                   "%s /" SCOPE "/registrations/%s%s?api-version=2019-03-31 HTTP/1.1\r\nHost: localhost\r\n"
+                   "%s /" SCOPE "/registrations/%s%s?api-version=%s HTTP/1.1\r\nHost: localhost\r\n"
                    "Content-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n%s",
-                   method, id, rest, more, strlen(body), body);
+                   method, id, rest, api_version, more, strlen(body), body);
     struct slice in = slice_text(text);
     http_decoder_init(&decoder);
     assert_int_equal(http_decode(&decoder, &in, &request, NULL), HTTP_REQUEST);
@@ -124,6 +125,25 @@ static void a_device_with_a_certificate_needs_no_token(void **state)
     assert_holds("\"x509\":{\"enrollmentGroupId\":\"Fleet\"}");
     assert_int_equal(call(w, "POST", "dev3", "", ""), 200);
     assert_holds("\"assignedHub\":\"" HUB_HOST "\"");
+}
+
+// Its hub is chosen anew, and is the one that it has; that there is a word for this, not all devices know.
+static void a_device_that_registers_again_hears_what_its_version_knows(void **state)
+{
+    struct world *w = *state;
+    shown = chain_of(device(w, "dev3", fleet(w)), NULL, NULL);
+    assert_int_equal(call(w, "PUT", "dev3", "/register", ""), 202);
+    assert_holds("\"substatus\":\"initialAssignment\"");
+    assert_int_equal(call(w, "PUT", "dev3", "/register", ""), 202);
+    assert_holds("\"substatus\":\"initialAssignment\"");
+    api_version = "2021-06-01";
+    assert_int_equal(call(w, "POST", "dev3", "", ""), 200);
+    assert_holds("\"substatus\":\"reprovisionedToInitialAssignment\"");
+    assert_int_equal(call(w, "PUT", "dev3", "/register", ""), 202);
+    assert_holds("\"substatus\":\"reprovisionedToInitialAssignment\"");
+    api_version = "2019-03-31";
+    assert_int_equal(call(w, "POST", "dev3", "", ""), 200);
+    assert_holds("\"substatus\":\"initialAssignment\"");
 }
 
 static void a_certificate_that_is_not_let_in_hears_401002_and_no_more(void **state)
@@ -322,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(a_device_with_a_certificate_needs_no_token),
+        TEST(a_device_that_registers_again_hears_what_its_version_knows),
         TEST(a_certificate_that_is_not_let_in_hears_401002_and_no_more),
         TEST(a_token_counts_whatever_certificate_is_shown),
         TEST(a_device_that_shows_nothing_is_refused),

@@ -208,7 +208,7 @@ static void attestation_field(struct json_writer *w, const struct flow_outcome *
 
 // Absent members are left out, never null, and assignedHub comes with deviceId or not at all (device-protocol
 // 0.8, 8.3).
-static void result_object(struct json_writer *w, const struct flow_outcome *outcome)
+static void result_object(struct json_writer *w, const struct flow_outcome *outcome, struct slice api_version)
 {
     const struct registration *r = outcome->registration;
     bool assigned = r->status == STATUS_ASSIGNED;
@@ -223,7 +223,9 @@ static void result_object(struct json_writer *w, const struct flow_outcome *outc
     }
     json_field_text(w, "status", name_of(&registration_status_names, r->status));
     if (assigned)
-        json_field_text_if(w, "substatus", name_of(&registration_substatus_names, r->substatus));
+        json_field_text_if(
+            w, "substatus",
+            name_of(&registration_substatus_names, registration_substatus_for(r, api_version)));
     if (r->error_code != 0) {
         json_field_number(w, "errorCode", r->error_code);
         json_field_text(w, "errorMessage", r->error_message);
@@ -235,7 +237,7 @@ static void result_object(struct json_writer *w, const struct flow_outcome *outc
     json_object_close(w);
 }
 
-void device_operation_write(struct buf *out, const struct flow_outcome *outcome)
+void device_operation_write(struct buf *out, const struct flow_outcome *outcome, struct slice api_version)
 {
     const struct registration *r = outcome->registration;
     struct json_writer w;
@@ -244,13 +246,13 @@ void device_operation_write(struct buf *out, const struct flow_outcome *outcome)
     json_field_text(&w, "operationId", r->operation_id);
     json_field_text(&w, "status", name_of(&registration_status_names, r->status));
     json_key(&w, "registrationState");
-    result_object(&w, outcome);
+    result_object(&w, outcome, api_version);
     json_object_close(&w);
 }
 
-void device_result_write(struct buf *out, const struct flow_outcome *outcome)
+void device_result_write(struct buf *out, const struct flow_outcome *outcome, struct slice api_version)
 {
     struct json_writer w;
     json_begin(&w, out);
-    result_object(&w, outcome);
+    result_object(&w, outcome, api_version);
 }

@@ -34,7 +34,8 @@ struct err device_body_read_tpm(struct slice text, struct slice registration_id,
 // What asks a device with a TPM for a proof (device-protocol 3.4): {"message","authenticationKey","keyName"},
 // without `status`. For an outcome with a challenge.
 void device_challenge_write(struct buf *out, const struct flow_outcome *outcome);
-// RegistrationOperationStatus of an outcome that has a registration (device-protocol 8.2).
-void device_operation_write(struct buf *out, const struct flow_outcome *outcome);
+// RegistrationOperationStatus of an outcome that has a registration (device-protocol 8.2), as a device of
+// that API version knows it.
+void device_operation_write(struct buf *out, const struct flow_outcome *outcome, struct slice api_version);
 // DeviceRegistrationResult alone, for the registration status lookup (8.3).
-void device_result_write(struct buf *out, const struct flow_outcome *outcome);
+void device_result_write(struct buf *out, const struct flow_outcome *outcome, struct slice api_version);

@@ -72,6 +72,7 @@ static struct err request_fill(struct session *s, enum flow_verb verb, struct fl
     TRY(arena_copy(arena, s->id_scope, &request->id_scope));
     TRY(arena_copy(arena, s->registration_id, &request->registration_id));
     TRY(arena_copy(arena, s->client, &request->client));
+    TRY(arena_copy(arena, s->api_version, &request->api_version));
     if (s->tpm)
         return mqtt_tpm_credential(s, request);
     return credential_keep(request, &s->credential);
@@ -190,8 +191,9 @@ static struct session *session_new(struct device_api *api, struct mqtt_link *lin
     const struct quirk *quirk = quirk_of_mqtt(name->api_version, name->client_version);
     bool known = quirk->client[0] != '\0';
     struct slice client = known ? slice_text(quirk->client) : name->client_version;
-    size_t size =
-        sizeof(struct session) + name->id_scope.len + name->registration_id.len + client.len + token.len;
+    struct slice api_version = slice_to(name->api_version, API_VERSION_MAX);
+    size_t size = sizeof(struct session) + name->id_scope.len + name->registration_id.len + client.len +
+                  api_version.len + token.len;
     struct session *s = calloc(1, size);
     if (s == NULL)
         return NULL;
@@ -203,6 +205,7 @@ static struct session *session_new(struct device_api *api, struct mqtt_link *lin
     s->id_scope = keep(&at, name->id_scope);
     s->registration_id = keep(&at, name->registration_id);
     s->client = keep(&at, client);
+    s->api_version = keep(&at, api_version);
     s->credential.sas.resource = keep(&at, token); // until it is read
     s->tpm = name->tpm && token.len == 0;
     return s;
@@ -312,7 +315,7 @@ static void registered(struct flow_request *request, const struct flow_outcome *
     if (s->tpm && request->verb == FLOW_REGISTER)
         mqtt_tpm_admitted(s, request);
     struct buf body = buf_capped(REPLY_MAX);
-    device_operation_write(&body, outcome);
+    device_operation_write(&body, outcome, request->api_version);
     mqtt_reply(s, outcome->registration->status == STATUS_ASSIGNING ? 202 : 200, rid, outcome->retry_after_s,
                &body);
     buf_release(&body);

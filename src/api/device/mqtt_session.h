@@ -20,6 +20,7 @@ struct session {
     struct slice id_scope; // this and what follows: in `text`
     struct slice registration_id;
     struct slice client;
+    struct slice api_version;
     struct credential credential; // the chain is the link's
     const struct quirk *quirk;
     bool tpm;                 // it proves itself by its TPM, when it registers (docs/tpm-over-mqtt.md)

@@ -136,6 +136,7 @@ struct dial {
     const char *user_id;  // in the user name; NULL: the client ID
     const char *password; // NULL: none
     const char *options;  // of the user name, or NULL
+    const char *version;  // NULL: 2019-03-31
     struct chain *chain;  // NULL: none; the link's from now on
 };
 
@@ -144,9 +145,9 @@ static struct mqtt_link *dial(struct world *w, struct dial d)
     char user_name[300];
     assert_true(link_count < sizeof links / sizeof links[0]);
     struct mqtt_link *link = &links[link_count++];
-    (void)snprintf(user_name, sizeof user_name, "%s/registrations/%s/api-version=2019-03-31%s",
+    (void)snprintf(user_name, sizeof user_name, "%s/registrations/%s/api-version=%s%s",
                    d.scope != NULL ? d.scope : SCOPE, d.user_id != NULL ? d.user_id : d.client_id,
-                   d.options != NULL ? d.options : "");
+                   d.version != NULL ? d.version : "2019-03-31", d.options != NULL ? d.options : "");
     struct mqtt_connect connect = {
         .client_id = slice_text(d.client_id),
         .has_user_name = true,
@@ -238,6 +239,22 @@ static void a_device_with_a_certificate_needs_no_password(void **state)
     assert_int_equal(link->expires_us, 0);
     assert_non_null(strstr(link->body, "\"status\":\"assigned\""));
     assert_non_null(strstr(link->body, "\"x509\":{\"enrollmentGroupId\":\"Fleet\"}"));
+}
+
+static void a_device_that_registers_again_hears_what_its_version_knows(void **state)
+{
+    struct world *w = *state;
+    const struct certificate *leaf = device(w, "dev3", fleet(w));
+    struct mqtt_link *old = dial_showing(w, "dev3", leaf);
+    register_over(old, "$dps/registrations/res/200/?$rid=7");
+    register_over(old, "$dps/registrations/res/200/?$rid=7");
+    assert_non_null(strstr(old->body, "\"substatus\":\"initialAssignment\""));
+    struct mqtt_link *link = dial(w, (struct dial){.client_id = "dev3",
+                                                   .version = "2019-04-15",
+                                                   .options = "&ClientVersion=x",
+                                                   .chain = chain_of(leaf, NULL, NULL)});
+    register_over(link, "$dps/registrations/res/200/?$rid=7");
+    assert_non_null(strstr(link->body, "\"substatus\":\"reprovisionedToInitialAssignment\""));
 }
 
 static void an_empty_password_is_none(void **state)
@@ -576,6 +593,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(a_device_with_a_certificate_needs_no_password),
+        TEST(a_device_that_registers_again_hears_what_its_version_knows),
         TEST(an_empty_password_is_none),
         TEST(a_password_counts_and_the_certificate_beside_it_takes_no_room),
         TEST(a_certificate_that_is_not_let_in_may_connect_and_hears_why_when_it_registers),

@@ -5,6 +5,8 @@
 #include "hub/azure/internal.h"
 #include "hub/azure/message.h"
 
+enum { STALE_MS = 30000 };
+
 int64_t azure_now_us(const struct azure *azure)
 {
     return clock_monotonic_us(azure->settings.clock);
@@ -120,6 +122,8 @@ struct err hub_azure_new(const struct hub_azure_settings *settings, struct hub_c
     azure->connector.methods = &azure_methods;
     azure->settings = *settings;
     azure->settings.ca_pem = (struct slice){0};
+    if (azure->settings.stale_ms <= 0)
+        azure->settings.stale_ms = STALE_MS;
     struct err e = outbound_init(&azure->transport, settings->poller, settings->ca_pem);
     outbound_restrict(&azure->transport, &(struct outbound_rules){.answer_max = AZURE_ANSWER_MAX});
     if (failed(e)) {

@@ -24,6 +24,8 @@ struct hub_azure_settings {
     // Connectors that share what a hub takes a minute, each of which calls it as often; 0: it is the only
     // one.
     unsigned shares;
+    // How long a hub that failed and was not called since is told to fail; 0: half a minute.
+    int64_t stale_ms;
     struct hub_watch watch; // may be called from within submit
 };
 

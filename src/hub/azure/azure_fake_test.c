@@ -193,6 +193,7 @@ static void make(void *argument)
         .random = &fake->random,
         .log = &fake->bench.log,
         .ca_pem = making->trusted_pem,
+        .stale_ms = FAKE_STALE_MS,
         .watch = {.changed = note_health, .context = fake},
     };
     making->e = hub_azure_new(&settings, &fake->connector, NULL);

@@ -28,7 +28,7 @@ struct fake_answer {
     const char *body;
 };
 
-enum { FAKE_SCRIPT_MAX = 16, FAKE_SEEN_MAX = 32 };
+enum { FAKE_SCRIPT_MAX = 16, FAKE_SEEN_MAX = 32, FAKE_STALE_MS = 700 };
 
 struct fake {
     struct bench bench;

@@ -45,7 +45,8 @@ static void tell_health(struct azure_hub *hub, const struct azure_call *call)
     bool failing = hub->breaker.open || hub->quiet || hub->unauthorized;
     tell(hub, failing, failing ? &call->request->why : &(struct why){0});
     if (failing) // without the timer it stays failing until it answers
-        (void)!failed(poller_timer_start(hub->azure->settings.poller, &hub->stale, AZURE_STALE_MS));
+        (void)!failed(
+            poller_timer_start(hub->azure->settings.poller, &hub->stale, hub->azure->settings.stale_ms));
 }
 
 // --- either key

@@ -182,17 +182,6 @@ static bool paced(const struct azure_call *call)
     return call->request->verb != HUB_READ;
 }
 
-static void set_pace(struct azure_hub *hub, const struct linked_hub *link)
-{
-    uint32_t per_minute = link->calls_per_minute;
-    struct slice name = slice_to(link->host, slice_find_byte(link->host, ':'));
-    struct slice azure = SLICE(".azure-devices.net");
-    if (per_minute == 0 && name.len > azure.len &&
-        slice_equal_nocase(slice_from(name, name.len - azure.len), azure))
-        per_minute = HUB_AZURE_CALLS_PER_MINUTE;
-    azure_pace_set(&hub->pace, per_minute, hub->azure->settings.shares, azure_now_us(hub->azure));
-}
-
 // The call's turn would come too late: better to come back than to wait for nothing.
 static bool too_late(struct azure_hub *hub, struct azure_call *call)
 {
@@ -212,7 +201,8 @@ static void pump(struct azure_hub *hub);
 void azure_hub_submit(struct azure_hub *hub, struct azure_call *call)
 {
     int64_t wait_ms = 0;
-    set_pace(hub, call->request->hub);
+    azure_pace_set(&hub->pace, azure_pace_of(call->request->hub), hub->azure->settings.shares,
+                   azure_now_us(hub->azure));
     enum outbound_gate how = gate(hub, &call->request->why, &wait_ms);
     bool full = hub->active >= AZURE_CONNECTIONS_MAX;
     if (paced(call))

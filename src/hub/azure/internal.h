@@ -13,7 +13,6 @@ enum {
     AZURE_WAITING_MAX = 4096,   // per hub
     AZURE_HUBS_MAX = 1024,      // hubs that something is known about
     AZURE_ETAG_MAX = 128,
-    AZURE_STALE_MS = 30000, // a hub that failed and was not asked since so long may be well
 };
 
 struct azure {

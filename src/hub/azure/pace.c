@@ -1,7 +1,19 @@
 // A token bucket in millionths of a call.
 #include "hub/azure/pace.h"
 
+#include "hub/azure/azure.h"
+
 enum { CALL = 1000000, BURST_PART = 10, MINUTE_S = 60 };
+
+uint32_t azure_pace_of(const struct linked_hub *link)
+{
+    struct slice name = slice_to(link->host, slice_find_byte(link->host, ':'));
+    struct slice azure = SLICE(".azure-devices.net");
+    if (link->calls_per_minute != 0 || name.len <= azure.len)
+        return link->calls_per_minute;
+    bool is_azure = slice_equal_nocase(slice_from(name, name.len - azure.len), azure);
+    return is_azure ? HUB_AZURE_CALLS_PER_MINUTE : 0;
+}
 
 static int64_t room(const struct azure_pace *pace)
 {

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "domain/service.h"
+
 // A zeroed one lets everything pass.
 struct azure_pace {
     uint32_t per_minute; // 0: as many as you like
@@ -15,6 +17,8 @@ struct azure_pace {
     int64_t filled_us;   // when level was right
 };
 
+// Calls a minute of a link: what it says, or else what its host is known to take.
+uint32_t azure_pace_of(const struct linked_hub *link);
 // Fills the bucket up to now, by the old rate, then sets this one. A new one begins full.
 void azure_pace_set(struct azure_pace *pace, uint32_t per_minute, uint32_t shares, int64_t now_us);
 void azure_pace_fill(struct azure_pace *pace, int64_t now_us);

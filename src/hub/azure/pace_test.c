@@ -92,6 +92,27 @@ static void a_new_figure_holds_at_once(void **state)
     assert_true(azure_pace_free(&pace));
 }
 
+static void a_hub_of_azure_has_a_pace_without_being_asked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        uint32_t link, pace;
+    } table[] = {
+        {"my-hub.azure-devices.net", 0, 90},
+        {"My-Hub.Azure-Devices.NET:443", 0, 90},
+        {"my-hub.azure-devices.net", 5000, 5000},
+        {"hub.example.com", 0, 0},
+        {"hub.example.com", 12, 12},
+        {"azure-devices.net.example.com", 0, 0},
+        {".azure-devices.net", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct linked_hub link = {.host = slice_text(table[i].host), .calls_per_minute = table[i].link};
+        assert_int_equal(azure_pace_of(&link), table[i].pace);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +122,7 @@ int main(void)
         cmocka_unit_test(who_stands_in_line_knows_how_long),
         cmocka_unit_test(steps_that_were_not_foreseen_are_paid_later),
         cmocka_unit_test(a_new_figure_holds_at_once),
+        cmocka_unit_test(a_hub_of_azure_has_a_pace_without_being_asked),
     };
     return cmocka_run_group_tests_name("azure pace", tests, NULL, NULL);
 }

@@ -1,0 +1,126 @@
+// Taking up what an earlier run of the daemon left unfinished: every registration that is `assigning`, a page
+// at a time.
+#include "flow/run.h"
+
+#include <stdlib.h>
+
+// No more at once than keeps the hubs busy: there may be more of them than a flow takes.
+enum { RESUME_PAGE = 200, RESUME_AT_ONCE = 400, RESUME_PAUSE_MS = 50, PLACE_MAX = 2048 };
+
+// Counts as under way in the flow.
+struct resumption {
+    struct flow *flow;
+    struct arena arena; // of one page
+    struct store_request request;
+    struct query_value assigning;
+    struct query_node where;
+    struct buf after;
+    struct poll_timer timer;
+    bool pausing;
+    size_t found;
+};
+
+void run_resume(struct flow *flow, const struct registration *registration, struct slice id_scope)
+{
+    struct flow_request *request = flow_request_new(flow);
+    if (request == NULL)
+        return;
+    struct run *run = CONTAINER_OF(request, struct run, request);
+    request->protocol = SLICE("resume");
+    if (failed(arena_copy(&request->arena, id_scope, &request->id_scope)) ||
+        failed(arena_copy(&request->arena, registration->id, &request->registration_id))) {
+        run_end(run);
+        return;
+    }
+    run->resumed = true;
+    run_take_up(run);
+    run->started_us = clock_monotonic_us(flow->ports.clock);
+    run_advance(run);
+}
+
+static void resumption_end(struct resumption *r, struct err result, const struct why *why)
+{
+    struct flow *flow = r->flow;
+    struct log_line line;
+    log_begin(&line, flow->ports.log, failed(result) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO,
+              "operations.resumed");
+    log_number(&line, LOG_count, (int64_t)r->found);
+    if (failed(result))
+        log_failure(&line, result, why);
+    log_end(&line);
+    poller_timer_release(flow->ports.poller, &r->timer);
+    arena_release(&r->arena);
+    buf_release(&r->after);
+    free(r);
+    flow->resumption = NULL;
+    flow_leave(flow);
+}
+
+// The next start goes on. A page that is being read comes first.
+void flow_resume_stop(struct flow *flow)
+{
+    if (flow->resumption != NULL && flow->resumption->pausing)
+        resumption_end(flow->resumption, OK, NULL);
+}
+
+static void resume_page(struct store_request *request);
+
+static void ask_unfinished(struct resumption *r)
+{
+    arena_release(&r->arena);
+    r->request = (struct store_request){
+        .verb = STORE_QUERY,
+        .table = STORE_REGISTRATION,
+        .where = &r->where,
+        .limit = RESUME_PAGE,
+        .after = buf_slice(&r->after),
+        .arena = &r->arena,
+        .done = resume_page,
+        .context = r,
+    };
+    store_submit(r->flow->ports.store, &r->request);
+}
+
+static void resume_next(struct poll_timer *timer)
+{
+    struct resumption *r = timer->context;
+    r->pausing = r->flow->count > RESUME_AT_ONCE && !r->flow->stopping &&
+                 !failed(poller_timer_start(r->flow->ports.poller, &r->timer, RESUME_PAUSE_MS));
+    if (!r->pausing)
+        ask_unfinished(r);
+}
+
+static void resume_page(struct store_request *request)
+{
+    struct resumption *r = request->context;
+    struct err result = request->result;
+    for (size_t i = 0; i < request->count && !failed(result); i++)
+        run_resume(r->flow, request->rows[i], request->row_partitions[i]);
+    r->found += request->count;
+    bool more = !failed(result) && request->more && !r->flow->stopping;
+    if (more) {
+        buf_clear(&r->after);
+        buf_bytes(&r->after, request->last);
+        result = buf_err(&r->after);
+    }
+    if (more && !failed(result))
+        resume_next(&r->timer);
+    else
+        resumption_end(r, result, &request->why);
+}
+
+void flow_resume(struct flow *flow)
+{
+    struct resumption *r = calloc(1, sizeof *r);
+    INVARIANT(r != NULL); // at start-up
+    r->flow = flow;
+    r->arena = arena_capped((size_t)64 << 20);
+    r->after = buf_capped(PLACE_MAX);
+    r->timer = (struct poll_timer){.fire = resume_next, .context = r};
+    r->assigning = (struct query_value){.kind = QUERY_TEXT, .text = SLICE("assigning")};
+    r->where =
+        (struct query_node){.op = QUERY_EQ, .path = SLICE("status"), .values = &r->assigning, .count = 1};
+    flow->resumption = r;
+    flow->count++;
+    ask_unfinished(r);
+}
