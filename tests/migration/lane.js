@@ -207,12 +207,20 @@ class Lane {
     }
     if (await this.ended(server, dying)) tally.hits.push(point);
     else tally.missed.push(label);
+    this.logs = [...(this.logs || []).slice(-1), server.log];
     await this.look(tally, label);
     this.lastPoint = label;
   }
 
   before(call) {
     return this.calls[call] ? this.calls[call].before : 0;
+  }
+
+  /** What both hubs and the last two lives of the service say of a device. */
+  tell(id) {
+    const logs = [...this.logs, ...this.hubs.map(({ server }) => server.log)];
+    const lines = logs.flatMap((log, i) => log.lines.slice(-400).filter(({ text }) => text.includes(id)).map(({ text }) => [text, ['earlier life', 'last life', 'hub 1', 'hub 2'][i]]));
+    for (const [text, from] of lines) console.log(`#   ${from}: ${text}`);
   }
 
   /** What the kill left, in the store and at the hubs, with nobody there. */
@@ -227,7 +235,10 @@ class Lane {
         tally.stages[stage] += 1;
         tally.rules[who.rule] += 1;
       }
-      checkLeft(who, record, at, (claim, error) => tally.found.push({ claim, error, point: label }));
+      checkLeft(who, record, at, (claim, error) => {
+        tally.found.push({ claim, error, point: label });
+        if (process.env.USHER_TEST_KEEP) this.tell(who.id);
+      });
     }
   }
 }

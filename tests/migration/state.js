@@ -62,9 +62,10 @@ function namedBy({ assigned_hub: assigned, device_id: device, intended_hub: inte
   return named;
 }
 
-/** At which stage of a move a device is; undefined: its operation has ended. */
+/** At which stage of a move a device is; undefined: at none. */
 function stageOf(record, at) {
-  if (!record.intended_hub || record.intended_hub === record.assigned_hub) return undefined;
+  const moves = record.left_hub || record.intended_hub !== record.assigned_hub;
+  if (!record.intended_hub || !moves) return undefined;
   if (at.length === 2) return 'both';
   return at[0] === record.intended_hub ? 'copied' : 'intended';
 }
