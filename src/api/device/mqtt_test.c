@@ -1,131 +1,12 @@
 // Devices with certificates at the MQTT door: who may connect, what they hear when they register, and what a
 // connection may do before its device was let in. In place of the front stand links that can be looked at.
-#include "flow/flow_pki_test.h"
 #include "flow/flow_tpm_test.h"
 
 #include <stdio.h>
 
-#include "api/device/device.h"
+#include "api/device/mqtt_bench_test.h"
 
-struct mqtt_link {
-    struct world *world;
-    struct mqtt_door door;
-    void *session; // NULL: the link is gone
-    struct chain *chain;
-    bool accepted;
-    uint32_t refused; // enum err_code
-    bool closed;
-    uint32_t closed_for; // enum err_code
-    uint32_t max_packet;
-    uint32_t may_ask; // up to so many bytes
-    int64_t expires_us;
-    size_t published;
-    char topic[256];
-    char body[4096];
-};
-
-static struct mqtt_link links[8];
-static size_t link_count;
 static struct device_api *api;
-
-// ---- the front
-// --------------------------------------------------------------------------------------------------------
-
-struct link_ticket mqtt_link_ticket(const struct mqtt_link *link)
-{
-    return (struct link_ticket){(uint32_t)(link - links), 1};
-}
-
-struct mqtt_link *mqtt_link_of(struct mqtt_front *front, struct link_ticket ticket)
-{
-    (void)front;
-    return links[ticket.slot].session != NULL ? &links[ticket.slot] : NULL;
-}
-
-void *mqtt_link_session(const struct mqtt_link *link)
-{
-    return link->session;
-}
-
-void mqtt_link_accept(struct mqtt_link *link, uint32_t max_packet)
-{
-    link->accepted = true;
-    link->max_packet = max_packet;
-    link->may_ask = 0;
-}
-
-void mqtt_link_refuse_quietly(struct mqtt_link *link, struct err e)
-{
-    link->refused = e.code;
-}
-
-void mqtt_link_refuse(struct mqtt_link *link, struct err e, const struct why *why)
-{
-    assert_true(why == NULL || strstr(why->text, "sig=") == NULL); // no token in the log
-    link->refused = e.code;
-}
-
-void mqtt_link_log_refusal(struct mqtt_link *link, struct slice registration_id, struct err e,
-                           const struct why *why)
-{
-    (void)link, (void)registration_id, (void)e, (void)why;
-}
-
-bool mqtt_link_publish(struct mqtt_link *link, struct slice topic, struct slice payload, uint8_t qos)
-{
-    (void)qos;
-    link->published++;
-    (void)snprintf(link->topic, sizeof link->topic, "%.*s", SLICE_ARG(topic));
-    assert_true(payload.len < sizeof link->body);
-    memcpy(link->body, payload.at, payload.len);
-    link->body[payload.len] = 0;
-    return true;
-}
-
-void mqtt_link_acknowledge(struct mqtt_link *link)
-{
-    (void)link;
-}
-
-void mqtt_link_close(struct mqtt_link *link, struct err e, const struct why *why)
-{
-    (void)why;
-    link->closed = true;
-    link->closed_for = e.code;
-}
-
-struct chain *mqtt_link_chain(struct mqtt_link *link)
-{
-    return link->chain;
-}
-
-uint64_t mqtt_link_connection(const struct mqtt_link *link)
-{
-    return (uint64_t)(link - links) + 1;
-}
-
-struct slice mqtt_link_peer(const struct mqtt_link *link)
-{
-    (void)link;
-    return SLICE("192.0.2.1:50000");
-}
-
-void mqtt_link_expires(struct mqtt_link *link, int64_t at_us, const char *awaited)
-{
-    assert_true(at_us == 0 || awaited != NULL);
-    link->expires_us = at_us;
-}
-
-void mqtt_link_limit(struct mqtt_link *link, uint32_t max_packet)
-{
-    link->max_packet = max_packet;
-    link->may_ask = 0;
-}
-
-void mqtt_link_may_ask(struct mqtt_link *link, uint32_t most)
-{
-    link->may_ask = most;
-}
 
 // ---- devices
 // ----------------------------------------------------------------------------------------------------------
@@ -143,8 +24,8 @@ struct dial {
 static struct mqtt_link *dial(struct world *w, struct dial d)
 {
     char user_name[300];
-    assert_true(link_count < sizeof links / sizeof links[0]);
-    struct mqtt_link *link = &links[link_count++];
+    assert_true(mqtt_link_count < sizeof mqtt_links / sizeof mqtt_links[0]);
+    struct mqtt_link *link = &mqtt_links[mqtt_link_count++];
     (void)snprintf(user_name, sizeof user_name, "%s/registrations/%s/api-version=%s%s",
                    d.scope != NULL ? d.scope : SCOPE, d.user_id != NULL ? d.user_id : d.client_id,
                    d.version != NULL ? d.version : "2019-03-31", d.options != NULL ? d.options : "");
@@ -213,15 +94,15 @@ static int setup(void **state)
     if (world_setup(state) != 0)
         return -1;
     struct world *w = *state;
-    link_count = 0;
+    mqtt_link_count = 0;
     struct device_api_settings settings = {.flow = w->flow, .poller = &w->poller, .clock = &w->clock};
     return failed(device_api_new(&settings, &api)) ? -1 : 0;
 }
 
 static int teardown(void **state)
 {
-    while (link_count > 0)
-        hang_up(&links[--link_count]);
+    while (mqtt_link_count > 0)
+        hang_up(&mqtt_links[--mqtt_link_count]);
     until_idle(*state);
     device_api_free(api);
     return pki_teardown(state);
