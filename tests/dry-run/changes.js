@@ -144,8 +144,11 @@ class Changes {
     }
   }
 
-  /** Hubs that were unlinked are linked again, so that there are as many for the next change. */
-  async settle(server, { body }) {
+  unlinks({ body }) {
+    return Object.values(body.linkedHubs || {}).includes(null);
+  }
+
+  async relink(server, { body }) {
     for (const [host, changes] of Object.entries(body.linkedHubs || {})) if (changes === null) await this.link(server, host, { embedded: true });
   }
 }

@@ -6,6 +6,7 @@ const assert = require('assert');
 const device = require('../lib/device');
 const http1 = require('../lib/http1');
 const sas = require('../lib/sas');
+const { API } = require('../lib/control');
 const { openFrom } = require('./places');
 const { pause } = require('../lib/wait');
 
@@ -42,6 +43,13 @@ class Fleet {
       const token = sas.deviceToken({ scope: this.server.scope, id, key });
       return { id, key, token, hub: undefined, from: Math.floor(i / ids.length) % NETWORKS.length };
     });
+  }
+
+  /** How many devices have left something behind that is still to be removed. */
+  async leaving() {
+    const query = { query: "SELECT * FROM deviceRegistrations WHERE leftHub != ''" };
+    const found = await Promise.all(Object.keys(this.groups).map((id) => this.server.control.must('POST', `/registrations/${id}/query?${API}`, query)));
+    return found.reduce((sum, page) => sum + page.length, 0);
   }
 
   /** Where each device is. */

@@ -13,14 +13,15 @@ const { FarHub } = require('../lib/far-hub');
 const { Closed } = require('../lib/peer');
 const { inParallel } = require('../lib/pool');
 const { until, within, Timeout } = require('../lib/wait');
-const { records, stageOf, checkEnded, checkLeft, INITIAL } = require('./state');
+const { Records, stageOf, checkEnded, checkLeft, INITIAL } = require('./state');
 
 const RULES = {
   migrate: { updateHubAssignment: true, migrateDeviceData: true },
   reset: { updateHubAssignment: true, migrateDeviceData: false },
 };
-const EACH = 4; // devices of each rule
+const EACH = 3; // devices of each rule
 const ROUNDS = 4; // a point that was not reached after so many moves of each device is not going to be
+const MARK_EVERY = 4; // lives
 const START_MS = 4000;
 const ENDS_MS = 15000;
 const GONE = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ENOENT']);
@@ -38,6 +39,8 @@ class Lane {
     lane.hubs = [first, await FarHub.start({ certificates: first.server.dir, args: ['--set', 'threads=1'] })];
     lane.dir = usherd.scratch();
     lane.caFile = first.server.caFile;
+    lane.records = new Records();
+    lane.lives = 0;
     lane.target = 0; // the hub that devices are to be at
     const server = await usherd.start({ dir: lane.dir, args: lane.args() });
     await lane.prepare(server);
@@ -153,7 +156,8 @@ class Lane {
   async spend(server, hold, tally) {
     await hold('ends', () => this.settles(server));
     const places = await checkEnded(this, server, hold);
-    await this.mark((who) => places.get(who) || this.hubs[0]);
+    if (this.lives % MARK_EVERY === 0 && places.size === this.devices.length) await this.mark((who) => places.get(who));
+    this.lives += 1;
     for (let round = 0; round < ROUNDS; round += 1) {
       await this.flip(server);
       if (!await hold('told', () => this.moveAll(server, tally))) return false;
@@ -203,6 +207,7 @@ class Lane {
     }
     if (await this.ended(server, dying)) tally.hits.push(point);
     else tally.missed.push(label);
+    this.logs = [...(this.logs || []).slice(-1), server.log];
     await this.look(tally, label);
     this.lastPoint = label;
   }
@@ -211,9 +216,16 @@ class Lane {
     return this.calls[call] ? this.calls[call].before : 0;
   }
 
+  /** What both hubs and the last two lives of the service say of a device. */
+  tell(id) {
+    const logs = [...this.logs, ...this.hubs.map(({ server }) => server.log)];
+    const lines = logs.flatMap((log, i) => log.lines.slice(-400).filter(({ text }) => text.includes(id)).map(({ text }) => [text, ['earlier life', 'last life', 'hub 1', 'hub 2'][i]]));
+    for (const [text, from] of lines) console.log(`#   ${from}: ${text}`);
+  }
+
   /** What the kill left, in the store and at the hubs, with nobody there. */
   async look(tally, label) {
-    const all = await records(this.dir);
+    const all = await this.records.read(this.dir);
     const held = await Promise.all(this.hubs.map(async (hub) => new Set((await hub.identities()).map(({ deviceId }) => deviceId))));
     for (const who of this.devices) {
       const record = all.get(who.id);
@@ -223,7 +235,10 @@ class Lane {
         tally.stages[stage] += 1;
         tally.rules[who.rule] += 1;
       }
-      checkLeft(who, record, at, (claim, error) => tally.found.push({ claim, error, point: label }));
+      checkLeft(who, record, at, (claim, error) => {
+        tally.found.push({ claim, error, point: label });
+        if (process.env.USHER_TEST_KEEP) this.tell(who.id);
+      });
     }
   }
 }
