@@ -61,6 +61,7 @@ static const struct step find_registration[] = {
 // After a restart: the intent is there already, or the question to the webhook.
 static const struct step resume[] = {
     {"load intention", step_load_intention},
+    {"claim", step_claim_intention}, // durable: nobody else carries it on
     {"weigh", step_weigh},
     {"ask", step_ask},
     {"make room", step_make_room},
@@ -248,7 +249,7 @@ void run_rewind(struct run *run)
 {
     run->step = tables[run->request.verb];
     run->trace.count = 0;
-    run->left_lost = run->left_removed = run->made_room = false;
+    run->left_lost = run->left_empty = run->left_removed = run->made_room = false;
 }
 
 void run_tidy(struct run *run)
@@ -417,6 +418,7 @@ struct err flow_new(const struct flow_settings *settings, const struct flow_port
         return FAIL(ERR_NO_MEMORY);
     flow->settings = *settings;
     flow->ports = *ports;
+    flow->began_us = clock_wall_us(ports->clock);
     flow->pace_seed = random_etag(ports->random);
     list_init(&flow->runs);
     list_init(&flow->waiting);

@@ -123,8 +123,12 @@ static void fetched(struct hub_request *request)
     if (!failed(request->result)) {
         run->attempts = 0;
         run->fetched = (struct fetched){request->found, request->twin, request->reported};
-        if (!request->found)
-            go_without_data(run, "the hub that it leaves does not have it");
+        run->left_empty = !request->found;
+        if (run->left_empty) { // somebody else may have moved it and removed it there: how does it stand now?
+            run_take_up(run);
+            run_advance(run);
+            return;
+        }
         run_continue(run);
         return;
     }
@@ -155,6 +159,10 @@ enum step_result step_fetch(struct run *run)
         return STEP_DONE;
     if (run->left_lost) {
         go_without_data(run, "the hub that it leaves did not answer");
+        return STEP_DONE;
+    }
+    if (run->left_empty) {
+        go_without_data(run, "the hub that it leaves does not have it");
         return STEP_DONE;
     }
     ask_left(run, HUB_READ, fetched);

@@ -482,12 +482,14 @@ static void intention_loaded(struct store_request *request)
         take_up_later(run, request->result);
         return;
     }
+    uint64_t held = run->held;
     run_loaded(run);
     const struct registration *prior = run->admission.prior;
     if (run->resumed && prior != NULL) // where the device was then
         (void)places_find(run->flow->ports.places, prior->address, &run->admission.place);
-    bool ours =
-        prior != NULL && (run->operation.len == 0 || slice_equal(prior->operation_id, run->operation));
+    // the same operation with another etag: another run claimed it
+    bool ours = prior != NULL && (run->operation.len == 0 ||
+                                  (slice_equal(prior->operation_id, run->operation) && prior->etag == held));
     if (prior == NULL && !run->resumed &&
         !run->answered) { // an operator deleted it: the device has nothing yet
         run->intended = false;
@@ -516,6 +518,32 @@ static void intention_loaded(struct store_request *request)
         abandon(run, e);
     else
         run_continue(run);
+}
+
+static void claimed(struct store_request *request)
+{
+    struct run *run = request->context;
+    if (run_lost_race(request->result)) { // whoever was faster carries it on
+        run_end(run);
+        return;
+    }
+    if (failed(request->result)) {
+        run->why = request->why;
+        run->operation = (struct slice){0}; // whether it was written is not known
+        run_take_up(run);
+        take_up_later(run, request->result);
+        return;
+    }
+    run->claimed = true;
+    run->held = run->record.etag;
+    run_continue(run);
+}
+
+// Another run may carry the operation still: what it writes from now on does not hold, so that it removes
+// nothing that this one counts on.
+enum step_result step_claim_intention(struct run *run)
+{
+    return run->resumed && !run->claimed ? put(run, claimed) : STEP_DONE;
 }
 
 enum step_result step_load_intention(struct run *run)

@@ -14,6 +14,7 @@ struct resumption {
     struct store_request request;
     struct query_value assigning;
     struct query_node where;
+    int64_t until_us; // what was written later is this process's own
     struct buf after;
     struct poll_timer timer;
     bool pausing;
@@ -94,9 +95,13 @@ static void resume_page(struct store_request *request)
 {
     struct resumption *r = request->context;
     struct err result = request->result;
-    for (size_t i = 0; i < request->count && !failed(result); i++)
-        run_resume(r->flow, request->rows[i], request->row_partitions[i]);
-    r->found += request->count;
+    for (size_t i = 0; i < request->count && !failed(result); i++) {
+        const struct registration *registration = request->rows[i];
+        if (registration->updated_us > r->until_us)
+            continue;
+        run_resume(r->flow, registration, request->row_partitions[i]);
+        r->found++;
+    }
     bool more = !failed(result) && request->more && !r->flow->stopping;
     if (more) {
         buf_clear(&r->after);
@@ -114,6 +119,7 @@ void flow_resume(struct flow *flow)
     struct resumption *r = calloc(1, sizeof *r);
     INVARIANT(r != NULL); // at start-up
     r->flow = flow;
+    r->until_us = flow->began_us;
     r->arena = arena_capped((size_t)64 << 20);
     r->after = buf_capped(PLACE_MAX);
     r->timer = (struct poll_timer){.fire = resume_next, .context = r};

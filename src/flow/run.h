@@ -41,6 +41,7 @@ struct run {
     struct flow *flow;
     const struct step *step; // the one being taken, in the table of its verb
     bool resumed;            // taken up after a restart: nobody waits for an answer
+    bool claimed;            // and the record says that it is this run that carries it on
     bool answered;
     bool submitting;   // within flow_submit: nobody may be called back yet
     bool sleeping;     // waits for its timer
@@ -77,6 +78,7 @@ struct run {
     struct hub_request hub;
     struct fetched fetched; // in `loaded`
     bool left_lost;         // the hub that it leaves did not answer, and is not asked for its data any more
+    bool left_empty;        // it does not have the device
     bool left_removed;      // it is gone from there
     struct slice from;      // the hub that it moves away from; for the log
     bool made_room;         // it stays for this operation, and what it left before is removed first
@@ -99,6 +101,7 @@ enum { PACES = 4096, BACKOFF_FIRST_MS = 50, BACKOFF_LAST_MS = 30000 };
 struct flow {
     struct flow_settings settings;
     struct flow_ports ports;
+    int64_t began_us;    // wall clock
     struct list runs;    // all, in order of arrival
     struct list waiting; // the register calls that are not answered yet, in the order of answer_by_us
     struct poll_timer answer_timer;
@@ -205,6 +208,7 @@ enum step_result step_record(struct run *run);
 enum step_result step_find_operation(struct run *run);
 enum step_result step_find_registration(struct run *run);
 enum step_result step_load_intention(struct run *run);
+enum step_result step_claim_intention(struct run *run);
 enum step_result step_write_refusal(struct run *run);
 enum step_result step_load_leftover(struct run *run);
 enum step_result step_mark_leftover(struct run *run);
