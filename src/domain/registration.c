@@ -1,6 +1,7 @@
 // How a registration is shown to operators.
 #include "domain/registration.h"
 
+#include "domain/decide.h"
 #include "domain/want.h"
 
 enum registration_substatus registration_substatus_for(const struct registration *r, struct slice api_version)
@@ -8,6 +9,11 @@ enum registration_substatus registration_substatus_for(const struct registration
     struct slice first = SLICE("2019-04-15");
     bool old = api_version.len > 0 && slice_compare(slice_to(api_version, first.len), first) < 0;
     return old && r->substatus == SUBSTATUS_REPROVISIONED ? SUBSTATUS_INITIAL_ASSIGNMENT : r->substatus;
+}
+
+bool registration_is_tidied(const struct registration *r)
+{
+    return r->status == STATUS_ASSIGNING && r->intended_hub.len == 0 && r->plan_steps == PLAN_REMOVE_LEFT;
 }
 
 static bool never_registered(const struct registration *r)

@@ -51,6 +51,10 @@ struct registration {
 enum registration_substatus registration_substatus_for(const struct registration *r,
                                                        struct slice api_version);
 
+// A device that is nowhere, and what it left somewhere is being removed: no operation of the device's is
+// under way, but none begins before that ended.
+bool registration_is_tidied(const struct registration *r);
+
 // DeviceRegistrationState of service-api A.5: what GET /registrations/{id} shows. NULL or a zeroed one means
 // never registered: {"registrationId":…,"status":"unassigned"}. `registration_id` is shown as it is given;
 // when it is empty, the record's own, in lower case, is.

@@ -34,7 +34,7 @@ static void decide_anew(struct run *run, const struct registration *found)
 static bool hub_has_ours_instead(const struct run *run, const struct registration *found)
 {
     const struct registration *ours = &run->record;
-    if (found == NULL || (failed(run->failure) && !run->may_be_there))
+    if (found == NULL || run->tidying || (failed(run->failure) && !run->may_be_there))
         return false;
     bool underway = found->status == STATUS_ASSIGNING;
     bool here =
@@ -45,12 +45,16 @@ static bool hub_has_ours_instead(const struct run *run, const struct registratio
     return here && !same && (underway || found->status == STATUS_ASSIGNED);
 }
 
-// The device was taken to the hub that this call just removed it from.
+// The device was taken to the hub that this call just removed it from, or is being taken there.
 static bool removed_theirs(const struct run *run, const struct registration *found)
 {
-    return run->left_removed && found != NULL && run->decision.left != NULL &&
-           slice_equal_nocase(found->assigned_hub, run->decision.left->host) &&
-           slice_equal(found->device_id, run->decision.left_device_id);
+    if (!run->left_removed || found == NULL || run->decision.left == NULL)
+        return false;
+    struct slice host = run->decision.left->host, id = run->decision.left_device_id;
+    bool there = slice_equal_nocase(found->assigned_hub, host) && slice_equal(found->device_id, id);
+    bool goes_there = found->status == STATUS_ASSIGNING && slice_equal_nocase(found->intended_hub, host) &&
+                      slice_equal(found->intended_device_id, id);
+    return there || goes_there;
 }
 
 static bool same_place(struct slice hub, struct slice id, const struct decision *ours)
@@ -62,7 +66,7 @@ static bool same_place(struct slice hub, struct slice id, const struct decision 
 static bool nobody_names_ours(const struct run *run, const struct registration *found)
 {
     const struct decision *ours = &run->decision;
-    if (found == NULL || (failed(run->failure) && !run->may_be_there))
+    if (found == NULL || run->tidying || (failed(run->failure) && !run->may_be_there))
         return false;
     return !same_place(found->assigned_hub, found->device_id, ours) &&
            !same_place(found->intended_hub, found->intended_device_id, ours) &&

@@ -474,6 +474,21 @@ static void take_up_later(struct run *run, struct err e)
         run_end(run);
 }
 
+static void put_back_as_before(struct store_request *request)
+{
+    run_end(request->context); // if it did not hold, the next start or the next minute finds it again
+}
+
+// What a device left was being removed, and the device was nowhere (tidy.c). That is begun again by itself.
+static void put_as_before(struct run *run)
+{
+    struct registration *r = &run->record;
+    r->status = r->error_code != 0 ? STATUS_FAILED : STATUS_DISABLED; // those that are nowhere
+    r->plan_steps = 0;
+    if (put(run, put_back_as_before) == STEP_ENDS)
+        run_end(run);
+}
+
 static void intention_loaded(struct store_request *request)
 {
     struct run *run = request->context;
@@ -504,6 +519,10 @@ static void intention_loaded(struct store_request *request)
         return;
     }
     run->record = *prior;
+    if (registration_is_tidied(prior)) {
+        put_as_before(run);
+        return;
+    }
     run->intended = prior->intended_hub.len > 0; // else its webhook has not answered
     run->ask.noted |= !run->intended;
     run->may_be_there |= run->intended && run->operation.len == 0; // what was done before is not known

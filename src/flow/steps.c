@@ -150,6 +150,7 @@ enum step_result step_join(struct run *run)
     if (prior == NULL)
         return STEP_DONE;
     bool underway = prior->status == STATUS_ASSIGNING;
+    bool tidied = underway && registration_is_tidied(prior);
     bool same = joined.len > 0 && slice_equal(prior->operation_id, joined);
     if (same && !underway && has_our_identity(run, prior)) {
         run_answer(run, prior);
@@ -158,11 +159,13 @@ enum step_result step_join(struct run *run)
     int64_t life_us = run->flow->settings.operation_ms * 1000 + 60 * (int64_t)1000000;
     if (!underway || run->admission.now_us - prior->updated_us > life_us)
         return STEP_DONE;
-    if (run->flow->settings.strict_polling || run->answered || run->answer_by_us == 0) {
+    if (!tidied && (run->flow->settings.strict_polling || run->answered || run->answer_by_us == 0)) {
         run_answer(run, prior);
         return STEP_ENDS;
     }
-    struct err e = same ? OK : arena_copy(&run->request.arena, prior->operation_id, &joined);
+    if (tidied)
+        joined = (struct slice){0}; // that is no operation of the device's
+    struct err e = same || tidied ? OK : arena_copy(&run->request.arena, prior->operation_id, &joined);
     if (failed(e))
         return run_refuse(run, e);
     run->joined = joined;

@@ -49,6 +49,7 @@ static void loaded(struct store_request *request)
         run_end(run);
         return;
     }
+    run->decision.left_device_id = prior->left_device_id;
     run->record = *prior;
     run_continue(run);
 }
@@ -92,14 +93,21 @@ static void marked(struct store_request *request)
 }
 
 // A call of the device may come between and take it back to that hub, and what it is given there must not be
-// removed: with an intention to stay where it is, it stays (SITUATION_UNDER_WAY). Such a call removes what
-// was left itself.
+// removed: with an intention to stay where it is, or to go elsewhere, it does that (SITUATION_UNDER_WAY).
+// Such a call removes what was left itself. One of a device that is nowhere waits (step_join).
 enum step_result step_mark_leftover(struct run *run)
 {
     struct registration *r = &run->record;
-    run->marked = r->assigned_hub.len > 0 && (r->intended_hub.len == 0 || r->plan_steps == PLAN_REMOVE_LEFT);
-    if (!run->marked || r->intended_hub.len > 0)
+    bool nowhere = r->assigned_hub.len == 0;
+    run->marked = r->intended_hub.len == 0 || (!nowhere && r->plan_steps == PLAN_REMOVE_LEFT);
+    if (r->intended_hub.len > 0)
         return STEP_DONE;
+    if (nowhere) {
+        r->status = STATUS_ASSIGNING;
+        r->plan_steps = PLAN_REMOVE_LEFT;
+        r->updated_us = clock_wall_us(run->flow->ports.clock); // how long it is waited for
+        return put(run, marked);
+    }
     r->intended_hub = r->assigned_hub;
     r->intended_device_id = r->device_id;
     r->intended_substatus = r->substatus;
@@ -112,6 +120,8 @@ static void removed(struct hub_request *request)
     struct run *run = request->context;
     run->failure = request->result;
     run->why = request->why;
+    // without an answer it may be gone all the same
+    run->left_removed = !failed(request->result) || request->result.code == ERR_HUB_UNAVAILABLE;
     if (!failed(request->result)) {
         struct log_line line;
         log_begin(&line, run->flow->ports.log, ERR_LEVEL_INFO, "device.removed");
@@ -130,7 +140,7 @@ enum step_result step_remove_leftover(struct run *run)
     run->hub = (struct hub_request){
         .verb = HUB_REMOVE,
         .hub = run->decision.left,
-        .identity = {.device_id = run->record.left_device_id},
+        .identity = {.device_id = run->decision.left_device_id},
         .now_us = clock_wall_us(run->flow->ports.clock),
         .deadline_ms = run->flow->settings.hub_call_ms,
         .arena = &run->loaded,
@@ -143,13 +153,22 @@ enum step_result step_remove_leftover(struct run *run)
 
 static void unmarked(struct store_request *request)
 {
-    run_end(request->context); // if it did not hold, the next look finds it again
+    struct run *run = request->context;
+    if (run_lost_race(request->result)) { // is the device there again?
+        run->failure = OK;
+        run_lost(run, request->found);
+        return;
+    }
+    run_end(run); // if it did not hold, the next look finds it again
 }
 
 enum step_result step_unmark_leftover(struct run *run)
 {
     struct registration *r = &run->record;
+    const struct registration *prior = run->admission.prior;
     if (run->marked) {
+        r->status = prior->status;
+        r->updated_us = prior->updated_us;
         r->intended_hub = r->intended_device_id = (struct slice){0};
         r->intended_substatus = SUBSTATUS_NONE;
         r->plan_steps = 0;

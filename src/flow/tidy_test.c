@@ -156,6 +156,114 @@ static void a_device_that_would_go_back_meanwhile_is_not_removed_there(void **st
     assert_names_hold();
 }
 
+// dev1 registers at a.hub while it is being removed there.
+static void register_at_a(struct hubs *hubs, const struct hub_request *request)
+{
+    if (request->verb != HUB_REMOVE)
+        return;
+    hubs->before = NULL;
+    came = true;
+    struct world *w = hubs->world;
+    enroll(w, "a", MIGRATE);
+    if (stored_registration(w, SLICE("dev1"))->assigned_hub.len > 0)
+        delete_registration(w, "dev1");
+    ask(w, FLOW_REGISTER, "dev1", "");
+    for (int i = 0; i < 20; i++) // as far as it comes
+        deliver(w, 1);
+}
+
+static void assert_is_at_a(struct world *w)
+{
+    assert_true(came);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    assert_string_equal(w->hub_name, "a.hub");
+    assert_int_equal(of(w, "dev1")->status, STATUS_ASSIGNED);
+    assert_slice(of(w, "dev1")->assigned_hub, "a.hub");
+    assert_has_initial_twin("a.hub");
+}
+
+static void a_device_that_registers_anew_while_it_is_removed_has_its_identity(void **state)
+{
+    struct world *w = *state;
+    for (int lost = 0; lost < 2; lost++) { // the removal's answer
+        leave_behind(w);
+        no_trouble();
+        if (lost == 1)
+            trouble("a.hub", HUB_REMOVE, ERR_HUB_UNAVAILABLE, 1, true);
+        came = false;
+        hubs_of()->before = register_at_a;
+        flow_tidy(w->flow);
+        run_down(w, 1);
+        assert_is_at_a(w);
+        delete_registration(w, "dev1");
+        memset(hubs_of()->identities, 0, sizeof hubs_of()->identities);
+    }
+}
+
+// dev1 is nowhere, and a.hub, which was unlinked for a while, may have it.
+static void leave_nowhere(struct world *w)
+{
+    enroll(w, "a", MIGRATE);
+    trouble("a.hub", HUB_ASSIGN, ERR_HUB_UNAVAILABLE, -1, true);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 1000);
+    no_trouble();
+    link_hubs(w, "bc", UNREACHABLE_UNSET);
+    enroll(w, "b", MIGRATE);
+    trouble("b.hub", HUB_ASSIGN, ERR_HUB_REFUSED, 1, false);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 1);
+    no_trouble();
+    link_hubs(w, "abc", UNREACHABLE_UNSET);
+    assert_int_equal(of(w, "dev1")->status, STATUS_FAILED);
+    assert_int_equal(of(w, "dev1")->assigned_hub.len, 0);
+    assert_slice(of(w, "dev1")->left_hub, "a.hub");
+}
+
+static void a_device_that_is_nowhere_waits_until_what_it_left_is_removed(void **state)
+{
+    struct world *w = *state;
+    leave_nowhere(w);
+    came = false;
+    hubs_of()->before = register_at_a;
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_is_at_a(w);
+    assert_int_equal(identities(), 1);
+}
+
+static void what_a_device_that_is_nowhere_left_is_removed_and_it_is_failed_as_before(void **state)
+{
+    struct world *w = *state;
+    for (int event = 0; event <= 3; event++) {
+        leave_nowhere(w);
+        int64_t updated_us = of(w, "dev1")->updated_us, error_code = of(w, "dev1")->error_code;
+        hubs_of()->events = 0;
+        hubs_of()->dies_at = event; // 0: it does not
+        flow_tidy(w->flow);
+        run_down(w, 1);
+        if (event > 0) {
+            assert_true(hubs_of()->dead);
+            start_again(w);
+            flow_resume(w->flow);
+            flow_tidy(w->flow);
+            run_down(w, 1);
+            pass(w, 60000);
+            run_down(w, 1);
+        } else {
+            assert_int_equal(of(w, "dev1")->updated_us, updated_us);
+        }
+        assert_int_equal(of(w, "dev1")->status, STATUS_FAILED);
+        assert_int_equal(of(w, "dev1")->error_code, error_code);
+        assert_int_equal(of(w, "dev1")->assigned_hub.len, 0);
+        assert_int_equal(of(w, "dev1")->intended_hub.len, 0);
+        assert_int_equal(of(w, "dev1")->left_hub.len, 0);
+        assert_int_equal(of(w, "dev1")->plan_steps, 0);
+        assert_int_equal(identities(), 0);
+        delete_registration(w, "dev1");
+    }
+}
+
 static void a_device_that_goes_on_has_what_it_left_removed_first(void **state)
 {
     struct world *w = *state;
@@ -347,6 +455,9 @@ int main(void)
         TEST(a_hub_that_is_not_linked_keeps_what_was_left_until_it_is_linked_again),
         TEST(tidying_that_is_cut_off_anywhere_is_done_at_the_next_start),
         TEST(a_device_that_would_go_back_meanwhile_is_not_removed_there),
+        TEST(a_device_that_registers_anew_while_it_is_removed_has_its_identity),
+        TEST(a_device_that_is_nowhere_waits_until_what_it_left_is_removed),
+        TEST(what_a_device_that_is_nowhere_left_is_removed_and_it_is_failed_as_before),
         TEST(a_device_that_goes_on_has_what_it_left_removed_first),
         TEST(a_device_stays_while_what_it_left_before_cannot_be_removed),
         TEST(many_leftovers_are_removed_in_pages),
