@@ -95,6 +95,8 @@ void run_note_question(struct run *run)
     if (there && r->left_hub.len == 0) {
         r->left_hub = r->intended_hub;
         r->left_device_id = r->intended_device_id;
+    } else if (there && !slice_equal_nocase(r->left_hub, r->intended_hub)) {
+        run_tell_forgotten(run, r->intended_hub, r->intended_device_id);
     }
     r->status = STATUS_ASSIGNING;
     r->intended_hub = (struct slice){0};

@@ -249,6 +249,7 @@ void run_rewind(struct run *run)
 {
     run->step = tables[run->request.verb];
     run->trace.count = 0;
+    run->removing_us = 0;
     run->left_lost = run->left_empty = run->left_removed = run->made_room = false;
 }
 
@@ -496,6 +497,11 @@ bool flow_expects(const struct flow *flow, struct slice id_scope, struct slice r
     bool known = directory_by_scope(snapshot, id_scope) != NULL;
     directory_release(snapshot);
     return known && !failed(registration_id_check(registration_id, "the registration ID", NULL));
+}
+
+int64_t flow_life_us(const struct flow *flow)
+{
+    return flow->settings.operation_ms * 1000 + 60 * (int64_t)1000000;
 }
 
 void flow_stop(struct flow *flow, void (*idle)(void *context), void *context)

@@ -123,8 +123,8 @@ bool flow_expects(const struct flow *flow, struct slice id_scope, struct slice r
 
 // Start-up: takes up the operations that an earlier run left unfinished. One flow of the process does it.
 void flow_resume(struct flow *flow);
-// Removes what devices left behind at hubs that did not answer then: now, and every minute. One flow of the
-// process does it.
+// Removes what devices left behind at hubs that did not answer then, and takes up operations that nobody
+// carries on any more: now, and every minute. One flow of the process does it.
 void flow_tidy(struct flow *flow);
 // No new requests; idle(context) is called once nothing is under way. Unfinished operations stay recorded.
 void flow_stop(struct flow *flow, void (*idle)(void *context), void *context);

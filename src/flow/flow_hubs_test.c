@@ -118,6 +118,8 @@ static void assign(const struct hub_request *request, const char *hub, const cha
     if (at == NULL)
         at = make_identity(hub, id);
     at->key = request->identity.primary_key.len > 0 ? secret_slice(&request->identity.primary_key).at[0] : 0;
+    if (request->identity.iot_edge != SWITCH_UNSET)
+        at->edge = request->identity.iot_edge;
     if (request->twin_how != HUB_TWIN_KEEP)
         copy_text(at->twin, sizeof at->twin, request->twin);
     if (request->twin_how == HUB_TWIN_IMPORT)
@@ -153,6 +155,7 @@ static void carry_out(struct hub_request *request, const char *hub, const char *
     case HUB_READ:
         request->found = at != NULL;
         if (at != NULL) {
+            request->identity.iot_edge = at->edge == SWITCH_ON ? SWITCH_ON : SWITCH_OFF;
             assert_false(failed(arena_copy(request->arena, slice_text(at->twin), &request->twin)));
             assert_false(failed(arena_copy(request->arena, slice_text(at->reported), &request->reported)));
         }
@@ -400,6 +403,7 @@ static void enroll_with(struct world *w, const char *id, const char *letters, en
                            .webhook_api_version = custom ? SLICE("2019-03-31") : (struct slice){0},
                            .hubs = slice_text(list),
                            .initial_twin = SLICE("{\"tags\":{\"initial\":1}}"),
+                           .iot_edge = hubs.edge,
                            .reprovision_set = true,
                            .update_hub_assignment = data != NEVER,
                            .migrate_device_data = data == MIGRATE,

@@ -12,7 +12,8 @@ struct identity {
     char twin[200];
     char reported[200];
     unsigned made; // how many were made before it
-    uint8_t key;   // the first byte of its primary key; 0: it has none
+    enum switch_state edge;
+    uint8_t key; // the first byte of its primary key; 0: it has none
 };
 
 struct trouble {
@@ -47,6 +48,7 @@ struct hubs {
     bool none;    // a device that had been assigned was nowhere
     bool early;   // something was removed that had no copy yet
     bool was_assigned;
+    enum switch_state edge;     // what enrollments say
     bool resets;                // an identity may be made anew, so that there is none for a moment
     struct registration record; // the last durable one; its text in the world's arena
     // before a call is carried out, and before it is answered

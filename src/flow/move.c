@@ -1,9 +1,14 @@
 // The steps of a device that goes from one hub to another: its data is fetched, its identity at the new hub
 // made with it (carry out, in record.c), and only once that is durable the old one removed. At each moment a
 // record names every identity that there is: assigned_hub, intended_hub or left_hub.
+#include "flow/hub_health.h"
 #include "flow/run.h"
 
-enum { TRIES = 3, RETRY_FIRST_MS = 1000 }; // of a hub that may be given up: a few seconds
+enum {
+    TRIES = 3, // of a hub that may be given up: a few seconds
+    RETRY_FIRST_MS = 1000,
+    REMOVE_MS = 30 * 1000, // once the copy stands nobody waits longer: flow_tidy goes on
+};
 
 static bool same_place(struct slice hub, struct slice id, struct slice other_hub, struct slice other_id)
 {
@@ -14,8 +19,8 @@ static bool same_place(struct slice hub, struct slice id, struct slice other_hub
 // ---------------------------------------------------------------------------------------
 
 // A record names one identity that was left. What is at a hub that is not linked any more goes last
-// (plan_fill).
-static void tell_forgotten(const struct run *run, struct slice hub, struct slice device_id)
+// (plan_fill). A place that may have one too and is named no more is at least in the log.
+void run_tell_forgotten(const struct run *run, struct slice hub, struct slice device_id)
 {
     struct log_line line;
     log_begin(&line, run->flow->ports.log, ERR_LEVEL_WARN, "device.forgotten");
@@ -23,8 +28,20 @@ static void tell_forgotten(const struct run *run, struct slice hub, struct slice
     log_text(&line, LOG_idScope, run->request.id_scope);
     log_text(&line, LOG_hub, hub);
     log_text(&line, LOG_deviceId, device_id);
-    log_text(&line, LOG_reason, SLICE("the hub is not linked any more: what the device left there stays"));
+    log_text(&line, LOG_reason,
+             SLICE("a record names one place that a device left: if it is there, it stays there"));
     log_end(&line);
+}
+
+// Where it was or was going, and neither goes to nor left.
+static void tell_if_unnamed(const struct run *run, struct slice hub, struct slice device_id)
+{
+    const struct registration *r = &run->record;
+    const struct decision *decision = &run->decision;
+    bool stays = !decision->moves && same_place(hub, device_id, r->assigned_hub, r->device_id);
+    if (hub.len > 0 && !stays && !same_place(hub, device_id, decision->hub->host, decision->device_id) &&
+        !same_place(hub, device_id, decision->left_host, decision->left_device_id))
+        run_tell_forgotten(run, hub, device_id);
 }
 
 void run_name_left(struct run *run)
@@ -37,7 +54,10 @@ void run_name_left(struct run *run)
     if (back) // an identity is there whatever comes of this operation
         run->may_be_there = true;
     else if (before.len > 0 && !kept)
-        tell_forgotten(run, before, r->left_device_id);
+        run_tell_forgotten(run, before, r->left_device_id);
+    tell_if_unnamed(run, r->intended_hub, r->intended_device_id);
+    if (decision->moves)
+        tell_if_unnamed(run, r->assigned_hub, r->device_id);
     r->left_hub = decision->left_host;
     r->left_device_id = decision->left_device_id;
 }
@@ -77,6 +97,12 @@ static bool must_wait(const struct run *run)
 static bool given_up(const struct run *run)
 {
     return run_life_is_over(run) || run->made_room || (!must_wait(run) && run->attempts >= TRIES);
+}
+
+static bool removal_given_up(const struct run *run)
+{
+    int64_t tried_us = clock_monotonic_us(run->flow->ports.clock) - run->removing_us;
+    return given_up(run) || tried_us >= REMOVE_MS * (int64_t)1000;
 }
 
 static void ask_left_later(struct run *run, const struct hub_request *request)
@@ -122,7 +148,8 @@ static void fetched(struct hub_request *request)
     struct run *run = request->context;
     if (!failed(request->result)) {
         run->attempts = 0;
-        run->fetched = (struct fetched){request->found, request->twin, request->reported};
+        run->fetched =
+            (struct fetched){request->found, request->twin, request->reported, request->identity.iot_edge};
         run->left_empty = !request->found;
         if (run->left_empty) { // somebody else may have moved it and removed it there: how does it stand now?
             run_take_up(run);
@@ -148,6 +175,31 @@ static void fetched(struct hub_request *request)
     run_continue(run);
 }
 
+// The hub that a device leaves without its data need not be asked; but the device is not to be at two hubs
+// for as long as one of them is away, when the operator says that it is waited for.
+static bool must_answer_first(const struct run *run)
+{
+    const struct hub_health *health = run->flow->ports.health;
+    const struct decision *decision = &run->decision;
+    uint32_t moves = PLAN_ASSIGN_IDENTITY | PLAN_REMOVE_LEFT;
+    return !run->made_room && (decision->steps & moves) == moves && must_wait(run) && health != NULL &&
+           hub_health_of(health, decision->left->host).failing;
+}
+
+static void reached(struct hub_request *request)
+{
+    struct run *run = request->context;
+    run->attempts++;
+    run->why = request->why;
+    if (failed(request->result) && !given_up(run)) {
+        ask_left_later(run, request);
+        return;
+    }
+    run->attempts = 0;
+    run->failure = request->result;
+    run_continue(run);
+}
+
 enum step_result step_fetch(struct run *run)
 {
     if (failed(run->store.result)) {
@@ -155,8 +207,12 @@ enum step_result step_fetch(struct run *run)
         return run_refuse(run, run->store.result);
     }
     run->fetched = (struct fetched){0};
-    if ((run->decision.steps & PLAN_MIGRATE) == 0)
-        return STEP_DONE;
+    if ((run->decision.steps & PLAN_MIGRATE) == 0) {
+        if (!must_answer_first(run))
+            return STEP_DONE;
+        ask_left(run, HUB_READ, reached);
+        return STEP_WAITS;
+    }
     if (run->left_lost) {
         go_without_data(run, "the hub that it leaves did not answer");
         return STEP_DONE;
@@ -229,7 +285,7 @@ static void removed(struct hub_request *request)
     }
     run->attempts++;
     run->why = request->why;
-    if (!given_up(run)) {
+    if (!removal_given_up(run)) {
         ask_left_later(run, request);
         return;
     }
@@ -243,6 +299,8 @@ enum step_result step_remove(struct run *run)
 {
     if (!removes(run))
         return STEP_DONE;
+    if (run->removing_us == 0)
+        run->removing_us = clock_monotonic_us(run->flow->ports.clock);
     ask_left(run, HUB_REMOVE, removed);
     return STEP_WAITS;
 }

@@ -116,6 +116,76 @@ static void a_registration_deleted_during_a_move_is_written_again(void **state)
     }
 }
 
+// dev1 moves to b.hub, which takes it although nothing comes back; somebody deletes its registration between
+// two tries.
+static void delete_between_tries(struct world *w, bool answered)
+{
+    settle_at_a(w);
+    enroll(w, "b", RESET);
+    hubs_of()->was_assigned = false;
+    trouble("b.hub", HUB_ASSIGN, ERR_HUB_UNAVAILABLE, answered ? 6 : 1, true);
+    size_t answers = w->answers;
+    ask(w, FLOW_REGISTER, "dev1", "");
+    for (int i = 0; i < 3000 && (answered ? w->answers == answers : identity_at("b.hub", "dev1") == NULL);
+         i++) {
+        deliver(w, 1);
+        pass(w, 1);
+    }
+    assert_non_null(identity_at("b.hub", "dev1"));
+    for (int i = 0; i < 5; i++) // until it sleeps
+        deliver(w, 1);
+    forget(w);
+}
+
+static void
+what_is_at_the_new_hub_is_named_though_the_registration_was_deleted_between_two_tries(void **state)
+{
+    struct world *w = *state;
+    delete_between_tries(w, true);
+    assert_int_equal(w->status, STATUS_ASSIGNING);
+    run_down(w, 10);
+    assert_int_equal(dev1(w)->status, STATUS_FAILED);
+    assert_slice(dev1(w)->assigned_hub, "a.hub");
+    assert_slice(dev1(w)->intended_hub, "b.hub");
+    assert_slice(dev1(w)->left_hub, "a.hub");
+    no_trouble();
+    enter_dev1(w);
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_RESET);
+}
+
+static void a_device_that_waits_is_taken_to_the_same_hub_when_its_registration_was_deleted(void **state)
+{
+    struct world *w = *state;
+    delete_between_tries(w, false);
+    enroll(w, "c", RESET);
+    run_down(w, 1);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_RESET);
+}
+
+static void a_copy_that_stands_is_recorded_though_the_registration_was_deleted_between_two_tries(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    trouble("a.hub", HUB_REMOVE, ERR_HUB_UNAVAILABLE, 2, false);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    for (int i = 0; i < 3000 && dev1(w)->plan_steps != PLAN_REMOVE_LEFT; i++)
+        deliver(w, 1);
+    for (int i = 0; i < 5; i++)
+        deliver(w, 1);
+    forget(w);
+    run_down(w, 10);
+    assert_int_equal(dev1(w)->status, STATUS_ASSIGNED);
+    assert_slice(dev1(w)->assigned_hub, "b.hub");
+    assert_slice(dev1(w)->left_hub, "a.hub");
+    no_trouble();
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_MIGRATED);
+    assert_has_own_data("b.hub");
+}
+
 static void forget_and_register_at_c(struct world *w)
 {
     delete_registration(w, "dev1");
@@ -227,6 +297,9 @@ int main(void)
         TEST(an_enrollment_disabled_during_a_move_lets_nobody_in_and_loses_nothing),
         TEST(an_enrollment_disabled_while_the_old_identity_is_removed_leaves_that_named),
         TEST(a_registration_deleted_during_a_move_is_written_again),
+        TEST(what_is_at_the_new_hub_is_named_though_the_registration_was_deleted_between_two_tries),
+        TEST(a_device_that_waits_is_taken_to_the_same_hub_when_its_registration_was_deleted),
+        TEST(a_copy_that_stands_is_recorded_though_the_registration_was_deleted_between_two_tries),
         TEST(what_a_move_brought_to_a_hub_stays_named_when_the_device_was_registered_elsewhere_meanwhile),
         TEST(a_late_removal_does_not_take_away_a_device_that_came_back),
         TEST(a_hub_unlinked_while_a_device_leaves_it_is_still_named),

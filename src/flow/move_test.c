@@ -1,6 +1,7 @@
 // Devices that go from one hub to another: the order of what is done, what becomes of their data, crashes,
 // and hubs that cannot be reached.
 #include "flow/flow_hubs_test.h"
+#include "flow/hub_health.h"
 
 // ---- in order
 // ---------------------------------------------------------------------------------------------------------------
@@ -267,10 +268,81 @@ static void a_reset_waits_for_the_old_hub_when_the_operator_says_so(void **state
     link_hubs(w, "abc", UNREACHABLE_WAIT);
     settle_at_a(w);
     enroll(w, "b", RESET);
-    trouble("a.hub", HUB_REMOVE, ERR_HUB_UNAVAILABLE, 6, false);
+    trouble("a.hub", HUB_REMOVE, ERR_HUB_UNAVAILABLE, 5, false);
     ask(w, FLOW_REGISTER, "dev1", "");
     run_down(w, 100);
     assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_RESET);
+}
+
+static void
+a_reset_does_not_begin_while_the_old_hub_is_known_to_fail_and_the_operator_waits_for_it(void **state)
+{
+    struct world *w = *state;
+    struct why why = {.text = "it does not answer"};
+    w->health = hub_health_new(&w->clock, 1);
+    assert_non_null(w->health);
+    start_again(w);
+    link_hubs(w, "abc", UNREACHABLE_WAIT);
+    settle_at_a(w);
+    hub_health_set(w->health, SLICE("a.hub"), 1, true, &why);
+    enroll(w, "b", RESET);
+    trouble("a.hub", HUB_READ, ERR_HUB_UNAVAILABLE, 3, false);
+    hubs_of()->journal[0] = '\0';
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 100);
+    assert_string_equal(
+        hubs_of()->journal,
+        "put,read a.hub,read a.hub,read a.hub,read a.hub,assign b.hub reset,put,remove a.hub,put,");
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_RESET);
+    trouble("b.hub", HUB_READ, ERR_HUB_UNAVAILABLE, -1, false);
+    hub_health_set(w->health, SLICE("b.hub"), 1, true, &why);
+    enroll(w, "c", RESET);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 1000);
+    assert_int_equal(dev1(w)->status, STATUS_FAILED);
+    assert_slice(dev1(w)->assigned_hub, "b.hub");
+    assert_null(identity_at("c.hub", "dev1"));
+    struct hub_health *health = w->health;
+    w->health = NULL;
+    start_again(w);
+    hub_health_free(health);
+}
+
+static void what_runs_on_at_the_old_hub_is_waited_for_half_a_minute(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    trouble("a.hub", HUB_REMOVE, ERR_HUB_UNAVAILABLE, -1, false);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    int64_t ms = 0;
+    for (; dev1(w)->status != STATUS_ASSIGNED || ms < 1000; ms += 100) {
+        assert_true(ms < 40000); // the life of an operation is longer
+        deliver(w, 1);
+        pass(w, 100);
+    }
+    assert_true(ms > 20000);
+    assert_slice(dev1(w)->assigned_hub, "b.hub");
+    assert_slice(dev1(w)->left_hub, "a.hub");
+    assert_names_hold();
+    no_trouble();
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_MIGRATED);
+}
+
+static void an_edge_device_stays_one_when_it_moves_unless_its_enrollment_says_otherwise(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    identity_at("a.hub", "dev1")->edge = SWITCH_ON;
+    enroll(w, "b", MIGRATE);
+    enter_dev1(w);
+    assert_int_equal(identity_at("b.hub", "dev1")->edge, SWITCH_ON);
+    hubs_of()->edge = SWITCH_OFF;
+    enroll(w, "c", MIGRATE);
+    enter_dev1(w);
+    assert_int_equal(identity_at("c.hub", "dev1")->edge, SWITCH_OFF);
 }
 
 static void once_the_copy_stands_no_removal_makes_a_registration_fail(void **state)
@@ -347,6 +419,9 @@ int main(void)
         TEST(a_migration_may_go_on_without_the_data_when_the_operator_says_so),
         TEST(a_reset_does_not_wait_for_the_old_hub),
         TEST(a_reset_waits_for_the_old_hub_when_the_operator_says_so),
+        TEST(a_reset_does_not_begin_while_the_old_hub_is_known_to_fail_and_the_operator_waits_for_it),
+        TEST(what_runs_on_at_the_old_hub_is_waited_for_half_a_minute),
+        TEST(an_edge_device_stays_one_when_it_moves_unless_its_enrollment_says_otherwise),
         TEST(once_the_copy_stands_no_removal_makes_a_registration_fail),
         TEST(a_new_hub_that_refuses_leaves_the_device_where_it_was),
         TEST(a_new_hub_that_may_have_taken_the_device_is_still_named_when_the_operation_fails),

@@ -102,6 +102,11 @@ static void give_back(struct run *run, const struct registration *found)
 {
     struct registration *theirs = &run->theirs;
     theirs->status = STATUS_ASSIGNING;
+    bool elsewhere = theirs->intended_hub.len > 0 &&
+                     !slice_equal_nocase(theirs->intended_hub, found->assigned_hub) &&
+                     !slice_equal_nocase(theirs->intended_hub, found->left_hub);
+    if (elsewhere)
+        run_tell_forgotten(run, theirs->intended_hub, theirs->intended_device_id);
     theirs->intended_hub = found->assigned_hub;
     theirs->intended_device_id = found->device_id;
     theirs->plan_steps = PLAN_ASSIGN_IDENTITY | (removed_theirs(run, found) ? PLAN_SET_TWIN : 0);
@@ -136,10 +141,13 @@ void run_lost(struct run *run, const struct registration *found)
     bool unnamed = nobody_names_ours(run, found);
     bool underway = found != NULL && found->status == STATUS_ASSIGNING;
     if (unnamed && !underway && found->left_hub.len > 0) { // there is room for one
-        run_log(run, "device.forgotten", OK);
+        run_tell_forgotten(run, run->decision.hub->host, run->decision.device_id);
         unnamed = false;
     }
-    if ((!instead && !unnamed) || run_life_is_over(run)) {
+    bool too_late = run_life_is_over(run);
+    if (unnamed && too_late)
+        run_tell_forgotten(run, run->decision.hub->host, run->decision.device_id);
+    if ((!instead && !unnamed) || too_late) {
         decide_anew(run, found);
         return;
     }

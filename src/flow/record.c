@@ -201,6 +201,13 @@ static enum hub_twin twin_how(uint32_t steps)
     return (steps & PLAN_SET_TWIN) != 0 ? HUB_TWIN_SET : HUB_TWIN_KEEP;
 }
 
+// service-api D.3: what the enrollment does not say comes from the hub that the device leaves.
+static enum switch_state edge_how(const struct run *run)
+{
+    enum switch_state said = run->decision.enrollment->iot_edge;
+    return said == SWITCH_UNSET && run->fetched.found ? run->fetched.iot_edge : said;
+}
+
 static void hub_request_fill(struct run *run)
 {
     const struct decision *decision = &run->decision;
@@ -216,7 +223,7 @@ static void hub_request_fill(struct run *run)
                 .secondary_key = decision->fresh_key ? decision->primary_key : decision->secondary_key,
                 .primary_thumbprint = decision->primary_thumbprint,
                 .secondary_thumbprint = decision->secondary_thumbprint,
-                .iot_edge = decision->enrollment->iot_edge,
+                .iot_edge = edge_how(run),
             },
         .twin_how = twin_how(decision->steps),
         .twin = run->fetched.found ? run->fetched.twin : decision->twin,
@@ -254,11 +261,13 @@ static void tell_recorded(struct run *run)
     run_log(run, run->from.len > 0 ? "device.moved" : "registration.assigned", OK);
 }
 
-// It stayed until what it had left before was gone (step_make_room).
-static bool may_move_now(const struct run *run)
+// It stayed until what it had left before was gone (step_make_room), or the record was deleted meanwhile and
+// names now what may be there (name_again).
+static bool may_go_on_now(const struct run *run)
 {
-    return run->made_room && run->record.left_hub.len == 0 && !failed(run->failure) && !run->answered &&
-           !run->resumed && !run->flow->stopping;
+    bool has_room = run->made_room && run->record.left_hub.len == 0 && !failed(run->failure);
+    bool once_more = run->named_again && failed(run->failure);
+    return (has_room || once_more) && !run->answered && !run->resumed && !run->flow->stopping;
 }
 
 static void recorded(struct store_request *request)
@@ -267,8 +276,9 @@ static void recorded(struct store_request *request)
     if (!failed(request->result)) {
         run->held = run->record.etag;
         tell_recorded(run);
-        if (may_move_now(run)) {
-            run->intended = false;
+        if (may_go_on_now(run)) {
+            run->intended = run->named_again = false;
+            run->failure = OK;
             run_rewind(run);
             run_advance(run);
             return;
@@ -474,6 +484,26 @@ static void take_up_later(struct run *run, struct err e)
         run_end(run);
 }
 
+// Somebody deleted the record while this run waited to try again, and what it did at the hub before must be
+// named by one (I4).
+static bool must_stay_named(const struct run *run)
+{
+    bool stands = run->record.plan_steps == PLAN_REMOVE_LEFT; // step_progress
+    return run->operation.len > 0 && run->record.intended_hub.len > 0 && (run->may_be_there || stands);
+}
+
+// As it was, for what was loaded now says nothing: assigned when it is at its hub, else failed.
+static void name_again(struct run *run)
+{
+    arena_release(&run->loading);
+    run->held = 0;
+    run->named_again = true;
+    if (run->record.plan_steps != PLAN_REMOVE_LEFT)
+        run->failure = why_fail(&run->why, ERR_REGISTRATION_NOT_FOUND,
+                                "the registration was deleted while the device was taken to its hub");
+    run_go_to_record(run);
+}
+
 static void put_back_as_before(struct store_request *request)
 {
     run_end(request->context); // if it did not hold, the next start or the next minute finds it again
@@ -495,6 +525,10 @@ static void intention_loaded(struct store_request *request)
     if (failed(request->result)) {
         run->why = request->why;
         take_up_later(run, request->result);
+        return;
+    }
+    if (request->admission.registration == NULL && must_stay_named(run)) {
+        name_again(run);
         return;
     }
     uint64_t held = run->held;

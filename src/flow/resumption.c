@@ -14,7 +14,8 @@ struct resumption {
     struct store_request request;
     struct query_value assigning;
     struct query_node where;
-    int64_t until_us; // what was written later is this process's own
+    bool at_start;
+    int64_t until_us; // what was written later is somebody's still
     struct buf after;
     struct poll_timer timer;
     bool pausing;
@@ -42,6 +43,8 @@ void run_resume(struct flow *flow, const struct registration *registration, stru
 static void resumption_end(struct resumption *r, struct err result, const struct why *why)
 {
     struct flow *flow = r->flow;
+    if (r->found == 0 && !r->at_start && !failed(result))
+        goto out; // as each minute
     struct log_line line;
     log_begin(&line, flow->ports.log, failed(result) ? ERR_LEVEL_ERROR : ERR_LEVEL_INFO,
               "operations.resumed");
@@ -49,6 +52,7 @@ static void resumption_end(struct resumption *r, struct err result, const struct
     if (failed(result))
         log_failure(&line, result, why);
     log_end(&line);
+out:
     poller_timer_release(flow->ports.poller, &r->timer);
     arena_release(&r->arena);
     buf_release(&r->after);
@@ -114,12 +118,16 @@ static void resume_page(struct store_request *request)
         resumption_end(r, result, &request->why);
 }
 
-void flow_resume(struct flow *flow)
+static void look_for_unfinished(struct flow *flow, bool at_start, int64_t until_us)
 {
     struct resumption *r = calloc(1, sizeof *r);
-    INVARIANT(r != NULL); // at start-up
+    if (r == NULL) { // there is always another minute
+        INVARIANT(!at_start);
+        return;
+    }
+    r->at_start = at_start;
     r->flow = flow;
-    r->until_us = flow->began_us;
+    r->until_us = until_us;
     r->arena = arena_capped((size_t)64 << 20);
     r->after = buf_capped(PLACE_MAX);
     r->timer = (struct poll_timer){.fire = resume_next, .context = r};
@@ -129,4 +137,15 @@ void flow_resume(struct flow *flow)
     flow->resumption = r;
     flow->count++;
     ask_unfinished(r);
+}
+
+void flow_resume(struct flow *flow)
+{
+    look_for_unfinished(flow, true, flow->began_us);
+}
+
+void flow_resume_abandoned(struct flow *flow)
+{
+    if (flow->resumption == NULL)
+        look_for_unfinished(flow, false, clock_wall_us(flow->ports.clock) - flow_life_us(flow) - 1);
 }

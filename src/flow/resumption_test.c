@@ -68,6 +68,9 @@ static void move_it(struct hubs *hubs, const struct hub_request *request)
         return;
     hubs->before = NULL;
     moved = true;
+    struct identity *at = identity_at("a.hub", "dev1");
+    assert_non_null(at);
+    memcpy(at->hub, "b.hub", sizeof "b.hub");
     struct registration r = *dev1(hubs->world);
     r.status = STATUS_ASSIGNED;
     r.substatus = SUBSTATUS_DATA_MIGRATED;
@@ -81,9 +84,6 @@ static void move_it(struct hubs *hubs, const struct hub_request *request)
                                 .key = SLICE("dev1"),
                                 .record = &r};
     store_do(hubs->world, &put);
-    struct identity *at = identity_at("a.hub", "dev1");
-    assert_non_null(at);
-    memcpy(at->hub, "b.hub", sizeof "b.hub");
 }
 
 static void an_old_hub_that_has_nothing_any_more_has_the_record_looked_at_again(void **state)
@@ -99,12 +99,38 @@ static void an_old_hub_that_has_nothing_any_more_has_the_record_looked_at_again(
     assert_string_equal(w->hub_name, "b.hub");
 }
 
+static void an_operation_that_nobody_carries_on_is_taken_up_when_none_lives_that_long(void **state)
+{
+    struct world *w = *state;
+    begin_move(w);
+    struct registration abandoned = *dev1(w);
+    let_go(w);
+    run_down(w, 1);
+    // as if the store had lost what came after
+    abandoned.etag = ++w->next_random;
+    struct store_request put = {.verb = STORE_PUT,
+                                .table = STORE_REGISTRATION,
+                                .partition = SLICE(SCOPE),
+                                .key = SLICE("dev1"),
+                                .record = &abandoned};
+    store_do(w, &put);
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_int_equal(dev1(w)->status, STATUS_ASSIGNING);
+    pass(w, w->settings.operation_ms + 2 * 60 * 1000);
+    pass(w, 60 * 1000);
+    run_down(w, 1);
+    assert_int_equal(dev1(w)->status, STATUS_ASSIGNED);
+    assert_slice(dev1(w)->assigned_hub, "b.hub");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hubs_setup, hubs_teardown)
         TEST(an_operation_that_began_after_the_start_is_left_alone),
         TEST(an_operation_is_carried_on_by_one_run_alone),
+        TEST(an_operation_that_nobody_carries_on_is_taken_up_when_none_lives_that_long),
         TEST(an_old_hub_that_has_nothing_any_more_has_the_record_looked_at_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@ struct fetched {
     bool found;
     struct slice twin;
     struct slice reported;
+    enum switch_state iot_edge;
 };
 
 struct run {
@@ -74,12 +75,14 @@ struct run {
     struct why why;
     struct store_request store;
     struct store_request also; // written together with `store`
+    bool named_again;          // after it was deleted (record.c)
     bool settle_refused;       // the hub has the device already
     struct hub_request hub;
     struct fetched fetched; // in `loaded`
     bool left_lost;         // the hub that it leaves did not answer, and is not asked for its data any more
     bool left_empty;        // it does not have the device
     bool left_removed;      // it is gone from there
+    int64_t removing_us;    // monotonic: since when it is tried; 0: it is not
     struct slice from;      // the hub that it moves away from; for the log
     bool made_room;         // it stays for this operation, and what it left before is removed first
     struct asking ask;
@@ -152,6 +155,8 @@ int64_t run_backoff_ms(unsigned attempts);
 void run_name_left(struct run *run);
 // The same at the end of the operation.
 void run_name_left_at_end(struct run *run);
+// For the log: an identity may be there, and no record names it any more.
+void run_tell_forgotten(const struct run *run, struct slice hub, struct slice device_id);
 
 // The run is over, outside of any step.
 void run_end(struct run *run);
@@ -215,6 +220,10 @@ enum step_result step_mark_leftover(struct run *run);
 enum step_result step_remove_leftover(struct run *run);
 enum step_result step_unmark_leftover(struct run *run);
 
+// What nobody carries any more, though it was not left by an earlier process: older than any operation lives.
+void flow_resume_abandoned(struct flow *flow);
+// How long an operation may be under way without another word in its record.
+int64_t flow_life_us(const struct flow *flow);
 // The next start takes up what is left.
 void flow_resume_stop(struct flow *flow);
 void flow_tidy_stop(struct flow *flow);

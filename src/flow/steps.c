@@ -156,8 +156,7 @@ enum step_result step_join(struct run *run)
         run_answer(run, prior);
         return STEP_ENDS;
     }
-    int64_t life_us = run->flow->settings.operation_ms * 1000 + 60 * (int64_t)1000000;
-    if (!underway || run->admission.now_us - prior->updated_us > life_us)
+    if (!underway || run->admission.now_us - prior->updated_us > flow_life_us(run->flow))
         return STEP_DONE;
     if (!tidied && (run->flow->settings.strict_polling || run->answered || run->answer_by_us == 0)) {
         run_answer(run, prior);

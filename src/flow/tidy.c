@@ -270,6 +270,7 @@ void flow_tidy(struct flow *flow)
     flow->tidy_timer.fire = tidy_again;
     flow->tidy_timer.context = flow;
     (void)poller_timer_start(flow->ports.poller, &flow->tidy_timer, TIDY_MS);
+    flow_resume_abandoned(flow);
     struct tidying *t = flow->tidying == NULL ? calloc(1, sizeof *t) : NULL;
     if (t == NULL) // one look at a time; or no memory: in a minute
         return;
