@@ -64,6 +64,51 @@ static void two_calls_at_once_make_one_move(void **state)
     }
 }
 
+static struct store_client *gate;
+static struct store_request *late; // the second write of a registration, which waits
+static size_t writes;
+
+static void hold_second(struct store_client *client, struct store_request *request)
+{
+    (void)client;
+    if (request->verb == STORE_PUT && request->table == STORE_REGISTRATION && ++writes == 2)
+        late = request;
+    else
+        store_submit(gate, request);
+}
+
+static void of_two_calls_at_once_the_slower_has_the_answer_of_the_faster(void **state)
+{
+    static const struct store_methods methods = {.submit = hold_second};
+    static struct store holder = {.methods = &methods};
+    struct store_client client = {.store = &holder};
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    gate = w->client;
+    late = NULL;
+    writes = 0;
+    w->client = &client;
+    start_again(w);
+    size_t answers = w->answers;
+    ask(w, FLOW_REGISTER, "dev1", "");
+    ask(w, FLOW_REGISTER, "dev1", ""); // both find it at a.hub
+    until_answers(w, answers + 1);
+    assert_non_null(late);
+    char first[sizeof w->operation];
+    memcpy(first, w->operation, sizeof first);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    store_submit(gate, late);
+    until_answers(w, answers + 2);
+    run_down(w, 1);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    assert_string_equal(w->operation, first);
+    assert_string_equal(hubs_of()->journal, "put,read a.hub,assign b.hub import,put,remove a.hub,put,put,");
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_MIGRATED);
+    w->client = gate;
+    start_again(w);
+}
+
 static void disable(struct world *w)
 {
     put_enrollment(w, "dev1", PROVISIONING_DISABLED);
@@ -294,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hubs_setup, hubs_teardown)
         TEST(two_calls_at_once_make_one_move),
+        TEST(of_two_calls_at_once_the_slower_has_the_answer_of_the_faster),
         TEST(an_enrollment_disabled_during_a_move_lets_nobody_in_and_loses_nothing),
         TEST(an_enrollment_disabled_while_the_old_identity_is_removed_leaves_that_named),
         TEST(a_registration_deleted_during_a_move_is_written_again),

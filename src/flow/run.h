@@ -135,6 +135,8 @@ void run_resume(struct flow *flow, const struct registration *registration, stru
 enum step_result run_again_after(struct run *run, int64_t ms);
 // On with the last step: the record of what came of it.
 void run_go_to_record(struct run *run);
+// Nobody may be let in any more, or the hub is gone: the operation is not carried on, and its record says so.
+void run_abandon(struct run *run, struct err e);
 // Removes what the device of the request left behind.
 void run_tidy(struct run *run);
 // Writes run->record over what was loaded, only if that is still so; `also` (or NULL) together with it.
@@ -189,7 +191,7 @@ void run_make_hub_key(struct run *run);
 // The hub's key of a registration `assigned`, for the TPM that asks; empty for anything else.
 struct err run_wrap_hub_key(struct run *run, const struct registration *registration, struct slice *out);
 
-// The steps, in steps.c, tpm.c, ask.c, record.c, move.c and tidy.c.
+// The steps, in steps.c, tpm.c, ask.c, record.c, take_up.c, move.c and tidy.c.
 enum step_result step_load(struct run *run);
 enum step_result step_admit(struct run *run);
 enum step_result step_recall(struct run *run);
