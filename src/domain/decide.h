@@ -106,7 +106,7 @@ struct decision {
     struct slice secondary_thumbprint; // of the other one that it may show; the same when there is none
     struct slice device_id;
     const struct linked_hub *hub;
-    bool moves;                                 // the device is to be taken to another hub than the prior one
+    bool moves;     // the device is to be taken to another hub than the prior one
     bool held_back; // it would move, but what it left behind before is to be removed first: it stays for now
     const struct linked_hub *const *candidates; // when a hub was or is to be chosen: those it may be
     size_t candidate_count;

@@ -69,13 +69,6 @@ static int setup(void **state)
     return 0;
 }
 
-static const struct registration *dev1(struct world *w)
-{
-    const struct registration *r = stored_registration(w, SLICE("dev1"));
-    assert_non_null(r);
-    return r;
-}
-
 static void assert_is_at_b(struct world *w, enum registration_substatus substatus)
 {
     const struct registration *r = dev1(w);
@@ -102,20 +95,7 @@ static void until_asked(struct world *w, size_t n)
 
 static void ask_with_payload(struct world *w)
 {
-    struct flow_request *request = flow_request_new(w->flow);
-    assert_non_null(request);
-    request->payload = SLICE("{\"model\":7}");
-    request->peer = SLICE("[2001:db8::7]:40312");
-    struct buf token = buf_capped(4096);
-    struct secret key = device_key();
-    sas_sign(&token, SLICE(SCOPE "%2fregistrations%2fdev1"), T0 / 1000000 + 3600, &key,
-             SLICE("registration"));
-    struct slice text = {0};
-    assert_false(failed(arena_copy(&request->arena, buf_slice(&token), &text)));
-    buf_release(&token);
-    assert_false(failed(sas_parse(text, &request->credential.sas, NULL)));
-    request->credential.kind = CREDENTIAL_SAS;
-    hand_over(w, request, FLOW_REGISTER, "dev1", "");
+    ask_from(w, "[2001:db8::7]:40312", "{\"model\":7}");
 }
 
 // ---- in time

@@ -401,6 +401,48 @@ static void an_enrollment_that_would_name_one_hub_takes_its_devices_there(void *
     assert_int_equal(report->stay, FLEET);
 }
 
+// One change after the other, each compared with what the decision says of every device of the fleet.
+static void what_it_says_is_what_then_happens(void **state)
+{
+    struct world *w = *state;
+    struct service before = fleet_service();
+    put_fleet(w, &before);
+    struct linked_hub as_linked[3];
+    memcpy(as_linked, hubs, sizeof hubs);
+    for (unsigned change = 0; change < 6; change++) {
+        struct service after = fleet_service();
+        hubs[0].weight = change == 0 ? 9 : 1;
+        hubs[1].allocate = change != 1;
+        hubs[2].state = change == 2 ? HUB_CORDONED : change == 3 ? HUB_DRAINING : HUB_OPEN;
+        after.allocation = change == 4 ? ALLOCATION_STATIC : ALLOCATION_HASHED;
+        after.hub_count = change == 5 ? 1 : 3;
+        size_t then[3] = {0};
+        for (unsigned i = 0; i < FLEET; i++) {
+            char id[16];
+            (void)snprintf(id, sizeof id, "dev-%04u", i);
+            struct service at_first = {
+                .allocation = ALLOCATION_HASHED, .hubs = as_linked, .hub_count = 3, .id_scope = SLICE(SCOPE)};
+            struct enrollment group = {.kind = ENROLLMENT_GROUP, .id = SLICE("g")};
+            struct registration prior = {.id = slice_text(id),
+                                         .status = STATUS_ASSIGNED,
+                                         .assigned_hub = truth(w, &at_first, id),
+                                         .device_id = slice_text(id)};
+            struct admission admission = {.service = &after, .registration_id = prior.id, .prior = &prior};
+            struct decision decision = {.enrollment = &group};
+            assert_false(failed(decide_plan(&admission, &w->arena, &decision, NULL, NULL)));
+            then[decision.hub - hubs]++;
+        }
+        arena_release(&w->arena);
+        const struct dry_run_report *report = run(w, &after, NULL, 0);
+        assert_int_equal(report->stay + report->move, FLEET);
+        for (size_t h = 0; h < 3; h++) {
+            static const char *const hosts[] = {"h1", "h2", "h3"};
+            struct dry_run_hub hub = of(report, hosts[h]);
+            assert_int_equal(hub.now + hub.arrive - hub.leave, then[h]);
+        }
+    }
+}
+
 static void what_ended_is_kept_for_an_hour_and_four_at_most(void **state)
 {
     struct world *w = *state;
@@ -461,6 +503,7 @@ int main(void)
         TEST(a_failing_hub_is_left_out_where_the_service_wants_that),
         TEST(devices_that_nobody_admits_are_refused_and_stay),
         TEST(an_enrollment_that_would_name_one_hub_takes_its_devices_there),
+        TEST(what_it_says_is_what_then_happens),
         TEST(what_ended_is_kept_for_an_hour_and_four_at_most),
         TEST(a_stop_ends_what_runs),
     };

@@ -330,6 +330,7 @@ static void link_some(struct world *w, const char *letters, enum unreachable_rul
                       uint32_t capacity)
 {
     static const char *const hosts[] = {"a.hub", "b.hub", "c.hub"};
+    static const char *const places[] = {"52.37,4.90", "40.71,-74.01", "35.68,139.69"};
     struct linked_hub linked[3] = {0};
     size_t count = 0;
     for (; letters[count] != '\0'; count++) {
@@ -338,6 +339,7 @@ static void link_some(struct world *w, const char *letters, enum unreachable_rul
                                             .policy_name = SLICE("usher"),
                                             .policy_key = device_key(),
                                             .weight = 1,
+                                            .location = slice_text(places[letters[count] - 'a']),
                                             .capacity = count == 0 ? capacity : 0,
                                             .allocate = true};
     }
@@ -380,8 +382,9 @@ void link_full(struct world *w, const char *letters, uint32_t capacity)
 }
 
 static void enroll_with(struct world *w, const char *id, const char *letters, enum data data,
-                        const char *webhook)
+                        enum allocation_policy allocation)
 {
+    bool custom = allocation == ALLOCATION_CUSTOM;
     char list[100] = "[";
     for (const char *at = letters; *at != '\0'; at++) {
         size_t len = strlen(list);
@@ -391,9 +394,10 @@ static void enroll_with(struct world *w, const char *id, const char *letters, en
     (void)snprintf(list + end, sizeof list - end, "]");
     struct enrollment e = {.id = slice_text(id),
                            .provisioning_status = PROVISIONING_ENABLED,
-                           .allocation = webhook != NULL ? ALLOCATION_CUSTOM : ALLOCATION_STATIC,
-                           .webhook_url = webhook != NULL ? slice_text(webhook) : (struct slice){0},
-                           .webhook_api_version = webhook != NULL ? SLICE("2019-03-31") : (struct slice){0},
+                           .allocation = allocation,
+                           .webhook_url = custom ? SLICE("https://function.example/allocate?code=secret")
+                                                 : (struct slice){0},
+                           .webhook_api_version = custom ? SLICE("2019-03-31") : (struct slice){0},
                            .hubs = slice_text(list),
                            .initial_twin = SLICE("{\"tags\":{\"initial\":1}}"),
                            .reprovision_set = true,
@@ -410,17 +414,22 @@ static void enroll_with(struct world *w, const char *id, const char *letters, en
 
 void enroll(struct world *w, const char *letters, enum data data)
 {
-    enroll_with(w, "dev1", letters, data, NULL);
+    enroll_with(w, "dev1", letters, data, ALLOCATION_STATIC);
 }
 
 void enroll_other(struct world *w, const char *id, const char *letters)
 {
-    enroll_with(w, id, letters, MIGRATE, NULL);
+    enroll_with(w, id, letters, MIGRATE, ALLOCATION_STATIC);
+}
+
+void enroll_near(struct world *w, const char *letters)
+{
+    enroll_with(w, "dev1", letters, MIGRATE, ALLOCATION_GEO_LATENCY);
 }
 
 void enroll_custom(struct world *w, const char *letters, enum data data)
 {
-    enroll_with(w, "dev1", letters, data, "https://function.example/allocate?code=secret");
+    enroll_with(w, "dev1", letters, data, ALLOCATION_CUSTOM);
 }
 
 // ---- moving the world
@@ -463,6 +472,24 @@ void start_again(struct world *w)
     make_flow(w);
 }
 
+void ask_from(struct world *w, const char *peer, const char *payload)
+{
+    struct flow_request *request = flow_request_new(w->flow);
+    assert_non_null(request);
+    request->payload = slice_text(payload);
+    request->peer = slice_text(peer);
+    struct buf token = buf_capped(4096);
+    struct secret key = device_key();
+    sas_sign(&token, SLICE(SCOPE "%2fregistrations%2fdev1"), T0 / 1000000 + 3600, &key,
+             SLICE("registration"));
+    struct slice text = {0};
+    assert_false(failed(arena_copy(&request->arena, buf_slice(&token), &text)));
+    buf_release(&token);
+    assert_false(failed(sas_parse(text, &request->credential.sas, NULL)));
+    request->credential.kind = CREDENTIAL_SAS;
+    hand_over(w, request, FLOW_REGISTER, "dev1", "");
+}
+
 int hubs_setup(void **state)
 {
     if (world_setup(state) != 0)
@@ -485,4 +512,49 @@ int hubs_teardown(void **state)
     run_down(w, 1000);
     w->client = hubs.behind;
     return world_teardown(state);
+}
+
+// ---- what is expected
+
+const struct registration *dev1(struct world *w)
+{
+    const struct registration *r = stored_registration(w, SLICE("dev1"));
+    assert_non_null(r);
+    return r;
+}
+
+// dev1 is at a.hub, with data of its own.
+void settle_at_a(struct world *w)
+{
+    enter_dev1(w);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    assert_string_equal(w->hub_name, "a.hub");
+    set_twin("a.hub", "{\"tags\":{\"own\":1}}", "{\"seen\":2}");
+}
+
+void assert_is_only_at(struct world *w, const char *hub, enum registration_substatus substatus)
+{
+    const struct registration *r = dev1(w);
+    assert_int_equal(r->status, STATUS_ASSIGNED);
+    assert_int_equal(r->substatus, substatus);
+    assert_slice(r->assigned_hub, hub);
+    assert_slice(r->device_id, "dev1");
+    assert_int_equal(r->intended_hub.len, 0);
+    assert_int_equal(r->left_hub.len, 0);
+    assert_int_equal(r->plan_steps, 0);
+    assert_non_null(identity_at(hub, "dev1"));
+    assert_int_equal(identities(), 1);
+    assert_names_hold();
+}
+
+void assert_has_own_data(const char *hub)
+{
+    assert_string_equal(identity_at(hub, "dev1")->twin, "{\"tags\":{\"own\":1}}");
+    assert_string_equal(identity_at(hub, "dev1")->reported, "{\"seen\":2}");
+}
+
+void assert_has_initial_twin(const char *hub)
+{
+    assert_string_equal(identity_at(hub, "dev1")->twin, "{\"tags\":{\"initial\":1}}");
+    assert_string_equal(identity_at(hub, "dev1")->reported, "");
 }

@@ -67,6 +67,7 @@ enum data { NEVER, MIGRATE, RESET };
 // dev1 goes to the first of these hubs (letters).
 void enroll(struct world *w, const char *letters, enum data data);
 void enroll_other(struct world *w, const char *id, const char *letters);
+void enroll_near(struct world *w, const char *letters);                   // geoLatency chooses among them
 void enroll_custom(struct world *w, const char *letters, enum data data); // a webhook chooses among them
 struct identity *identity_at(const char *hub, const char *id);            // NULL: it is not there
 size_t identities(void);
@@ -76,8 +77,18 @@ void trouble(const char *hub, enum hub_verb verb, enum err_code code, int times,
 void no_trouble(void);
 // Registers dev1 and waits for an answer; and until all is done.
 void enter_dev1(struct world *w);
+// dev1 registers from this address (static text), with this payload (the same).
+void ask_from(struct world *w, const char *peer, const char *payload);
 // Time goes on until nothing is under way, in steps of ms.
 void run_down(struct world *w, int64_t ms);
 // The flow as another process would start it.
 void start_again(struct world *w);
 void assert_names_hold(void);
+
+// The registration of dev1, which is there.
+const struct registration *dev1(struct world *w);
+// dev1 is at a.hub, with data of its own.
+void settle_at_a(struct world *w);
+void assert_is_only_at(struct world *w, const char *hub, enum registration_substatus substatus);
+void assert_has_own_data(const char *hub);
+void assert_has_initial_twin(const char *hub);

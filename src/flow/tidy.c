@@ -259,7 +259,7 @@ void flow_tidy(struct flow *flow)
     t->after = buf_capped(PLACE_MAX);
     t->nothing = (struct query_value){.kind = QUERY_TEXT};
     t->where =
-        (struct query_node){.op = QUERY_GT, .path = SLICE("leftHub"), .values = &t->nothing, .count = 1};
+        (struct query_node){.op = QUERY_NE, .path = SLICE("leftHub"), .values = &t->nothing, .count = 1};
     t->more = true;
     flow->tidying = t;
     flow->count++;

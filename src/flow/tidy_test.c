@@ -1,4 +1,4 @@
-// What devices left behind is removed later by itself; and how full, and how well, the hubs are.
+// What devices left behind is removed later by itself; and how full, how well and how near the hubs are.
 #include "flow/flow_hubs_test.h"
 
 #include <stdio.h>
@@ -287,6 +287,38 @@ static void a_hub_that_fails_gets_no_new_devices_until_it_is_well(void **state)
     assert_slice(of(w, "dev2")->assigned_hub, "a.hub");
 }
 
+static bool find(struct places *places, struct slice address, struct place *out)
+{
+    (void)places;
+    bool tokyo = slice_equal(address, SLICE("198.51.100.7:40312"));
+    bool york = slice_equal(address, SLICE("[2001:db8::7]:40312"));
+    *out = (struct place){.known = tokyo || york,
+                          .latitude = tokyo ? 35.6 : 40.7,
+                          .longitude = tokyo ? 139.7 : -74.0,
+                          .by = "the test"};
+    return tokyo || york;
+}
+
+static void a_device_goes_to_the_hub_that_is_nearest_to_where_it_asks_from(void **state)
+{
+    static const struct places_methods methods = {.find = find};
+    struct places places = {&methods};
+    struct world *w = *state;
+    w->places = &places;
+    start_again(w);
+    enroll_near(w, "abc");
+    ask_from(w, "198.51.100.7:40312", "");
+    run_down(w, 1);
+    assert_slice(of(w, "dev1")->assigned_hub, "c.hub");
+    assert_slice(of(w, "dev1")->address, "198.51.100.7");
+    ask_from(w, "[2001:db8::7]:40312", "");
+    run_down(w, 1);
+    assert_slice(of(w, "dev1")->assigned_hub, "b.hub");
+    assert_slice(of(w, "dev1")->address, "2001:db8::7");
+    w->places = NULL;
+    start_again(w);
+}
+
 static int setup(void **state)
 {
     if (hubs_setup(state) != 0)
@@ -321,6 +353,7 @@ int main(void)
         TEST(a_stop_waits_for_no_leftovers),
         TEST(a_hub_that_is_full_takes_no_more_devices),
         TEST(what_was_assigned_before_the_start_counts),
+        TEST(a_device_goes_to_the_hub_that_is_nearest_to_where_it_asks_from),
         TEST(a_hub_that_fails_gets_no_new_devices_until_it_is_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "hub/mosquitto/hub_mosquitto.h"
 #include "server/daemon.h"
 #include "server/files.h"
+#include "server/health.h"
 #include "server/webhooks.h"
 #include "json/write.h"
 
@@ -117,9 +118,9 @@ static struct err make_flow(struct worker *w)
         TRY(places_new(atlas_share(d->atlas), random_etag(&d->random), &w->places));
     struct flow_ports ports = {
         .store = w->store,
-        .hubs = {w->hubs[0], w->hubs[1], w->hubs[2]},
         .places = w->places,
         .webhook = w->webhook,
+        .health = w->health,
         .clock = &d->clock,
         .random = &d->random,
         .log = &d->log,
@@ -130,6 +131,7 @@ static struct err make_flow(struct worker *w)
         .may_log = may_log,
         .may_log_context = w,
     };
+    memcpy(ports.hubs, w->hubs, sizeof ports.hubs);
     return flow_new(&settings, &ports, &w->flow);
 }
 
@@ -142,6 +144,9 @@ static void identity_changed(void *context, struct slice host, struct slice devi
 static struct err make_hubs(struct worker *w, struct why *why)
 {
     struct daemon *d = w->daemon;
+    w->health = hub_health_new(&d->clock, random_etag(&d->random));
+    if (w->health == NULL)
+        return FAIL(ERR_NO_MEMORY);
     w->hubs[HUB_KIND_EMBEDDED] =
         hub_embedded_new(w->store, &d->random, loop_mailbox(w->loop),
                          (struct hub_embedded_watch){.changed = identity_changed, .context = w});
@@ -159,6 +164,7 @@ static struct err make_hubs(struct worker *w, struct why *why)
         .log = &d->log,
         .ca_pem = buf_slice(&ca),
         .shares = d->worker_count,
+        .watch = health_watch(w),
     };
     if (!failed(e))
         e = hub_azure_new(&azure, &w->hubs[HUB_KIND_AZURE], why);
@@ -170,6 +176,7 @@ static struct err make_hubs(struct worker *w, struct why *why)
         .random = &d->random,
         .log = &d->log,
         .ca_file = d->config->hub_ca_file,
+        .watch = health_watch(w),
     };
     if (!failed(e))
         e = hub_mosquitto_new(&mosquitto, &w->hubs[HUB_KIND_MOSQUITTO]);
@@ -221,6 +228,8 @@ static struct err make_dry_runs(struct worker *w)
         .poller = loop_poller(w->loop),
         .clock = &d->clock,
         .random = &d->random,
+        .places = w->places,
+        .health = w->health,
     };
     return w->index == 0 ? dry_runs_new(&settings, &w->dry_runs) : OK;
 }
@@ -260,6 +269,7 @@ static struct err make_apis(struct worker *w)
         .status = write_status,
         .hub_counts = count_hub,
         .hub_policies = write_hub_policies,
+        .health = w->health,
         .expiry = w->expiry,
         .dry_runs = w->dry_runs,
         .version = USHER_VERSION,
@@ -408,6 +418,7 @@ struct err worker_start(struct worker *w, struct why *why)
 {
     if (w->index == 0) {
         flow_resume(w->flow);
+        flow_tidy(w->flow);
         TRY(expiry_start(w->expiry));
     }
     if (pthread_create(&w->thread, NULL, run, w) != 0)
@@ -535,9 +546,9 @@ bool worker_release(struct worker *w)
     mqtt_front_free(w->mqtt);
     amqp_front_free(w->amqp);
     webhook_free(w->webhook);
-    hub_connector_free(w->hubs[HUB_KIND_AZURE]);
-    hub_connector_free(w->hubs[HUB_KIND_EMBEDDED]);
-    hub_connector_free(w->hubs[HUB_KIND_MOSQUITTO]);
+    for (size_t i = 0; i < HUB_KIND_COUNT; i++)
+        hub_connector_free(w->hubs[i]);
+    hub_health_free(w->health);
     directory_free(w->directory);
     store_client_free(w->store);
     tls_context_free(w->tls);

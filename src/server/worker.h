@@ -15,6 +15,7 @@
 #include "flow/dry_run.h"
 #include "flow/expiry.h"
 #include "flow/flow.h"
+#include "flow/hub_health.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "places/places.h"
@@ -32,6 +33,7 @@ struct worker {
     struct store_client *store;
     struct directory *directory;
     struct hub_connector *hubs[HUB_KIND_COUNT]; // by enum hub_kind
+    struct hub_health *health;
     struct webhook *webhook;
     struct embedded *embedded;
     struct issuers *issuers; // certificates that vouch for devices, decoded

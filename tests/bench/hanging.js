@@ -1,5 +1,5 @@
 // How long a device waits that needs no function, beside 300 devices that wait for a slow one all the time (custom allocation), against
-// the same device alone. The function answers after four of its five seconds, and refuses: so it is neither given up nor makes work.
+// the same device alone. The function answers in time, and refuses: so it is neither given up nor makes work for a hub.
 'use strict';
 
 const besides = require('./besides');
@@ -14,8 +14,11 @@ const { pause, until } = require('../lib/wait');
 const CROWD = 300;
 const HOSTS = 20; // of a host 32 are asked about at once
 const ANSWER_MS = 4000;
+const DEADLINE_MS = 20000; // 300 handshakes at once take their time too, and a function that is given up is waited for by nobody
 const POLL_MS = 1000;
 const FILL_MS = 60000;
+const WAITING = 0.6; // of the crowd, at any moment: between two questions they poll, and pause
+const FEW = 0.1; // may be refused for another reason on a busy machine
 
 const CASES = {
   mqtt_beside_nobody: { kind: 'mqtt', what: 'a device registers over MQTT, one at a time' },
@@ -41,7 +44,7 @@ async function startFunction() {
 
 /** Devices that register again as soon as they are told that it failed. */
 async function fill(bench, fn) {
-  const crowd = { going: true, cycles: 0, wrong: [] };
+  const crowd = { going: true, told: 0, wrong: [] };
   const keys = await Promise.all(fn.hosts.map(async (host, i) => {
     const group = await bench.control.group(`slow-${i}`, {
       allocationPolicy: 'custom', customAllocationDefinition: { webhookUrl: fn.url('slow', { server: 'slow', host }), apiVersion: '2021-10-01' } });
@@ -55,8 +58,11 @@ async function fill(bench, fn) {
         await pause(POLL_MS);
         got = await peer.poll(got.json.operationId);
       }
-      if (crowd.going && got.json.registrationState.errorCode !== 400207) crowd.wrong.push(JSON.stringify(got.json));
-      crowd.cycles += 1;
+      if (!crowd.going) break;
+      const { errorMessage } = got.json.registrationState;
+      crowd.told += 1;
+      if (!/status code: 400$/.test(errorMessage)) crowd.wrong.push(errorMessage);
+      await pause(POLL_MS);
     }
     peer.close();
   };
@@ -64,14 +70,14 @@ async function fill(bench, fn) {
     const id = `waits-${i}`;
     return life(id, sas.deriveKey(keys[i % HOSTS], id)).catch((error) => crowd.wrong.push(error.message));
   }));
-  await until(FILL_MS, `${CROWD} devices that wait`, () => fn.waiting >= CROWD * 0.9 || crowd.wrong.length > 0);
+  await until(FILL_MS, `${CROWD} devices that wait`, () => fn.waiting >= CROWD * WAITING);
   return crowd;
 }
 
 /** `made`: what prepare() of cases.js makes. Half of the repetitions alone before the crowd, half after. */
 async function run(names, repetitions, made, say) {
   const fn = await startFunction();
-  const settings = { 'limits.deviceRequests': 0, 'webhook.allowAddresses': '127.0.0.0/8', 'webhook.ports': fn.ports.slow, 'webhook.caFile': fn.caFile };
+  const settings = { 'limits.deviceRequests': 0, 'webhook.deadline': DEADLINE_MS, 'webhook.allowAddresses': '127.0.0.0/8', 'webhook.ports': fn.ports.slow, 'webhook.caFile': fn.caFile };
   const server = await servers.startUsherd(made.dir, Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`]));
   const results = Object.fromEntries(names.map((name) => [name, []]));
   let next = 0;
@@ -83,7 +89,7 @@ async function run(names, repetitions, made, say) {
     for (const name of names.filter((one) => Boolean(CASES[one].crowd) === Boolean(crowd))) {
       for (let i = 0; i < times; i += 1) results[name].push(await measure());
     }
-    if (crowd && crowd.wrong.length > 0) throw new Error(`a device that waits was told: ${crowd.wrong[0]}`);
+    if (crowd && crowd.wrong.length > crowd.told * FEW) throw new Error(`devices do not wait for the function: ${crowd.wrong[0]}`);
   };
   await measure(); // warm
   await measureAll(null, Math.ceil(repetitions / 2));
@@ -92,7 +98,7 @@ async function run(names, repetitions, made, say) {
   say(`${fn.waiting} devices wait for a function`);
   await measureAll(crowd, repetitions);
   crowd.going = false;
-  say(`beside devices that wait for a function, which were refused ${crowd.cycles} times`);
+  say(`beside devices that wait for a function, which were refused ${crowd.told} times, ${crowd.wrong.length} of them not by it`);
   await crowd.over;
   await measureAll(null, Math.floor(repetitions / 2));
   await server.stop();

@@ -17,14 +17,24 @@ class Bench {
   /** `lists`: settings that are lists, by name. */
   static async start({ settings = {}, lists = {}, ...more } = {}) {
     const bench = new Bench();
+    bench.how = more;
     bench.assigned = new Set(); // the devices that were told so
     const all = [...Object.entries({ ...SETTINGS, ...settings }), ...Object.entries(lists).flatMap(([name, items]) => items.map((item) => [name, item]))];
     const args = [...HUBS.flatMap((hub) => ['--hub', hub]), ...all.flatMap(([name, value]) => ['--set', `${name}=${value}`])];
-    bench.server = await usherd.start({ args, ...more });
+    bench.how.args = args;
+    bench.server = await usherd.start(bench.how);
     await mustUsher(bench.server, ['service', 'create', 'other', '--host', 'other.example']);
     await mustUsher(bench.server, ['--service', 'other', 'hub', 'link', 'theirs.example', '--embedded']);
     for (const hub of ['unlinked.example', 'theirs.example']) await mustUsher(bench.server, ['--service', 'dev', 'hub', 'unlink', hub]);
     return bench;
+  }
+
+  /** Kills the daemon as a power cut would, and starts it again in its folder, on its ports. */
+  async crash() {
+    const { child, httpsPort, mqttPort, amqpPort } = this.server;
+    child.kill('SIGKILL');
+    await child.done;
+    this.server = await usherd.start({ ...this.how, httpsPort, mqttPort, amqpPort });
   }
 
   /** An enrollment whose hub a function chooses: the device's key. */

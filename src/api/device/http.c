@@ -141,7 +141,9 @@ static struct err fill(struct exchange *x, const struct route *route, struct flo
     request->connection = x->connection;
     TRY(api_version_check(x, why));
     TRY(http_query_get(x->request.query, SLICE("api-version"), arena, &request->api_version));
-    if (route->verb != FLOW_OPERATION) // a GET's body is not read: Node sends "{}"
+    TRY(arena_copy(arena, request->api_version,
+                   &request->api_version)); // the operation outlives the exchange
+    if (route->verb != FLOW_OPERATION)      // a GET's body is not read: Node sends "{}"
         TRY(media_check(&x->request, why));
     TRY(arena_copy(arena, request->client, &request->client));
     TRY(arena_copy(arena, x->peer, &request->peer));

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #define TWIN "{\"tags\":{\"floor\":\"3\"},\"properties\":{\"desired\":{\"rate\":5}}}"
 
@@ -450,6 +451,44 @@ static void a_broker_that_hangs_costs_its_callers_their_deadline_and_no_more(voi
         shot_release(&shots[i]);
 }
 
+static int64_t worked_ms(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000) +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+// libmosquitto wants to write all through a handshake, and finds a refused connection to be none.
+static void a_broker_that_does_not_shake_hands_is_waited_for_without_work(void **state)
+{
+    (void)state;
+    struct shot shot;
+    assert_int_equal(kill(bench.pid, SIGSTOP), 0);
+    shot_init(&shot, &bench, "d1");
+    shot.request.deadline_ms = 2000;
+    int64_t before_ms = worked_ms();
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_HUB_UNAVAILABLE);
+    assert_in_range(worked_ms() - before_ms, 0, 500);
+    assert_int_equal(kill(bench.pid, SIGCONT), 0);
+    shot.request.deadline_ms = PATIENCE_MS;
+    assert_false(failed(shot_run(&shot)));
+    shot_release(&shot);
+}
+
+static void a_broker_that_is_not_there_is_known_to_be_so_before_its_callers_give_up(void **state)
+{
+    (void)state;
+    struct shot shot;
+    broker_stop(&bench);
+    shot_init(&shot, &bench, "d1");
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_HUB_UNAVAILABLE);
+    assert_true(says(shot.request.why.text, "refuses connections"));
+    shot_release(&shot);
+}
+
 static void a_broker_with_a_certificate_of_others_is_not_told_the_password(void **state)
 {
     (void)state;
@@ -537,6 +576,8 @@ int main(void)
         WITH_BROKER(a_broker_without_the_plugin_is_seen),
         WITH_BROKER(a_broker_that_went_away_is_used_again_when_it_is_back),
         WITH_BROKER(a_broker_that_hangs_costs_its_callers_their_deadline_and_no_more),
+        WITH_BROKER(a_broker_that_does_not_shake_hands_is_waited_for_without_work),
+        WITH_BROKER(a_broker_that_is_not_there_is_known_to_be_so_before_its_callers_give_up),
         WITH_BROKER(a_broker_with_a_certificate_of_others_is_not_told_the_password),
         WITH_BROKER(hosts_that_lead_nowhere_are_said),
         WITH_BROKER(hundreds_of_calls_at_once_all_end_well),

@@ -86,7 +86,6 @@ void link_library_release(void)
 }
 
 // --- to the loop
-// ----------------------------------------------------------------------------------------------------------
 
 static void discard(struct link *link)
 {
@@ -187,7 +186,6 @@ static void tell(struct link *link, const struct link_event *event, struct slice
 }
 
 // --- what libmosquitto says
-// -----------------------------------------------------------------------------------------------------------
 
 static void on_log(struct mosquitto *client, void *context, int level, const char *text)
 {
@@ -287,7 +285,6 @@ static void on_message(struct mosquitto *client, void *context, const struct mos
 }
 
 // --- orders
-// ---------------------------------------------------------------------------------------------------------------
 
 static int carry_out(struct link *link, const struct order *order, int *mid)
 {
@@ -360,7 +357,6 @@ struct err link_unsubscribe(struct link *link, uint32_t connection, struct slice
 }
 
 // --- the thread
-// -----------------------------------------------------------------------------------------------------------
 
 static int no_passphrase(char *room, int size, int writing, void *context)
 {
@@ -415,12 +411,6 @@ static const char *describe(int rc)
     }
 }
 
-static void hear_wake(struct link *link)
-{
-    uint64_t count;
-    (void)!read(link->wake_fd, &count, sizeof count);
-}
-
 // TLS may hold more than one packet back, which poll does not see: read until it says that it would wait. A
 // handshake that finds its connection broken succeeds as well, for ever, but for errno.
 static int read_all(struct link *link)
@@ -447,7 +437,7 @@ static int turn(struct link *link)
     if (poll(fds, 2, TURN_MS) < 0 && errno != EINTR)
         return MOSQ_ERR_ERRNO;
     if (fds[0].revents != 0)
-        hear_wake(link);
+        (void)!eventfd_read(link->wake_fd, &(eventfd_t){0});
     (void)mailbox_deliver(&link->inbox);
     int rc = fds[1].revents != 0 ? read_all(link) : MOSQ_ERR_SUCCESS;
     if (rc == MOSQ_ERR_SUCCESS && (fds[1].revents & (POLLERR | POLLHUP)) != 0)
@@ -495,7 +485,7 @@ static void pause_for(struct link *link, int64_t ms)
         struct pollfd fd = {.fd = link->wake_fd, .events = POLLIN};
         (void)!poll(&fd, 1, (int)(left_us / 1000 + 1));
         if (fd.revents != 0)
-            hear_wake(link);
+            (void)!eventfd_read(link->wake_fd, &(eventfd_t){0});
         (void)mailbox_deliver(&link->inbox);
         if (atomic_load(&link->stopping))
             return;
@@ -535,8 +525,7 @@ static void *run(void *context)
 static void wake(void *context)
 {
     struct link *link = context;
-    uint64_t one = 1;
-    (void)!write(link->wake_fd, &one, sizeof one);
+    (void)!eventfd_write(link->wake_fd, 1);
 }
 
 static bool set_up(struct link *link, const struct link_settings *settings)
