@@ -255,8 +255,6 @@ static void a_removed_device_is_gone_and_leaves_nothing(void **state)
 static void new_credentials_take_the_place_of_the_old_ones(void **state)
 {
     struct hub_subject *subject = *state;
-    if (subject->admits == NULL)
-        skip();
     static const enum hub_twin hows[] = {HUB_TWIN_KEEP, HUB_TWIN_SET, HUB_TWIN_RESET, HUB_TWIN_IMPORT};
     for (size_t i = 0; i < 4; i++) {
         struct asked a;
@@ -322,8 +320,6 @@ static void a_crowd_is_served(void **state)
 static void wrong_credentials_of_the_service_are_named_as_such(void **state)
 {
     struct hub_subject *subject = *state;
-    if (subject->locked.host.len == 0)
-        skip();
     static const enum hub_verb verbs[] = {HUB_ASSIGN, HUB_READ, HUB_REMOVE};
     for (size_t i = 0; i < 3; i++) {
         struct asked a;
@@ -340,8 +336,6 @@ static void wrong_credentials_of_the_service_are_named_as_such(void **state)
 static void a_hub_that_does_not_answer_is_unavailable_in_time(void **state)
 {
     struct hub_subject *subject = *state;
-    if (subject->nowhere.host.len == 0)
-        skip();
     static const enum hub_verb verbs[] = {HUB_ASSIGN, HUB_READ, HUB_REMOVE};
     for (size_t i = 0; i < 3; i++) {
         struct asked a;
@@ -378,6 +372,7 @@ static int teardown(void **state)
 
 #define HOLDS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+// A test that makes no sense for a subject is not among those that run: they are the last.
 int hub_conformance(struct hub_subject *subject)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +391,8 @@ int hub_conformance(struct hub_subject *subject)
         HOLDS(wrong_credentials_of_the_service_are_named_as_such),
         HOLDS(a_hub_that_does_not_answer_is_unavailable_in_time),
     };
+    enum { ALL = sizeof tests / sizeof tests[0], IN_OUR_STORE = ALL - 2 };
     running = subject;
-    return cmocka_run_group_tests_name(subject->name, tests, NULL, NULL);
+    return _cmocka_run_group_tests(subject->name, tests, subject->in_our_store ? IN_OUR_STORE : ALL, NULL,
+                                   NULL);
 }

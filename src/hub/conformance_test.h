@@ -23,15 +23,16 @@ struct hub_subject {
     // The device has this as its reported properties: an object's JSON. NULL: devices of this hub report
     // nothing that the hub keeps.
     void (*report)(struct hub_subject *subject, const char *device_id, const char *reported);
-    // Whether the hub would let the device in with this key. NULL: it cannot be asked.
+    // Whether the hub would let the device in with this key.
     bool (*admits)(struct hub_subject *subject, const char *device_id, const struct secret *key);
     bool keeps_no_tags;
+    bool in_our_store; // no credentials, no network: there is no `locked` and no `nowhere`
 
     // Filled by begin.
     struct hub_connector *connector;
     struct linked_hub hub;
-    struct linked_hub locked;  // the same with credentials that the hub does not take; host empty: none
-    struct linked_hub nowhere; // a hub that does not answer; host empty: there cannot be one
+    struct linked_hub locked;  // the same with credentials that the hub does not take
+    struct linked_hub nowhere; // a hub that does not answer
     void *own;
 };
 

@@ -117,7 +117,7 @@ async function slowPoller(report, server, { id, key }) {
     const put = await device.registerHttp(server, { id, key });
     await pause(8000);
     const peer = await device.openHttp(server);
-    await peer.write(http1.request(`GET /${server.scope}/registrations/${id}/operations/${put.json.operationId}?api-version=2021-06-01 HTTP/1.1`,
+    await peer.write(http1.request(`GET /${server.scope}/registrations/${id}/operations/${put.json.operationId}?api-version=${device.VERSION} HTTP/1.1`,
       ['Host: localhost', `Authorization: ${sas.deviceToken({ scope: server.scope, id, key })}`]));
     const got = await peer.response();
     assert.strictEqual(got.status, 200, String(got.body));

@@ -141,7 +141,7 @@ async function lookup(report, server, certificates) {
     const put = await device.registerHttp(server, { id, tls });
     const peer = await device.openHttp(server, { options: tls });
     const body = JSON.stringify({ registrationId: id });
-    await peer.write(http1.request(`POST /${server.scope}/registrations/${id}?api-version=2021-06-01 HTTP/1.1`,
+    await peer.write(http1.request(`POST /${server.scope}/registrations/${id}?api-version=${device.VERSION} HTTP/1.1`,
       ['Host: localhost', 'Content-Type: application/json', `Content-Length: ${body.length}`], body));
     const got = await peer.response();
     assert.strictEqual(got.status, 200, String(got.body));

@@ -124,6 +124,7 @@ int main(void)
                                   .on_loop = on_loop,
                                   .await = await,
                                   .report = report,
-                                  .admits = admits};
+                                  .admits = admits,
+                                  .in_our_store = true};
     return hub_conformance(&subject);
 }
