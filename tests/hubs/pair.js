@@ -117,10 +117,10 @@ async function follow(server, { id, key, tls, operationId, ms = 60000 }) {
 }
 
 /** A whole registration over HTTPS: the JSON of its last answer. */
-async function provision(server, { id, key, tls }) {
+async function provision(server, { id, key, tls, ms }) {
   const put = await device.registerHttp(server, { id, key, tls });
   assert.strictEqual(put.status, 202, `register: ${put.status} ${put.body}`);
-  return put.json.status === 'assigning' ? follow(server, { id, key, tls, operationId: put.json.operationId }) : put.json;
+  return put.json.status === 'assigning' ? follow(server, { id, key, tls, ms, operationId: put.json.operationId }) : put.json;
 }
 
 /** Registers while the hub is away: answered `assigning` with a time to come back. Returns the operation's ID. */

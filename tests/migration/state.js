@@ -27,8 +27,9 @@ import json, sqlite3, sys
 names = ["id", "status", "assigned_hub", "device_id", "intended_hub", "intended_device_id", "left_hub", "left_device_id", "plan_steps"]
 for path in sys.stdin:
     base = sqlite3.connect(path.rstrip("\\n"))
-    print(json.dumps([dict(zip(names, row)) for row in base.execute("SELECT " + ", ".join(names) + " FROM registration")]), flush=True)
-    base.close()
+    rows = base.execute("SELECT " + ", ".join(names) + " FROM registration").fetchall()
+    base.close() # before the answer, after which the files are another base's
+    print(json.dumps([dict(zip(names, row)) for row in rows]), flush=True)
 `;
 
 /** A process that reads the registrations of folders that no usherd has open: started once, because a start takes its time. */
