@@ -61,8 +61,8 @@ struct hub_request {
     struct why why;
     int64_t retry_after_ms;
     bool found; // READ: the device is there
-    // HUB_ASSIGN that was refused half way: the identity is there all the same, and must stay named by a
-    // record.
+    // HUB_ASSIGN that was refused half way: the identity is there all the same, or the one that was there
+    // is gone; the record must go on naming the hub as the one where it is under way.
     bool left_there;
 
     void *connector; // the connector's
