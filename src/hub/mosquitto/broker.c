@@ -110,7 +110,7 @@ static struct broker *broker_new(struct hub_mosquitto *connector, const struct l
         .clock = connector->settings.clock,
         .heard = heard,
     };
-    struct slice name;
+    struct slice name = {0};
     if (failed(host_and_port(host, &name, &settings.port, why)))
         return NULL;
     if (connector->broker_count < BROKERS_MAX)

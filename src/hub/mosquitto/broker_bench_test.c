@@ -19,7 +19,7 @@
 #define ADMIN     "bench-admin"
 #define ADMIN_KEY "bench password"
 
-extern char **environ;
+enum { HEARD_PAYLOAD_MAX = 4000 };
 
 static int64_t clock_of(clockid_t id)
 {
@@ -391,7 +391,8 @@ static void on_message(struct mosquitto *client, void *context, const struct mos
     size_t len = strlen(k->heard);
     (void)client;
     (void)properties;
-    (void)snprintf(k->heard + len, sizeof k->heard - len, "%s %.*s\n", message->topic, message->payloadlen,
+    int shown = message->payloadlen < HEARD_PAYLOAD_MAX ? message->payloadlen : HEARD_PAYLOAD_MAX;
+    (void)snprintf(k->heard + len, sizeof k->heard - len, "%s %.*s\n", message->topic, shown,
                    (const char *)message->payload);
 }
 

@@ -300,6 +300,81 @@ static void a_device_may_have_left_many_retained_messages(void **state)
     assert_retained("devices/#", "");
 }
 
+// Else it could go on writing while it is cleared away.
+static void a_removed_device_is_put_out_before_it_is_cleared_away(void **state)
+{
+    (void)state;
+    struct shot shot;
+    broker_command(
+        &bench,
+        "{\"command\":\"createRole\",\"rolename\":\"control\",\"acls\":["
+        "{\"acltype\":\"publishClientSend\",\"topic\":\"$CONTROL/dynamic-security/#\",\"allow\":true},"
+        "{\"acltype\":\"subscribePattern\",\"topic\":\"$CONTROL/dynamic-security/#\",\"allow\":true},"
+        "{\"acltype\":\"publishClientReceive\",\"topic\":\"$CONTROL/dynamic-security/#\",\"allow\":true}]},"
+        "{\"command\":\"createClient\",\"username\":\"half\",\"password\":\"half\",\"roles\":["
+        "{\"rolename\":\"control\"}]}",
+        "createClient\"}");
+    assign_device(&bench, "d1", HUB_TWIN_SET, TWIN, "");
+    shot_init(&shot, &bench, "d1");
+    shot.request.verb = HUB_REMOVE;
+    shot.hub.policy_name = SLICE("half");
+    assert_true(secret_set(&shot.hub.policy_key, SLICE("half")));
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_HUB_UNAUTHORIZED); // it may not see what is retained
+    broker_command(&bench, "{\"command\":\"getClient\",\"username\":\"d1\"}", "Client not found");
+    assert_retained("devices/#", "devices/d1/twin/desired {\"rate\":5}\n");
+    remove_device(&bench, "d1"); // and the rest is taken up from there
+    assert_retained("devices/#", "");
+    shot_release(&shot);
+}
+
+static void long_topics_are_cleared_a_few_at_a_time(void **state)
+{
+    (void)state;
+    enum { TOPICS = 10, TOPIC = 40000 };
+    static char topic[TOPIC + 1];
+    struct knocker k;
+    struct shot shot;
+    assign_device(&bench, "d1", HUB_TWIN_SET, TWIN, "");
+    assert_int_equal(knock(&k, &bench, "d1", KEY_1_TEXT, "d1"), ALLOWED);
+    for (int i = 0; i < TOPICS; i++) {
+        int len = snprintf(topic, sizeof topic, "devices/d1/messages/events/%d-", i);
+        memset(topic + len, 'x', (size_t)(TOPIC - len));
+        assert_int_equal(knocker_publish(&k, topic, "x", true), ALLOWED);
+    }
+    knocker_leave(&k);
+    shot_init(&shot, &bench, "d1");
+    shot.request.verb = HUB_REMOVE;
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_HUB_UNAVAILABLE);
+    for (int i = 0; i < TOPICS && failed(shot.request.result); i++)
+        (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_NONE);
+    assert_retained("devices/#", "");
+    shot_release(&shot);
+}
+
+// A device must not be able to have the service take in what it likes.
+static void a_message_beyond_all_measure_is_not_sent_to_the_service(void **state)
+{
+    (void)state;
+    enum { LONG = 400 * 1024 };
+    static char payload[LONG + 1];
+    char have[4096];
+    struct knocker k;
+    memset(payload, 'x', LONG);
+    assign_device(&bench, "d1", HUB_TWIN_SET, TWIN, "");
+    assert_int_equal(knock(&k, &bench, "d1", KEY_1_TEXT, "d1"), ALLOWED);
+    assert_int_equal(knocker_publish(&k, "devices/d1/messages/events/long", payload, true), ALLOWED);
+    assert_int_equal(knocker_publish(&k, "devices/d1/messages/events/short", "x", true), ALLOWED);
+    knocker_leave(&k);
+    remove_device(&bench, "d1");
+    retained_below(&bench, "devices/#", have, sizeof have);
+    assert_true(says(have, "devices/d1/messages/events/long xxx")); // it was not heard of
+    assert_false(says(have, "short"));
+    assert_false(says(have, "desired"));
+}
+
 static void clients_of_others_are_left_alone(void **state)
 {
     (void)state;
@@ -568,6 +643,9 @@ int main(void)
         WITH_BROKER(a_removed_device_is_put_out_and_leaves_nothing),
         WITH_BROKER(a_removed_device_with_a_certificate_has_no_topics),
         WITH_BROKER(a_device_may_have_left_many_retained_messages),
+        WITH_BROKER(a_removed_device_is_put_out_before_it_is_cleared_away),
+        WITH_BROKER(long_topics_are_cleared_a_few_at_a_time),
+        WITH_BROKER(a_message_beyond_all_measure_is_not_sent_to_the_service),
         WITH_BROKER(clients_of_others_are_left_alone),
         WITH_BROKER(a_wrong_password_is_said_and_a_new_one_mends_it),
         WITH_BROKER(a_user_that_may_not_write_twins_makes_no_devices),
