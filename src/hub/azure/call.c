@@ -80,13 +80,13 @@ static struct err ask(struct azure_call *call)
     }
     buf_text(&t->url, API_VERSION);
     buf_text(&t->authorization, "Authorization: ");
-    call->second = hub->second && request->hub->policy_key_secondary.len > 0;
-    TRY(azure_token_append(&hub->token, request->hub,
+    call->second = call->account->second && request->hub->policy_key_secondary.len > 0;
+    TRY(azure_token_append(&call->account->token, request->hub,
                            call->second ? &request->hub->policy_key_secondary : &request->hub->policy_key,
                            request->now_us, &t->authorization));
     TRY(fill_body(call));
     if (!twin) // twins have limits of their own, which are far away
-        azure_pace_take(&hub->pace);
+        azure_pace_take(&call->account->pace);
     return outbound_transfer_start(t, methods[call->step], call->step_ms);
 }
 

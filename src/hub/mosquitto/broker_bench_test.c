@@ -187,12 +187,14 @@ static void remove_files(const struct broker_bench *b)
 // --- the connector
 // --------------------------------------------------------------------------------------------------------
 
-static void changed(void *context, struct slice host, bool failing, const struct why *why)
+static void changed(void *context, struct slice host, struct slice id_scope, bool failing,
+                    const struct why *why)
 {
     struct broker_bench *b = context;
     (void)why;
     assert_slice(host, b->host);
     pthread_mutex_lock(&b->bench.lock);
+    (void)snprintf(b->told_scope, sizeof b->told_scope, "%.*s", SLICE_ARG(id_scope));
     *(failing ? &b->told_failing : &b->told_well) += 1;
     pthread_cond_broadcast(&b->bench.changed);
     pthread_mutex_unlock(&b->bench.lock);

@@ -418,6 +418,51 @@ static void a_wrong_password_is_said_and_a_new_one_mends_it(void **state)
     shot_release(&shot);
 }
 
+static void a_service_with_a_wrong_password_harms_no_other(void **state)
+{
+    (void)state;
+    struct shot wrong;
+    struct shot right;
+    shot_init(&wrong, &bench, "d1");
+    shot_init(&right, &bench, "d2");
+    wrong.request.id_scope = SLICE("0ne1");
+    right.request.id_scope = SLICE("0ne2");
+    assert_true(secret_set(&wrong.hub.policy_key, SLICE("not it")));
+    for (int i = 0; i < 3; i++) {
+        (void)!failed(shot_run(&wrong));
+        assert_result(&wrong, ERR_HUB_UNAUTHORIZED);
+        assert_int_equal(bench.told_failing, 1);
+        assert_string_equal(bench.told_scope, "0ne1");
+        (void)!failed(shot_run(&right));
+        assert_result(&right, ERR_NONE);
+    }
+    assert_int_equal(bench.told_failing, 1);
+    assert_int_equal(bench.told_well, 0);
+    assert_int_equal(bench_count_log(&bench.bench, "hub.unauthorized"), 1);
+    shot_release(&wrong);
+    shot_release(&right);
+}
+
+static void one_broker_does_not_take_all_the_room_for_connections(void **state)
+{
+    (void)state;
+    enum { SERVICES = 33 };
+    static struct shot shots[SERVICES];
+    static char scopes[SERVICES][8];
+    for (size_t i = 0; i < SERVICES; i++) {
+        (void)snprintf(scopes[i], sizeof scopes[i], "0ne%zu", i);
+        shot_init(&shots[i], &bench, "d1");
+        shots[i].request.verb = HUB_READ;
+        shots[i].request.id_scope = slice_text(scopes[i]);
+    }
+    shots_fire(shots, SERVICES);
+    for (size_t i = 0; i < SERVICES; i++) {
+        (void)!failed(shot_wait(&shots[i]));
+        assert_result(&shots[i], i < 32 ? ERR_NONE : ERR_HUB_UNAVAILABLE);
+        shot_release(&shots[i]);
+    }
+}
+
 static void a_user_that_may_not_write_twins_makes_no_devices(void **state)
 {
     (void)state;
@@ -648,6 +693,8 @@ int main(void)
         WITH_BROKER(a_message_beyond_all_measure_is_not_sent_to_the_service),
         WITH_BROKER(clients_of_others_are_left_alone),
         WITH_BROKER(a_wrong_password_is_said_and_a_new_one_mends_it),
+        WITH_BROKER(a_service_with_a_wrong_password_harms_no_other),
+        WITH_BROKER(one_broker_does_not_take_all_the_room_for_connections),
         WITH_BROKER(a_user_that_may_not_write_twins_makes_no_devices),
         WITH_BROKER(a_user_without_rights_is_unauthorized),
         WITH_BROKER(a_broker_that_lets_every_device_everywhere_is_refused),
