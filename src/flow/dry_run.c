@@ -425,7 +425,8 @@ static struct err begin(struct run *run)
         struct dry_run_hub *hub;
         TRY(tally(run, service->hubs[i].host, &hub));
         run->conditions[i].failing =
-            settings->health != NULL && hub_health_of(settings->health, hub->host).failing;
+            settings->health != NULL &&
+            hub_health_of_link(settings->health, hub->host, service->id_scope).failing;
     }
     return ask(
         run, (struct store_request){.verb = STORE_COUNT, .table = STORE_REGISTRATION, .arena = &run->scratch},

@@ -183,6 +183,7 @@ static void deliver_call(struct mail *mail)
 
 static void take(struct hub_connector *connector, struct hub_request *request)
 {
+    assert_slice(request->id_scope, SCOPE); // connectors keep services apart by it
     static const char *const verbs[] = {
         [HUB_ASSIGN] = "assign", [HUB_REMOVE] = "remove", [HUB_READ] = "read"};
     static const char *const hows[] = {[HUB_TWIN_KEEP] = "keep",

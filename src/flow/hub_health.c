@@ -1,11 +1,12 @@
-// One record per host that ever failed; a bit for each loop that finds it failing.
+// One record per host that ever failed, and per service's link to one; a bit for each loop that finds it
+// failing.
 #include "flow/hub_health.h"
 
 #include <stdlib.h>
 
 #include "base/map.h"
 
-enum { HOST_MAX_BYTES = 300, HOSTS_MAX = 10000, LOOPS_MAX = 64 };
+enum { KEY_MAX_BYTES = 300 + 1 + ID_SCOPE_MAX, HOSTS_MAX = 10000, LOOPS_MAX = 64 };
 
 struct health {
     uint64_t failing; // by loop
@@ -41,11 +42,15 @@ void hub_health_free(struct hub_health *health)
     free(health);
 }
 
-static struct slice lower(struct slice host, uint8_t room[HOST_MAX_BYTES])
+// The host in small letters; for a link with the service's scope, which no host has in it.
+static struct slice key_write(struct slice host, struct slice id_scope, uint8_t room[KEY_MAX_BYTES])
 {
-    struct buf key = {.at = room, .room = HOST_MAX_BYTES, .cap = HOST_MAX_BYTES};
+    struct buf key = {.at = room, .room = KEY_MAX_BYTES, .cap = KEY_MAX_BYTES};
     for (size_t i = 0; i < host.len; i++)
         buf_u8(&key, host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] | 0x20 : host.at[i]);
+    if (id_scope.len > 0)
+        buf_u8(&key, '\n');
+    buf_bytes(&key, id_scope);
     return buf_slice(&key);
 }
 
@@ -63,12 +68,12 @@ static struct health *health_at(struct hub_health *health, struct slice key)
     return h;
 }
 
-void hub_health_set(struct hub_health *health, struct slice host, unsigned loop, bool failing,
-                    const struct why *why)
+void hub_health_set_link(struct hub_health *health, struct slice host, struct slice id_scope, unsigned loop,
+                         bool failing, const struct why *why)
 {
     INVARIANT(loop < LOOPS_MAX);
-    uint8_t room[HOST_MAX_BYTES];
-    struct slice key = lower(host, room);
+    uint8_t room[KEY_MAX_BYTES];
+    struct slice key = key_write(host, id_scope, room);
     struct health *h = failing ? health_at(health, key) : map_get(&health->map, key);
     if (h == NULL)
         return;
@@ -81,11 +86,28 @@ void hub_health_set(struct hub_health *health, struct slice host, unsigned loop,
         h->why = *why;
 }
 
+void hub_health_set(struct hub_health *health, struct slice host, unsigned loop, bool failing,
+                    const struct why *why)
+{
+    hub_health_set_link(health, host, (struct slice){0}, loop, failing, why);
+}
+
 struct hub_health_state hub_health_of(const struct hub_health *health, struct slice host)
 {
-    uint8_t room[HOST_MAX_BYTES];
-    const struct health *h = map_get(&health->map, lower(host, room));
+    uint8_t room[KEY_MAX_BYTES];
+    const struct health *h = map_get(&health->map, key_write(host, (struct slice){0}, room));
     if (h == NULL)
         return (struct hub_health_state){0};
+    return (struct hub_health_state){.failing = h->failing != 0, .since_us = h->since_us, .why = h->why};
+}
+
+struct hub_health_state hub_health_of_link(const struct hub_health *health, struct slice host,
+                                           struct slice id_scope)
+{
+    uint8_t room[KEY_MAX_BYTES];
+    struct hub_health_state hub = hub_health_of(health, host);
+    const struct health *h = map_get(&health->map, key_write(host, id_scope, room));
+    if (h == NULL || hub.failing || (h->failing == 0 && h->since_us <= hub.since_us))
+        return hub;
     return (struct hub_health_state){.failing = h->failing != 0, .since_us = h->since_us, .why = h->why};
 }

@@ -20,3 +20,10 @@ struct hub_health_state {
     struct why why;   // the last reason
 };
 struct hub_health_state hub_health_of(const struct hub_health *health, struct slice host);
+
+// The same for what only concerns the link of one service, as its credentials do. What is known of the hub
+// counts as well, and first.
+void hub_health_set_link(struct hub_health *health, struct slice host, struct slice id_scope, unsigned loop,
+                         bool failing, const struct why *why);
+struct hub_health_state hub_health_of_link(const struct hub_health *health, struct slice host,
+                                           struct slice id_scope);

@@ -51,10 +51,37 @@ static void a_hub_fails_as_long_as_one_loop_finds_it_failing(void **state)
     hub_health_free(health);
 }
 
+static void what_is_wrong_with_one_link_is_wrong_with_no_other(void **state)
+{
+    (void)state;
+    struct hub_health *health = hub_health_new(&the_clock, 7);
+    struct why wrong = {.text = "a wrong key"}, dead = {.text = "no answer"};
+    now = 100;
+    hub_health_set_link(health, SLICE("A.hub"), SLICE("0ne1"), 0, true, &wrong);
+    assert_true(hub_health_of_link(health, SLICE("a.HUB"), SLICE("0ne1")).failing);
+    assert_string_equal(hub_health_of_link(health, SLICE("a.hub"), SLICE("0ne1")).why.text, "a wrong key");
+    assert_false(hub_health_of_link(health, SLICE("a.hub"), SLICE("0ne2")).failing);
+    assert_false(hub_health_of(health, SLICE("a.hub")).failing);
+    now = 200;
+    hub_health_set(health, SLICE("a.hub"), 0, true, &dead);
+    assert_true(hub_health_of_link(health, SLICE("a.hub"), SLICE("0ne2")).failing);
+    assert_string_equal(hub_health_of_link(health, SLICE("a.hub"), SLICE("0ne1")).why.text, "no answer");
+    now = 300;
+    hub_health_set(health, SLICE("a.hub"), 0, false, NULL);
+    assert_true(hub_health_of_link(health, SLICE("a.hub"), SLICE("0ne1")).failing);
+    assert_int_equal(hub_health_of_link(health, SLICE("a.hub"), SLICE("0ne1")).since_us, 100);
+    assert_false(hub_health_of_link(health, SLICE("a.hub"), SLICE("0ne2")).failing);
+    now = 400;
+    hub_health_set_link(health, SLICE("a.hub"), SLICE("0ne1"), 0, false, NULL);
+    assert_false(hub_health_of_link(health, SLICE("a.hub"), SLICE("0ne1")).failing);
+    hub_health_free(health);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hub_that_nobody_spoke_of_is_well),
+        cmocka_unit_test(what_is_wrong_with_one_link_is_wrong_with_no_other),
         cmocka_unit_test(a_hub_fails_as_long_as_one_loop_finds_it_failing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,7 @@ static void ask_left(struct run *run, enum hub_verb verb, void (*done)(struct hu
     run->hub = (struct hub_request){
         .verb = verb,
         .hub = decision->left,
+        .id_scope = run->admission.service->id_scope,
         .identity = {.device_id = decision->left_device_id},
         .now_us = clock_wall_us(run->flow->ports.clock),
         .deadline_ms = run->flow->settings.hub_call_ms,

@@ -228,6 +228,7 @@ static void hub_request_fill(struct run *run)
     run->hub = (struct hub_request){
         .verb = HUB_ASSIGN,
         .hub = decision->hub,
+        .id_scope = run->admission.service->id_scope,
         .identity =
             {
                 .device_id = decision->device_id,

@@ -193,7 +193,8 @@ enum step_result step_weigh(struct run *run)
         int64_t devices = hub->capacity > 0 ? hub_loads_of(flow->loads, service->id_scope, hub->host) : 0;
         counting = counting || devices < 0;
         conditions[i] = (struct hub_condition){
-            .failing = flow->ports.health != NULL && hub_health_of(flow->ports.health, hub->host).failing,
+            .failing = flow->ports.health != NULL &&
+                       hub_health_of_link(flow->ports.health, hub->host, service->id_scope).failing,
             .devices = devices > 0 ? devices : 0,
         };
     }

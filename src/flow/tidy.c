@@ -140,6 +140,7 @@ enum step_result step_remove_leftover(struct run *run)
     run->hub = (struct hub_request){
         .verb = HUB_REMOVE,
         .hub = run->decision.left,
+        .id_scope = run->admission.service->id_scope,
         .identity = {.device_id = run->decision.left_device_id},
         .now_us = clock_wall_us(run->flow->ports.clock),
         .deadline_ms = run->flow->settings.hub_call_ms,
@@ -194,7 +195,7 @@ static void tidy_end(struct tidying *t)
 static void tidy_one(struct tidying *t, const struct registration *r, struct slice id_scope)
 {
     const struct hub_health *health = t->flow->ports.health;
-    if (!is_leftover(r) || (health != NULL && hub_health_of(health, r->left_hub).failing))
+    if (!is_leftover(r) || (health != NULL && hub_health_of_link(health, r->left_hub, id_scope).failing))
         return;
     struct flow_request *request = flow_request_new(t->flow);
     if (request == NULL)

@@ -41,6 +41,7 @@ struct hub_request {
 
     enum hub_verb verb;
     const struct linked_hub *hub;
+    struct slice id_scope; // of the service whose link it is: services may link the same hub differently
     struct hub_identity identity;
     enum hub_twin twin_how;
     // JSON text of an InitialTwin: {"tags":{…},"properties":{"desired":{…}}}; empty: both empty. READ: the
@@ -61,8 +62,8 @@ struct hub_request {
     struct why why;
     int64_t retry_after_ms;
     bool found; // READ: the device is there
-    // HUB_ASSIGN that was refused half way: the identity is there all the same, and must stay named by a
-    // record.
+    // HUB_ASSIGN that was refused half way: the identity is there all the same, or the one that was there
+    // is gone; the record must go on naming the hub as the one where it is under way.
     bool left_there;
 
     void *connector; // the connector's
@@ -81,9 +82,11 @@ struct hub_methods {
 };
 
 // Told on the connector's loop whenever a hub begins or ceases to fail: it does not answer (or asks for
-// quiet, or refuses the service's credentials), and does again. host: lower case.
+// quiet, or refuses the service's credentials), and does again. host: lower case. id_scope: empty when that
+// is so for everybody, else it is only about the link of that service.
 struct hub_watch {
-    void (*changed)(void *context, struct slice host, bool failing, const struct why *why); // NULL: nobody
+    void (*changed)(void *context, struct slice host, struct slice id_scope, bool failing,
+                    const struct why *why); // NULL: nobody
     void *context;
 };
 

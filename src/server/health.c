@@ -15,6 +15,8 @@ struct note {
     unsigned from;
     bool failing;
     struct why why;
+    size_t scope_len;
+    char scope[ID_SCOPE_MAX];
     size_t host_len;
     char host[HOST_MAX_BYTES];
 };
@@ -22,12 +24,13 @@ struct note {
 static void note_arrived(struct mail *mail)
 {
     struct note *note = CONTAINER_OF(mail, struct note, mail);
-    hub_health_set(note->health, slice_of(note->host, note->host_len), note->from, note->failing, &note->why);
+    hub_health_set_link(note->health, slice_of(note->host, note->host_len),
+                        slice_of(note->scope, note->scope_len), note->from, note->failing, &note->why);
     free(note);
 }
 
-static void send(const struct worker *from, struct worker *to, struct slice host, bool failing,
-                 const struct why *why)
+static void send(const struct worker *from, struct worker *to, struct slice host, struct slice id_scope,
+                 bool failing, const struct why *why)
 {
     struct note *note = calloc(1, sizeof *note);
     if (note == NULL)
@@ -40,26 +43,32 @@ static void send(const struct worker *from, struct worker *to, struct slice host
         note->why = *why;
     note->host_len = host.len;
     memcpy(note->host, host.at, host.len);
+    note->scope_len = id_scope.len;
+    if (id_scope.len > 0)
+        memcpy(note->scope, id_scope.at, id_scope.len);
     mailbox_post(loop_mailbox(to->loop), &note->mail);
 }
 
-static void changed(void *context, struct slice host, bool failing, const struct why *why)
+static void changed(void *context, struct slice host, struct slice id_scope, bool failing,
+                    const struct why *why)
 {
     struct worker *w = context;
     struct daemon *d = w->daemon;
-    if (host.len > HOST_MAX_BYTES)
+    if (host.len > HOST_MAX_BYTES || id_scope.len > ID_SCOPE_MAX)
         return;
-    hub_health_set(w->health, host, w->index, failing, why);
+    hub_health_set_link(w->health, host, id_scope, w->index, failing, why);
     struct log_line line;
     log_begin(&line, &d->log, failing ? ERR_LEVEL_WARN : ERR_LEVEL_INFO,
               failing ? "hub.failing" : "hub.well");
     log_text(&line, LOG_hub, host);
+    if (id_scope.len > 0)
+        log_text(&line, LOG_idScope, id_scope);
     if (failing && why != NULL)
         log_text(&line, LOG_reason, slice_text(why->text));
     log_end(&line);
     for (unsigned i = 0; i < d->worker_count; i++) {
         if (&d->workers[i] != w && d->workers[i].loop != NULL)
-            send(w, &d->workers[i], host, failing, why);
+            send(w, &d->workers[i], host, id_scope, failing, why);
     }
 }
 

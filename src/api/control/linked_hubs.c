@@ -47,11 +47,12 @@ static void write_settings(struct json_writer *w, const struct linked_hub *hub)
         json_nothing(w);
 }
 
-static void write_health(struct json_writer *w, const struct hub_health *health, const struct linked_hub *hub)
+static void write_health(struct json_writer *w, const struct hub_health *health,
+                         const struct service *service, const struct linked_hub *hub)
 {
     if (health == NULL)
         return;
-    struct hub_health_state state = hub_health_of(health, hub->host);
+    struct hub_health_state state = hub_health_of_link(health, hub->host, service->id_scope);
     json_key(w, "health");
     json_object_open(w);
     json_field_text(w, "state", state.failing ? SLICE("failing") : SLICE("well"));
@@ -66,8 +67,8 @@ static void write_health(struct json_writer *w, const struct hub_health *health,
     json_object_close(w);
 }
 
-static void write_hub(struct json_writer *w, const struct control_api *api, const struct linked_hub *hub,
-                      const size_t *devices)
+static void write_hub(struct json_writer *w, const struct control_api *api, const struct service *service,
+                      const struct linked_hub *hub, const size_t *devices)
 {
     json_object_open(w);
     json_field_text(w, "name", hub->host);
@@ -81,13 +82,14 @@ static void write_hub(struct json_writer *w, const struct control_api *api, cons
     json_field_text(w, "authenticationType", SLICE("KeyBased"));
     if (devices != NULL)
         json_field_number(w, "devices", (int64_t)*devices);
-    write_health(w, api->settings.health, hub);
+    write_health(w, api->settings.health, service, hub);
     json_object_close(w);
 }
 
-void linked_hub_write(struct json_writer *w, const struct control_api *api, const struct linked_hub *hub)
+void linked_hub_write(struct json_writer *w, const struct control_api *api, const struct service *service,
+                      const struct linked_hub *hub)
 {
-    write_hub(w, api, hub, NULL);
+    write_hub(w, api, service, hub, NULL);
 }
 
 struct err linked_hub_list(struct call *call)
@@ -97,7 +99,7 @@ struct err linked_hub_list(struct call *call)
     const struct service *service = work_of(call)->service;
     call_list_open(call, &w);
     for (size_t i = 0; i < service->hub_count; i++)
-        linked_hub_write(&w, work_of(call)->api, &service->hubs[i]);
+        linked_hub_write(&w, work_of(call)->api, service, &service->hubs[i]);
     return call_list_close(call, &w);
 }
 
@@ -131,7 +133,8 @@ struct err linked_hub_show(struct call *call)
     struct json_writer w;
     TRY(call_asked(call, ERR_SETTING_NOT_FOUND));
     json_begin(&w, &call->x->body);
-    write_hub(&w, work->api, linked_hub_find(work->service, call->names[1]), &call->request.count);
+    write_hub(&w, work->api, work->service, linked_hub_find(work->service, call->names[1]),
+              &call->request.count);
     return buf_err(&call->x->body);
 }
 
@@ -180,7 +183,8 @@ struct err linked_hub_put_told(struct call *call)
     struct json_writer w;
     TRY(settings_told(call));
     json_begin(&w, &call->x->body);
-    linked_hub_write(&w, work_of(call)->api, linked_hub_find(work_of(call)->service, call->names[1]));
+    linked_hub_write(&w, work_of(call)->api, work_of(call)->service,
+                     linked_hub_find(work_of(call)->service, call->names[1]));
     return buf_err(&call->x->body);
 }
 

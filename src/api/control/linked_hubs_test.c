@@ -245,6 +245,16 @@ static void a_hub_shows_its_health_and_how_many_devices_it_has(void **state)
     get("/control/services/one/linkedHubs", &reply);
     assert_non_null(strstr(reply.body, "\"failing\""));
     reply_release(&reply);
+    hub_health_set(health, SLICE("dead.test"), 3, false, NULL);
+    hub_health_set_link(health, SLICE("dead.test"), SLICE("0neBBBBBBBB"), 3, true,
+                        &why); // another service's link
+    get(HUBS "dead.test", &reply);
+    assert_non_null(strstr(reply.body, "\"state\":\"well\""));
+    reply_release(&reply);
+    hub_health_set_link(health, SLICE("dead.test"), SLICE("0neAAAAAAAA"), 3, true, &why);
+    get(HUBS "dead.test", &reply);
+    assert_non_null(strstr(reply.body, "\"state\":\"failing\""));
+    reply_release(&reply);
     assert_int_equal(bench_local(&bench, "GET", HUBS "none.test", "", NULL, NULL), 404);
 }
 

@@ -72,7 +72,7 @@ static void write_service(struct json_writer *w, const struct control_api *api, 
     json_key(w, "iotHubs");
     json_array_open(w);
     for (size_t i = 0; i < service->hub_count; i++)
-        linked_hub_write(w, api, &service->hubs[i]);
+        linked_hub_write(w, api, service, &service->hubs[i]);
     json_array_close(w);
     json_key(w, "authorizationPolicies");
     json_array_open(w);

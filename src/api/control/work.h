@@ -109,7 +109,8 @@ struct err linked_hub_begin(struct call *call);
 struct err linked_hub_put(struct call *call);
 struct err linked_hub_put_told(struct call *call);
 struct err linked_hub_delete(struct call *call);
-void linked_hub_write(struct json_writer *w, const struct control_api *api, const struct linked_hub *hub);
+void linked_hub_write(struct json_writer *w, const struct control_api *api, const struct service *service,
+                      const struct linked_hub *hub);
 // hub_change.c: what a body says of a linked hub
 enum { CONNECTION_STRING_MAX = 1024 };
 #define LINKED_HUB_MASK "****"

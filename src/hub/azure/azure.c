@@ -45,6 +45,7 @@ static void azure_call_free(struct azure_call *call)
 void azure_answer(struct azure *azure, struct azure_call *call, struct err error, int64_t retry_after_ms)
 {
     struct hub_request *request = call->request;
+    call->account->calls--;
     if (!failed(error) && !call->lossy)
         request->why = (struct why){0};
     azure_call_free(call);
@@ -74,7 +75,8 @@ static void submit(struct hub_connector *connector, struct hub_request *request)
     struct azure_hub *hub = NULL;
     request->why = (struct why){0};
     struct err e = place(azure, request, &hub);
-    struct azure_call *call = failed(e) ? NULL : calloc(1, sizeof *call);
+    struct azure_account *account = failed(e) ? NULL : azure_account_of(hub, request->id_scope);
+    struct azure_call *call = account == NULL ? NULL : calloc(1, sizeof *call);
     if (call == NULL) {
         if (!failed(e))
             e = why_fail(&request->why, ERR_HUB_UNAVAILABLE, "out of memory");
@@ -82,12 +84,14 @@ static void submit(struct hub_connector *connector, struct hub_request *request)
     }
     *call = (struct azure_call){
         .hub = hub,
+        .account = account,
         .request = request,
         .renews = request->verb == HUB_ASSIGN &&
                   (request->twin_how == HUB_TWIN_RESET || request->twin_how == HUB_TWIN_IMPORT),
         .body = buf_capped(OUTBOUND_BODY_MAX),
         .expires_us = azure_now_us(azure) + request->deadline_ms * 1000,
     };
+    account->calls++;
     request->connector = call;
     azure_hub_submit(hub, call);
 }

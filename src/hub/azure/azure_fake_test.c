@@ -167,10 +167,12 @@ static void no_chance(struct random *random, void *at, size_t len)
     memset(at, 0, len);
 }
 
-static void note_health(void *context, struct slice host, bool failing, const struct why *why)
+static void note_health(void *context, struct slice host, struct slice id_scope, bool failing,
+                        const struct why *why)
 {
     struct fake *fake = context;
     (void)host;
+    (void)snprintf(fake->told_scope, sizeof fake->told_scope, "%.*s", SLICE_ARG(id_scope));
     fake->told++;
     fake->told_failing = failing;
     fake->told_why = *why;

@@ -276,6 +276,95 @@ static void a_hub_that_nobody_calls_is_not_failing_for_ever(void **state)
     assert_told(w, 3, true, NULL);
 }
 
+// --- two services
+// -----------------------------------------------------------------------------------------------------
+
+static struct err call_of(struct world *w, const char *scope, const char *key, struct shot *shot)
+{
+    linked_with(shot, w, key, NULL);
+    shot->request.verb = HUB_REMOVE;
+    shot->request.id_scope = slice_text(scope);
+    return shot_run(shot);
+}
+
+static void a_service_with_a_wrong_key_harms_no_other(void **state)
+{
+    struct world *w = *state;
+    struct shot shot;
+    hub_takes(w, "right", NULL);
+    for (int i = 0; i < 3; i++) {
+        (void)!failed(call_of(w, "0ne1", "wrong", &shot));
+        assert_result(&shot, ERR_HUB_UNAUTHORIZED);
+        assert_told(w, 1, true, NULL);
+        assert_string_equal(w->fake.told_scope, "0ne1"); // and nobody else's
+        (void)!failed(call_of(w, "0ne2", "right", &shot));
+        assert_result(&shot, ERR_NONE);
+    }
+    assert_told(w, 1, true, NULL); // that the other one is let in mends nothing
+    assert_int_equal(bench_count_log(&w->fake.bench, "\"event\":\"hub.unauthorized\""), 1);
+    (void)!failed(call_of(w, "0ne1", "right", &shot));
+    assert_told(w, 2, false, NULL);
+    assert_string_equal(w->fake.told_scope, "0ne1");
+}
+
+static void a_service_with_an_outdated_key_does_not_choose_that_of_another(void **state)
+{
+    struct world *w = *state;
+    struct shot shot;
+    hub_takes(w, "two", NULL);
+    linked_with(&shot, w, "one", "two");
+    shot.request.id_scope = SLICE("0ne1");
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_NONE);
+    assert_int_equal(w->fake.requests, 2);
+    linked_with(&shot, w, "two", "other");
+    shot.request.verb = HUB_REMOVE;
+    shot.request.id_scope = SLICE("0ne2");
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_NONE);
+    assert_int_equal(w->fake.requests, 3); // by its first key, at once
+}
+
+static void a_service_that_calls_seldom_does_not_slow_another(void **state)
+{
+    struct world *w = *state;
+    static struct shot shots[7];
+    struct shot other;
+    prepare_crowd(shots, 7, w, 60); // six at once, then one a second
+    for (size_t i = 0; i < 7; i++) {
+        shots[i].request.id_scope = SLICE("0ne1");
+        shots[i].request.deadline_ms = 5000;
+    }
+    shots_fire(shots, 7);
+    for (size_t i = 0; i < 6; i++)
+        shot_wait(&shots[i]);
+    shot_init(&other, &w->fake, "dev1");
+    other.request.verb = HUB_REMOVE;
+    other.request.id_scope = SLICE("0ne2");
+    int64_t from = now_ms();
+    (void)!failed(shot_run(&other)); // its link has no limit
+    assert_result(&other, ERR_NONE);
+    assert_in_range((uintmax_t)(now_ms() - from), 0, 500);
+    assert_int_equal(shots[6].times, 0); // nor does it give the first one a fresh start
+    shot_wait(&shots[6]);
+    assert_result(&shots[6], ERR_NONE);
+}
+
+static void a_hub_that_breaks_down_does_so_for_all(void **state)
+{
+    struct world *w = *state;
+    struct shot shot;
+    for (int i = 0; i < 5; i++) {
+        fake_say(&w->fake, 503, NULL, "");
+        (void)!failed(call_of(w, "0ne1", "one", &shot));
+    }
+    assert_told(w, 1, true, "503");
+    assert_string_equal(w->fake.told_scope, "");
+    (void)!failed(call_of(w, "0ne2", "one", &shot));
+    assert_result(&shot, ERR_HUB_UNAVAILABLE);
+    assert_int_equal(w->fake.requests, 5);
+}
+
 #define WITH_HUB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -291,6 +380,10 @@ int main(void)
         WITH_HUB(a_hub_that_turns_the_service_down_is_failing_until_it_does_not),
         WITH_HUB(a_hub_that_asks_for_quiet_is_failing_until_it_had_it),
         WITH_HUB(a_hub_that_nobody_calls_is_not_failing_for_ever),
+        WITH_HUB(a_service_with_a_wrong_key_harms_no_other),
+        WITH_HUB(a_service_with_an_outdated_key_does_not_choose_that_of_another),
+        WITH_HUB(a_service_that_calls_seldom_does_not_slow_another),
+        WITH_HUB(a_hub_that_breaks_down_does_so_for_all),
     };
     return cmocka_run_group_tests_name("hub azure link", tests, NULL, NULL);
 }

@@ -171,6 +171,22 @@ static void a_removal_that_is_refused_leaves_the_device_as_it_was(void **state)
     assert_string_equal(registry_find(&w->registry, SLICE("dev1"))->reported, "{\"old\":1}");
 }
 
+// The record must not say that the device is where it was, nor that it is nowhere.
+static void a_device_that_is_gone_and_not_made_anew_stays_under_way(void **state)
+{
+    struct world *w = *state;
+    leave_one_behind(w);
+    struct shot shot;
+    prepare(&shot, w, HUB_TWIN_RESET);
+    fake_say(&w->fake, 0, NULL, NULL); // read
+    fake_say(&w->fake, 0, NULL, NULL); // removed
+    fake_say(&w->fake, 403, NULL, "{\"Message\":\"ErrorCode:IotHubQuotaExceeded;full\"}");
+    run(&shot);
+    assert_result(&shot, ERR_HUB_UNAUTHORIZED);
+    assert_null(registry_find(&w->registry, SLICE("dev1")));
+    assert_true(shot.request.left_there);
+}
+
 static void a_hub_that_takes_no_reported_properties_gets_the_device_all_the_same(void **state)
 {
     struct world *w = *state;
@@ -277,6 +293,7 @@ int main(void)
         WITH_HUB(who_creates_the_same_device_meanwhile_is_replaced),
         WITH_HUB(a_change_between_reading_and_removing_is_read_again),
         WITH_HUB(a_removal_that_is_refused_leaves_the_device_as_it_was),
+        WITH_HUB(a_device_that_is_gone_and_not_made_anew_stays_under_way),
         WITH_HUB(a_hub_that_takes_no_reported_properties_gets_the_device_all_the_same),
         WITH_HUB(a_bulk_call_that_fails_is_tried_again),
         WITH_HUB(only_a_device_that_the_hub_says_is_not_there_is_not_there),

@@ -204,6 +204,26 @@ static const struct odd_answer odd_answers[] = {
      "credentials"},
 };
 
+// Else a gateway's error page would have a device forgotten that is still let in there.
+static void only_a_device_that_the_hub_does_not_know_is_gone(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"<html>404 backend not found</html>", "",
+                                         "{\"Message\":\"ErrorCode:IotHubNotFound;no such hub\"}"};
+    struct fake fake;
+    struct shot shot;
+    fake_start(&fake);
+    for (size_t i = 0; i < 3; i++) {
+        shot_init(&shot, &fake, "dev1");
+        shot.request.verb = HUB_REMOVE;
+        fake_say(&fake, 404, NULL, bodies[i]);
+        (void)!failed(shot_run(&shot));
+        assert_result(&shot, ERR_HUB_UNAVAILABLE);
+        assert_true(shot_says(&shot, "404"));
+    }
+    fake_end(&fake);
+}
+
 static void each_odd_answer_has_its_meaning(void **state)
 {
     (void)state;
@@ -314,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_device_that_somebody_keeps_changing_is_tried_later),
         cmocka_unit_test(tags_and_desired_properties_follow_the_identity),
         cmocka_unit_test(removing_what_is_not_there_is_fine),
+        cmocka_unit_test(only_a_device_that_the_hub_does_not_know_is_gone),
         cmocka_unit_test(each_odd_answer_has_its_meaning),
         cmocka_unit_test(what_a_refused_twin_leaves_behind_is_told),
         cmocka_unit_test(a_wrong_answer_about_the_twin_is_noticed),

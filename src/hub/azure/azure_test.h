@@ -48,7 +48,8 @@ struct fake {
     unsigned told;     // by the connector, of a change of health
     bool told_failing; // the last time
     struct why told_why;
-    bool holding; // answers are held back
+    char told_scope[40]; // empty: it was about all
+    bool holding;        // answers are held back
     struct list sessions;
     size_t requests;                // of all connections
     size_t connections;             // ever

@@ -80,13 +80,13 @@ static struct err ask(struct azure_call *call)
     }
     buf_text(&t->url, API_VERSION);
     buf_text(&t->authorization, "Authorization: ");
-    call->second = hub->second && request->hub->policy_key_secondary.len > 0;
-    TRY(azure_token_append(&hub->token, request->hub,
+    call->second = call->account->second && request->hub->policy_key_secondary.len > 0;
+    TRY(azure_token_append(&call->account->token, request->hub,
                            call->second ? &request->hub->policy_key_secondary : &request->hub->policy_key,
                            request->now_us, &t->authorization));
     TRY(fill_body(call));
     if (!twin) // twins have limits of their own, which are far away
-        azure_pace_take(&hub->pace);
+        azure_pace_take(&call->account->pace);
     return outbound_transfer_start(t, methods[call->step], call->step_ms);
 }
 
@@ -276,8 +276,19 @@ static void removed(struct azure_call *call)
 {
     if (!call->renews)
         return end(call, ERR_NONE, 0, AZURE_HEALTHY);
-    call->request->left_there = false;
+    // The old identity is gone and the new one not there yet: should it be refused now, the record must go on
+    // naming this hub as where the device is on its way to, for nobody else knows that it is nowhere.
+    call->request->left_there = true;
     begin(call, AZURE_CREATE);
+}
+
+// A 404 that is not about the device: of a gateway, or of a hub that is being moved. The device may well be
+// there.
+static void not_found(struct azure_call *call)
+{
+    (void)!failed(why_fail(&call->request->why, ERR_HUB_UNAVAILABLE,
+                           "%s answered 404, but not that there is no such device", call->hub->host));
+    end(call, ERR_HUB_UNAVAILABLE, call->transfer->retry_after_ms, AZURE_SICK);
 }
 
 static void told(struct azure_call *call)
@@ -319,8 +330,10 @@ static void answered(struct azure_call *call, bool good)
         return good ? told(call) : turned_down(call);
     case AZURE_REMOVE:
     default:
-        if (good || t->status == 404)
+        if (good || (t->status == 404 && azure_error_is_absent(buf_slice(&t->answer))))
             return removed(call);
+        if (t->status == 404)
+            return not_found(call);
         if (t->status != 409 && t->status != 412)
             return turned_down(call);
         return call->renews ? read_again(call) : moved_on(call);

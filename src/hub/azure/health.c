@@ -25,28 +25,33 @@ static void tell(struct azure_hub *hub, bool failing, const struct why *why)
         return;
     hub->failing = failing;
     if (watch->changed != NULL)
-        watch->changed(watch->context, slice_text(hub->host), failing, why);
+        watch->changed(watch->context, slice_text(hub->host), (struct slice){0}, failing, why);
 }
 
 void azure_hub_forget_health(struct azure_hub *hub)
 {
     tell(hub, false, &(struct why){0});
+    LIST_EACH (at, &hub->accounts)
+        azure_account_tell(CONTAINER_OF(at, struct azure_account, link), false, &(struct why){0});
 }
 
 // Who is never asked never answers: without this a hub that gets no devices because it failed would get none
 // for ever.
 void azure_hub_health_is_old(struct poll_timer *timer)
 {
-    azure_hub_forget_health(timer->context);
+    tell(timer->context, false, &(struct why){0});
 }
 
 static void tell_health(struct azure_hub *hub, const struct azure_call *call)
 {
-    bool failing = hub->breaker.open || hub->quiet || hub->unauthorized;
+    bool failing = hub->breaker.open || hub->quiet;
     tell(hub, failing, failing ? &call->request->why : &(struct why){0});
     if (failing) // without the timer it stays failing until it answers
         (void)!failed(
             poller_timer_start(hub->azure->settings.poller, &hub->stale, hub->azure->settings.stale_ms));
+    // whom it turns down is turned down for himself
+    bool unauthorized = call->account->unauthorized;
+    azure_account_tell(call->account, unauthorized, unauthorized ? &call->request->why : &(struct why){0});
 }
 
 // --- either key
@@ -58,16 +63,16 @@ bool azure_hub_other_key(struct azure_call *call)
     if (call->other_key || call->request->hub->policy_key_secondary.len == 0)
         return false;
     call->other_key = true;
-    call->hub->second = !call->second; // somebody else's call may have said so already
+    call->account->second = !call->second; // somebody else's call may have said so already
     return true;
 }
 
 static void learn_key(struct azure_hub *hub, const struct azure_call *call)
 {
-    if (!call->other_key || hub->second_told == call->second)
+    if (!call->other_key || call->account->second_told == call->second)
         return;
     struct log_line line;
-    hub->second_told = call->second;
+    call->account->second_told = call->second;
     log_begin(&line, hub->azure->settings.log, ERR_LEVEL_WARN, "hub.other_key");
     log_text(&line, LOG_hub, slice_text(hub->host));
     log_text(&line, LOG_reason,
@@ -116,13 +121,14 @@ static void learn_quiet(struct azure_hub *hub, const struct azure_call *call, st
 // Once per change, because it is somebody's job to mend it (service-api B.3: keys were rolled at the hub).
 static void learn_rights(struct azure_hub *hub, const struct azure_call *call, struct err e)
 {
+    struct azure_account *account = call->account;
     bool unauthorized = e.code == ERR_HUB_UNAUTHORIZED;
     if (unauthorized)
-        azure_token_forget(&hub->token);
-    if (unauthorized && !hub->unauthorized)
+        azure_token_forget(&account->token);
+    if (unauthorized && !account->unauthorized)
         log_hub(hub, ERR_LEVEL_ERROR, "hub.unauthorized", e, &call->request->why);
     if (unauthorized || !failed(e))
-        hub->unauthorized = unauthorized;
+        account->unauthorized = unauthorized;
 }
 
 void azure_hub_learn(struct azure_hub *hub, const struct azure_call *call, struct azure_result *result,

@@ -59,6 +59,7 @@ static struct azure_hub *hub_new(struct azure *azure, struct slice host)
     hub->azure = azure;
     memcpy(hub->host, host.at, host.len);
     list_init(&hub->waiting);
+    list_init(&hub->accounts);
     hub->expiry = (struct poll_timer){.fire = waited_too_long, .context = hub};
     hub->turn = (struct poll_timer){.fire = turn_has_come, .context = hub};
     hub->stale = (struct poll_timer){.fire = azure_hub_health_is_old, .context = hub};
@@ -80,7 +81,7 @@ void azure_hub_free(struct azure_hub *hub)
     if (hub == NULL)
         return;
     INVARIANT(hub->active == 0 && hub->waiting_count == 0);
-    azure_token_release(&hub->token);
+    azure_accounts_free(hub);
     poller_timer_release(hub->azure->settings.poller, &hub->expiry);
     poller_timer_release(hub->azure->settings.poller, &hub->turn);
     poller_timer_release(hub->azure->settings.poller, &hub->stale);
@@ -94,6 +95,7 @@ static void leave(struct azure_hub *hub, struct azure_call *call)
 {
     list_remove(&call->link);
     hub->waiting_count--;
+    call->account->waiting_count--;
 }
 
 static void watch_expiry(struct azure_hub *hub, int64_t expires_us, int64_t now_us)
@@ -134,6 +136,7 @@ static void wait_in_line(struct azure_hub *hub, struct azure_call *call)
     }
     list_append(&hub->waiting, &call->link);
     hub->waiting_count++;
+    call->account->waiting_count++;
     if (!hub->expiry_runs)
         watch_expiry(hub, call->expires_us, azure_now_us(hub->azure));
 }
@@ -185,12 +188,13 @@ static bool paced(const struct azure_call *call)
 // The call's turn would come too late: better to come back than to wait for nothing.
 static bool too_late(struct azure_hub *hub, struct azure_call *call)
 {
-    int64_t wait_ms = azure_pace_wait_ms(&hub->pace, hub->waiting_count);
+    const struct azure_account *account = call->account;
+    int64_t wait_ms = azure_pace_wait_ms(&account->pace, account->waiting_count);
     if (azure_now_us(hub->azure) + wait_ms * 1000 < call->expires_us)
         return false;
     (void)!failed(why_fail(&call->request->why, ERR_HUB_UNAVAILABLE,
-                           "%zu wait for %s already, which takes %u calls a minute", hub->waiting_count,
-                           hub->host, hub->pace.per_minute));
+                           "%zu wait for %s already, which takes %u calls a minute", account->waiting_count,
+                           hub->host, account->pace.per_minute));
     refuse(hub, call, wait_ms < COME_BACK_LONGEST_MS ? wait_ms : COME_BACK_LONGEST_MS);
     return true;
 }
@@ -201,12 +205,12 @@ static void pump(struct azure_hub *hub);
 void azure_hub_submit(struct azure_hub *hub, struct azure_call *call)
 {
     int64_t wait_ms = 0;
-    azure_pace_set(&hub->pace, azure_pace_of(call->request->hub), hub->azure->settings.shares,
+    azure_pace_set(&call->account->pace, azure_pace_of(call->request->hub), hub->azure->settings.shares,
                    azure_now_us(hub->azure));
     enum outbound_gate how = gate(hub, &call->request->why, &wait_ms);
     bool full = hub->active >= AZURE_CONNECTIONS_MAX;
     if (paced(call))
-        full = full || hub->waiting_count > 0 || !azure_pace_free(&hub->pace);
+        full = full || call->account->waiting_count > 0 || !azure_pace_free(&call->account->pace);
     if (how == OUTBOUND_GATE_REFUSE)
         return refuse(hub, call, wait_ms);
     if (how != OUTBOUND_GATE_PASS || !full)
@@ -220,10 +224,9 @@ void azure_hub_submit(struct azure_hub *hub, struct azure_call *call)
 // The first of the line who may go, as far as the pace goes.
 static struct azure_call *next_in_line(struct azure_hub *hub)
 {
-    bool free = azure_pace_free(&hub->pace);
     LIST_EACH (at, &hub->waiting) {
         struct azure_call *call = CONTAINER_OF(at, struct azure_call, link);
-        if (free || !paced(call))
+        if (!paced(call) || azure_pace_free(&call->account->pace))
             return call;
     }
     return NULL;
@@ -231,7 +234,11 @@ static struct azure_call *next_in_line(struct azure_hub *hub)
 
 static void wait_for_turn(struct azure_hub *hub)
 {
-    int64_t ms = azure_pace_wait_ms(&hub->pace, 0);
+    int64_t ms = INT64_MAX;
+    LIST_EACH (at, &hub->waiting) {
+        int64_t wait_ms = azure_pace_wait_ms(&CONTAINER_OF(at, struct azure_call, link)->account->pace, 0);
+        ms = wait_ms < ms ? wait_ms : ms;
+    }
     (void)!failed(poller_timer_start(hub->azure->settings.poller, &hub->turn, ms > 0 ? ms : 1));
 }
 
@@ -247,7 +254,8 @@ static void pump(struct azure_hub *hub)
     if (hub->pumping)
         return;
     hub->pumping = true;
-    azure_pace_fill(&hub->pace, azure_now_us(hub->azure));
+    LIST_EACH (at, &hub->accounts)
+        azure_pace_fill(&CONTAINER_OF(at, struct azure_account, link)->pace, azure_now_us(hub->azure));
     while (hub->waiting_count > 0) {
         struct azure_call *call = next_in_line(hub);
         int64_t wait_ms = 0;

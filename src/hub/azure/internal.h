@@ -12,6 +12,7 @@ enum {
     AZURE_CONNECTIONS_MAX = 16, // per hub: as many calls are under way at once, the others wait
     AZURE_WAITING_MAX = 4096,   // per hub
     AZURE_HUBS_MAX = 1024,      // hubs that something is known about
+    AZURE_ACCOUNTS_MAX = 256,   // services per hub, of the same
     AZURE_ETAG_MAX = 128,
 };
 
@@ -22,19 +23,34 @@ struct azure {
     struct map hubs; // host in small letters -> struct azure_hub
 };
 
-struct azure_hub {
-    struct azure *azure;
+// A service at a hub.
+struct azure_account {
+    struct list link; // of the hub
+    struct azure_hub *hub;
     struct azure_token token;
-    struct outbound_breaker breaker;
     struct azure_pace pace;
-    int64_t paused_until_us; // the hub said 429; nobody asks before
+    size_t calls;         // waiting or under way
+    size_t waiting_count; // of them, in line
+    int64_t used_us;
     bool second;             // the link's other key is the one that works
     bool second_told;        // one line said so
+    bool unauthorized;       // the last call was, and one line said so
+    bool failing;            // what the watch was told
+    struct poll_timer stale; // when what is known of it is too old
+    size_t scope_len;
+    uint8_t scope[ID_SCOPE_MAX];
+};
+
+struct azure_hub {
+    struct azure *azure;
+    struct list accounts;
+    size_t account_count;
+    struct outbound_breaker breaker;
+    int64_t paused_until_us; // the hub said 429; nobody asks before
     struct list waiting;     // calls, the oldest first
     size_t waiting_count;
     size_t active;            // calls that hold a transfer
     bool pumping;             // azure_hub_pump is on the stack
-    bool unauthorized;        // the last call was, and one line said so
     bool quiet;               // it said 429, and nothing better since
     bool failing;             // what the watch was told
     struct poll_timer turn;   // when the pace lets the next one of the line go
@@ -58,6 +74,7 @@ enum azure_step {
 struct azure_call {
     struct list link; // in waiting
     struct azure_hub *hub;
+    struct azure_account *account;
     struct hub_request *request;
     struct outbound_transfer *transfer; // NULL while it waits
     enum azure_step step;
@@ -81,6 +98,14 @@ struct azure_result {
     int64_t retry_after_ms;
     enum azure_health health;
 };
+
+// --- account.c: one service at a hub
+
+// Its entry, made when there is none; NULL when there is no room for it.
+struct azure_account *azure_account_of(struct azure_hub *hub, struct slice id_scope);
+void azure_accounts_free(struct azure_hub *hub);
+// Whoever watches hears that the service's link works, or does not, if he heard otherwise.
+void azure_account_tell(struct azure_account *account, bool failing, const struct why *why);
 
 // --- call.c: the steps of one call
 

@@ -232,22 +232,55 @@ bool azure_error_is_absent(struct slice body)
            slice_find(body, SLICE("404001")) < body.len;
 }
 
+// Base64 hidden by what it may be written in elsewhere: JSON within a string, a URL, HTML.
+static bool is_escaped(struct slice text)
+{
+    static const char *const marks[] = {"\\", "%2", "%3", "&#", "&plus", "&sol", "&equals"};
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        if (slice_find(text, slice_text(marks[i])) < text.len)
+            return true;
+    }
+    return false;
+}
+
+static bool repeats_secrets(struct slice text, const struct hub_request *request)
+{
+    return slice_find(text, SLICE("SharedAccessSignature")) < text.len ||
+           repeats_key(text, &request->identity.primary_key) ||
+           repeats_key(text, &request->identity.secondary_key) ||
+           repeats_key(text, &request->hub->policy_key) ||
+           repeats_key(text, &request->hub->policy_key_secondary);
+}
+
+// All names and strings as they read when they are decoded.
+static bool node_repeats_secrets(const struct json *node, const struct hub_request *request)
+{
+    struct slice text = json_as_string(node);
+    bool found = is_escaped(text) || repeats_secrets(text, request);
+    for (struct json_each m = json_each(node); !found && json_next(&m);)
+        found =
+            is_escaped(m.key) || repeats_secrets(m.key, request) || node_repeats_secrets(m.value, request);
+    bool array = json_kind(node) == JSON_KIND_ARRAY;
+    for (size_t i = 0; array && !found && i < json_count(node); i++)
+        found = node_repeats_secrets(json_at(node, i), request);
+    return found;
+}
+
 struct slice azure_error_text(struct slice body, bool whole, const struct hub_request *request,
                               struct buf *room)
 {
     struct json_doc doc = {0};
     body = slice_trim(body);
     struct slice text = body;
-    if (body.len == 0 || slice_find(body, SLICE("SharedAccessSignature")) < body.len ||
-        repeats_key(body, &request->identity.primary_key) ||
-        repeats_key(body, &request->identity.secondary_key) || repeats_key(body, &request->hub->policy_key) ||
-        repeats_key(body, &request->hub->policy_key_secondary))
+    if (body.len == 0 || repeats_secrets(body, request))
         return (struct slice){0};
-    if (!whole && !failed(json_read(body, answer_limits, &doc, NULL))) {
-        struct slice message = json_as_string(json_get(json_root(&doc), "Message"));
-        text = message.len > 0 ? message : body;
-    }
-    buf_bytes(room, slice_to(text, room->cap - room->len));
+    bool is_json = !failed(json_read(body, answer_limits, &doc, NULL));
+    bool hidden = is_json ? node_repeats_secrets(json_root(&doc), request) : is_escaped(body);
+    struct slice message = json_as_string(json_get(json_root(&doc), "Message"));
+    if (!whole && message.len > 0)
+        text = message;
+    if (!hidden)
+        buf_bytes(room, slice_to(text, room->cap - room->len));
     json_doc_release(&doc);
-    return buf_slice(room);
+    return hidden ? (struct slice){0} : buf_slice(room);
 }

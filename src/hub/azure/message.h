@@ -31,6 +31,7 @@ struct err azure_answer_read(struct slice answer, struct slice device_id, struct
 // The body of a 404 is about the device, and not about a path or a host that does not exist.
 bool azure_error_is_absent(struct slice body);
 // What a hub's error body says, for people: its Message, or all of it when it has none. Empty when there is
-// nothing that may be shown: no body, or one in which keys or tokens are repeated (invariant I10).
+// nothing that may be shown: no body, or one in which keys or tokens are repeated, or might be in a writing
+// that cannot be looked through (invariant I10).
 struct slice azure_error_text(struct slice body, bool whole, const struct hub_request *request,
                               struct buf *room);

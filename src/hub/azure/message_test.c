@@ -91,6 +91,42 @@ static void an_etag_cannot_smuggle_a_header(void **state)
     }
 }
 
+static struct slice shown(const char *body, bool whole, const struct hub_request *request)
+{
+    static uint8_t room[256];
+    struct buf out = {.at = room, .room = sizeof room, .cap = sizeof room};
+    return azure_error_text(slice_text(body), whole, request, &out);
+}
+
+static void a_key_is_not_shown_however_it_is_written(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"Message\":\"bad key ++++////\"}",
+        "{\"Message\":\"bad key \\u002B\\u002b\\u002B+////\"}",
+        "{\"Message\":\"bad key ++++\\/\\/\\/\\/\"}",
+        "{\"Message\":\"no\",\"more\":[{\"key\":\"++++\\/\\/\\/\\/\"}]}",
+        "{\"Message\":\"no\",\"\\u002b+++////\":1}",
+        "{\"Message\":\"{\\\"key\\\":\\\"\\\\u002b+++////\\\"}\"}", // JSON in a string
+        "\"Shared\\u0041ccessSignature sr=x\"",
+        "key=%2B%2B%2B%2B%2F%2F%2F%2F",
+        "<p>&#43;+++////</p>",
+        "{\"cut off\":\"\\u002b+++////",
+    };
+    struct linked_hub hub = {0};
+    struct hub_request request = {.hub = &hub};
+    static const uint8_t key[] = {0xfb, 0xef, 0xbe, 0xff, 0xff, 0xff}; // ++++////
+    assert_true(secret_set(&request.identity.primary_key, slice_of(key, sizeof key)));
+    for (size_t i = 0; i < 2 * (sizeof bodies / sizeof bodies[0]); i++) {
+        struct slice text = shown(bodies[i / 2], i % 2 == 1, &request);
+        if (text.len > 0)
+            fail_msg("'%.*s' is shown", SLICE_ARG(text));
+    }
+    assert_slice(shown("{\"Message\":\"it is \\u0022so\\u0022\"}", false, &request), "it is \"so\"");
+    assert_slice(shown("{\"Message\":\"so\",\"n\":[1]}", true, &request), "{\"Message\":\"so\",\"n\":[1]}");
+    assert_slice(shown("plain words", true, &request), "plain words");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +135,7 @@ int main(void)
         cmocka_unit_test(a_key_left_to_the_hub_may_be_anything),
         cmocka_unit_test(what_an_enrollment_does_not_say_stays_as_the_hub_has_it),
         cmocka_unit_test(an_etag_cannot_smuggle_a_header),
+        cmocka_unit_test(a_key_is_not_shown_however_it_is_written),
     };
     return cmocka_run_group_tests_name("azure message", tests, NULL, NULL);
 }

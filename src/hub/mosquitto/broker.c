@@ -26,6 +26,8 @@ static void log_broker(const struct broker *broker, enum err_level level, const 
     struct log_line line;
     log_begin(&line, broker->connector->settings.log, level, event);
     log_text(&line, LOG_hub, broker->host);
+    if (broker->id_scope.len > 0)
+        log_text(&line, LOG_idScope, broker->id_scope);
     if (failed(e))
         log_failure(&line, e, why);
     log_end(&line);
@@ -41,7 +43,7 @@ static void note_failing(struct broker *broker, struct err e, const struct why *
     log_broker(broker, unauthorized ? ERR_LEVEL_ERROR : ERR_LEVEL_WARN,
                unauthorized ? "hub.unauthorized" : "hub.failing", e, why);
     if (watch->changed != NULL)
-        watch->changed(watch->context, broker->host, true, why);
+        watch->changed(watch->context, broker->host, broker->id_scope, true, why);
 }
 
 static void note_well(struct broker *broker)
@@ -53,7 +55,7 @@ static void note_well(struct broker *broker)
     broker->failing = false;
     log_broker(broker, ERR_LEVEL_INFO, "hub.recovered", OK, NULL);
     if (watch->changed != NULL)
-        watch->changed(watch->context, broker->host, false, NULL);
+        watch->changed(watch->context, broker->host, broker->id_scope, false, NULL);
 }
 
 // --- brokers
@@ -96,8 +98,34 @@ static void retire(struct broker *broker)
 
 static void tick(struct poll_timer *timer);
 
+// Else one host could take all the room there is.
+static bool room_for(const struct hub_mosquitto *connector, struct slice host)
+{
+    size_t count = 0;
+    LIST_EACH (at, &connector->brokers)
+        count += slice_equal_nocase(CONTAINER_OF(at, struct broker, link)->host, host) ? 1 : 0;
+    return connector->broker_count < BROKERS_MAX && count < BROKERS_PER_HOST_MAX;
+}
+
+static void keep_names(struct broker *broker, const struct linked_hub *hub, struct slice id_scope)
+{
+    struct slice host = hub->host;
+    uint8_t *at = broker->text;
+    for (size_t i = 0; i < host.len; i++)
+        at[i] = host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] | 0x20 : host.at[i];
+    broker->host = slice_of(at, host.len);
+    at += host.len;
+    if (id_scope.len > 0)
+        memcpy(at, id_scope.at, id_scope.len);
+    broker->id_scope = slice_of(at, id_scope.len);
+    at += id_scope.len;
+    if (hub->policy_name.len > 0)
+        memcpy(at, hub->policy_name.at, hub->policy_name.len);
+    broker->user = slice_of(at, hub->policy_name.len);
+}
+
 static struct broker *broker_new(struct hub_mosquitto *connector, const struct linked_hub *hub,
-                                 struct why *why)
+                                 struct slice id_scope, struct why *why)
 {
     struct slice host = hub->host;
     struct broker *broker = NULL;
@@ -110,21 +138,16 @@ static struct broker *broker_new(struct hub_mosquitto *connector, const struct l
         .clock = connector->settings.clock,
         .heard = heard,
     };
-    struct slice name;
+    struct slice name = {0};
     if (failed(host_and_port(host, &name, &settings.port, why)))
         return NULL;
-    if (connector->broker_count < BROKERS_MAX)
-        broker = calloc(1, sizeof *broker + host.len + hub->policy_name.len + 1);
+    if (room_for(connector, host))
+        broker = calloc(1, sizeof *broker + host.len + id_scope.len + hub->policy_name.len + 1);
     if (broker == NULL) {
         (void)!failed(why_fail(why, ERR_HUB_UNAVAILABLE, "no room to call one more broker"));
         return NULL;
     }
-    for (size_t i = 0; i < host.len; i++)
-        broker->text[i] = host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] | 0x20 : host.at[i];
-    if (hub->policy_name.len > 0)
-        memcpy(broker->text + host.len, hub->policy_name.at, hub->policy_name.len);
-    broker->host = slice_of(broker->text, host.len);
-    broker->user = slice_of(broker->text + host.len, hub->policy_name.len);
+    keep_names(broker, hub, id_scope);
     broker->password = hub->policy_key;
     broker->connector = connector;
     broker->timer = (struct poll_timer){.fire = tick, .context = broker};
@@ -141,21 +164,22 @@ static struct broker *broker_new(struct hub_mosquitto *connector, const struct l
     return broker;
 }
 
-struct broker *broker_of(struct hub_mosquitto *connector, const struct linked_hub *hub, struct why *why)
+struct broker *broker_of(struct hub_mosquitto *connector, const struct linked_hub *hub, struct slice id_scope,
+                         struct why *why)
 {
     struct broker *found = NULL;
-    struct broker *other = NULL; // with another password
+    struct broker *other = NULL; // of the same service, with other credentials
     LIST_EACH (at, &connector->brokers) {
         struct broker *broker = CONTAINER_OF(at, struct broker, link);
-        if (!slice_equal_nocase(broker->host, hub->host) || !slice_equal(broker->user, hub->policy_name))
+        if (!slice_equal_nocase(broker->host, hub->host) || !slice_equal(broker->id_scope, id_scope))
             continue;
-        if (secret_equal(&broker->password, &hub->policy_key))
+        if (slice_equal(broker->user, hub->policy_name) && secret_equal(&broker->password, &hub->policy_key))
             found = broker;
-        else
+        else if (other == NULL || !broker->superseded)
             other = broker;
     }
     if (found == NULL)
-        found = broker_new(connector, hub, why);
+        found = broker_new(connector, hub, id_scope, why);
     if (found == NULL)
         return NULL;
     if (other != NULL && !other->superseded) { // the link was changed: it speaks for the hub no more

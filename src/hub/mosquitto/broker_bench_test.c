@@ -19,7 +19,7 @@
 #define ADMIN     "bench-admin"
 #define ADMIN_KEY "bench password"
 
-extern char **environ;
+enum { HEARD_PAYLOAD_MAX = 4000 };
 
 static int64_t clock_of(clockid_t id)
 {
@@ -187,12 +187,14 @@ static void remove_files(const struct broker_bench *b)
 // --- the connector
 // --------------------------------------------------------------------------------------------------------
 
-static void changed(void *context, struct slice host, bool failing, const struct why *why)
+static void changed(void *context, struct slice host, struct slice id_scope, bool failing,
+                    const struct why *why)
 {
     struct broker_bench *b = context;
     (void)why;
     assert_slice(host, b->host);
     pthread_mutex_lock(&b->bench.lock);
+    (void)snprintf(b->told_scope, sizeof b->told_scope, "%.*s", SLICE_ARG(id_scope));
     *(failing ? &b->told_failing : &b->told_well) += 1;
     pthread_cond_broadcast(&b->bench.changed);
     pthread_mutex_unlock(&b->bench.lock);
@@ -391,7 +393,8 @@ static void on_message(struct mosquitto *client, void *context, const struct mos
     size_t len = strlen(k->heard);
     (void)client;
     (void)properties;
-    (void)snprintf(k->heard + len, sizeof k->heard - len, "%s %.*s\n", message->topic, message->payloadlen,
+    int shown = message->payloadlen < HEARD_PAYLOAD_MAX ? message->payloadlen : HEARD_PAYLOAD_MAX;
+    (void)snprintf(k->heard + len, sizeof k->heard - len, "%s %.*s\n", message->topic, shown,
                    (const char *)message->payload);
 }
 

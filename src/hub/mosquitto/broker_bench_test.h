@@ -32,6 +32,7 @@ struct broker_bench {
     // what the watch was told, under the bench's lock
     unsigned told_failing;
     unsigned told_well;
+    char told_scope[40];
 };
 
 // Everything, with the connector and a service user that may do what it needs.

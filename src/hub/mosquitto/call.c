@@ -1,7 +1,8 @@
 // The steps of one call:
 //   ASSIGN  look, write retained messages, write role and client, (reset) clear what was reported
 //   READ    subscribe, look: the answer comes after the retained messages
-//   REMOVE  subscribe to all of the device's topics, look, delete client and role, clear what was retained
+//   REMOVE  look, delete client and role, subscribe to all of the device's topics, look once more (as with
+//           READ), clear what was retained: by then the device can retain nothing more
 // A device's client is written after its retained messages, so that it finds them when it is let in.
 #include <stdlib.h>
 
@@ -120,18 +121,24 @@ static void look(struct call *call)
     command(call, &out);
 }
 
-void broker_call_begin(struct call *call)
+static void subscribe(struct call *call)
 {
     struct topic topic;
     struct broker *broker = call->broker;
-    call->topics = buf_capped(CALL_TOPICS_MAX * TOPIC_MAX);
-    if (call->request->verb == HUB_ASSIGN)
-        return look(call);
     step(call, CALL_SUBSCRIBE);
     call->subscribed = true;
     if (failed(link_subscribe(broker->connection, broker->generation, tag_of(call),
                               topic_write(&topic, call, topic_subscribed(call)))))
         out_of_memory(call);
+}
+
+void broker_call_begin(struct call *call)
+{
+    call->topics = buf_capped(CALL_TOPICS_MAX * TOPIC_MAX);
+    if (call->request->verb == HUB_READ)
+        subscribe(call);
+    else
+        look(call);
 }
 
 void broker_call_finish(struct call *call)
@@ -319,7 +326,7 @@ static void read_looked(struct call *call)
 
 static void remember_topic(struct call *call, struct slice topic)
 {
-    if (call->topic_count >= CALL_TOPICS_MAX) {
+    if (call->topic_count >= CALL_TOPICS_MAX || topic.len + 1 > call->topics.cap - call->topics.len) {
         call->overflow = true;
         return;
     }
@@ -354,8 +361,8 @@ static void clear_some(struct call *call)
     if (call->overflow)
         return broker_call_end(
             call, why_fail(&call->request->why, ERR_HUB_UNAVAILABLE,
-                           "the device kept more than %d messages: the rest is cleared the next time",
-                           CALL_TOPICS_MAX));
+                           "the device kept more messages than are cleared at once: the rest is cleared the "
+                           "next time"));
     broker_call_end(call, OK);
 }
 
@@ -394,6 +401,10 @@ void broker_call_acknowledged(struct call *call, uint64_t tag, bool denied)
 
 static void looked(struct call *call, struct json_doc *doc)
 {
+    if (call->request->verb == HUB_REMOVE && call->subscribed) { // all that is retained was heard
+        json_doc_release(doc);
+        return clear_some(call);
+    }
     call->known_doc = *doc;
     *doc = (struct json_doc){0};
     struct err e = command_look_read(&call->known_doc, device_of(call), &call->known, &call->request->why);
@@ -424,7 +435,7 @@ void broker_call_answered(struct call *call, uint64_t tag, struct json_doc *doc)
     case CALL_DELETE:
         e = command_remove_read(doc, &request->why);
         json_doc_release(doc);
-        return failed(e) ? broker_call_end(call, e) : clear_some(call);
+        return failed(e) ? broker_call_end(call, e) : subscribe(call);
     case CALL_SUBSCRIBE:
     case CALL_STATE:
     case CALL_CLEAR:

@@ -40,7 +40,7 @@ static void submit(struct hub_connector *port, struct hub_request *request)
     // Such a device cannot be there: what reads or removes it is answered so.
     if (failed(e) && request->verb != HUB_ASSIGN)
         return hub_mosquitto_answer(connector, request, OK, 0);
-    if (!failed(e) && (broker = broker_of(connector, request->hub, &request->why)) == NULL)
+    if (!failed(e) && (broker = broker_of(connector, request->hub, request->id_scope, &request->why)) == NULL)
         e = FAIL(ERR_HUB_UNAVAILABLE);
     if (!failed(e) && (call = calloc(1, sizeof *call)) == NULL)
         e = why_fail(&request->why, ERR_HUB_UNAVAILABLE, "out of memory");

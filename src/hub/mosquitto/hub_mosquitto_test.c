@@ -300,6 +300,81 @@ static void a_device_may_have_left_many_retained_messages(void **state)
     assert_retained("devices/#", "");
 }
 
+// Else it could go on writing while it is cleared away.
+static void a_removed_device_is_put_out_before_it_is_cleared_away(void **state)
+{
+    (void)state;
+    struct shot shot;
+    broker_command(
+        &bench,
+        "{\"command\":\"createRole\",\"rolename\":\"control\",\"acls\":["
+        "{\"acltype\":\"publishClientSend\",\"topic\":\"$CONTROL/dynamic-security/#\",\"allow\":true},"
+        "{\"acltype\":\"subscribePattern\",\"topic\":\"$CONTROL/dynamic-security/#\",\"allow\":true},"
+        "{\"acltype\":\"publishClientReceive\",\"topic\":\"$CONTROL/dynamic-security/#\",\"allow\":true}]},"
+        "{\"command\":\"createClient\",\"username\":\"half\",\"password\":\"half\",\"roles\":["
+        "{\"rolename\":\"control\"}]}",
+        "createClient\"}");
+    assign_device(&bench, "d1", HUB_TWIN_SET, TWIN, "");
+    shot_init(&shot, &bench, "d1");
+    shot.request.verb = HUB_REMOVE;
+    shot.hub.policy_name = SLICE("half");
+    assert_true(secret_set(&shot.hub.policy_key, SLICE("half")));
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_HUB_UNAUTHORIZED); // it may not see what is retained
+    broker_command(&bench, "{\"command\":\"getClient\",\"username\":\"d1\"}", "Client not found");
+    assert_retained("devices/#", "devices/d1/twin/desired {\"rate\":5}\n");
+    remove_device(&bench, "d1"); // and the rest is taken up from there
+    assert_retained("devices/#", "");
+    shot_release(&shot);
+}
+
+static void long_topics_are_cleared_a_few_at_a_time(void **state)
+{
+    (void)state;
+    enum { TOPICS = 10, TOPIC = 40000 };
+    static char topic[TOPIC + 1];
+    struct knocker k;
+    struct shot shot;
+    assign_device(&bench, "d1", HUB_TWIN_SET, TWIN, "");
+    assert_int_equal(knock(&k, &bench, "d1", KEY_1_TEXT, "d1"), ALLOWED);
+    for (int i = 0; i < TOPICS; i++) {
+        int len = snprintf(topic, sizeof topic, "devices/d1/messages/events/%d-", i);
+        memset(topic + len, 'x', (size_t)(TOPIC - len));
+        assert_int_equal(knocker_publish(&k, topic, "x", true), ALLOWED);
+    }
+    knocker_leave(&k);
+    shot_init(&shot, &bench, "d1");
+    shot.request.verb = HUB_REMOVE;
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_HUB_UNAVAILABLE);
+    for (int i = 0; i < TOPICS && failed(shot.request.result); i++)
+        (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_NONE);
+    assert_retained("devices/#", "");
+    shot_release(&shot);
+}
+
+// A device must not be able to have the service take in what it likes.
+static void a_message_beyond_all_measure_is_not_sent_to_the_service(void **state)
+{
+    (void)state;
+    enum { LONG = 400 * 1024 };
+    static char payload[LONG + 1];
+    char have[4096];
+    struct knocker k;
+    memset(payload, 'x', LONG);
+    assign_device(&bench, "d1", HUB_TWIN_SET, TWIN, "");
+    assert_int_equal(knock(&k, &bench, "d1", KEY_1_TEXT, "d1"), ALLOWED);
+    assert_int_equal(knocker_publish(&k, "devices/d1/messages/events/long", payload, true), ALLOWED);
+    assert_int_equal(knocker_publish(&k, "devices/d1/messages/events/short", "x", true), ALLOWED);
+    knocker_leave(&k);
+    remove_device(&bench, "d1");
+    retained_below(&bench, "devices/#", have, sizeof have);
+    assert_true(says(have, "devices/d1/messages/events/long xxx")); // it was not heard of
+    assert_false(says(have, "short"));
+    assert_false(says(have, "desired"));
+}
+
 static void clients_of_others_are_left_alone(void **state)
 {
     (void)state;
@@ -341,6 +416,51 @@ static void a_wrong_password_is_said_and_a_new_one_mends_it(void **state)
     assert_false(failed(shot_run(&shot)));
     bench_await(&bench.bench, &bench.told_well, 1);
     shot_release(&shot);
+}
+
+static void a_service_with_a_wrong_password_harms_no_other(void **state)
+{
+    (void)state;
+    struct shot wrong;
+    struct shot right;
+    shot_init(&wrong, &bench, "d1");
+    shot_init(&right, &bench, "d2");
+    wrong.request.id_scope = SLICE("0ne1");
+    right.request.id_scope = SLICE("0ne2");
+    assert_true(secret_set(&wrong.hub.policy_key, SLICE("not it")));
+    for (int i = 0; i < 3; i++) {
+        (void)!failed(shot_run(&wrong));
+        assert_result(&wrong, ERR_HUB_UNAUTHORIZED);
+        assert_int_equal(bench.told_failing, 1);
+        assert_string_equal(bench.told_scope, "0ne1");
+        (void)!failed(shot_run(&right));
+        assert_result(&right, ERR_NONE);
+    }
+    assert_int_equal(bench.told_failing, 1);
+    assert_int_equal(bench.told_well, 0);
+    assert_int_equal(bench_count_log(&bench.bench, "hub.unauthorized"), 1);
+    shot_release(&wrong);
+    shot_release(&right);
+}
+
+static void one_broker_does_not_take_all_the_room_for_connections(void **state)
+{
+    (void)state;
+    enum { SERVICES = 33 };
+    static struct shot shots[SERVICES];
+    static char scopes[SERVICES][8];
+    for (size_t i = 0; i < SERVICES; i++) {
+        (void)snprintf(scopes[i], sizeof scopes[i], "0ne%zu", i);
+        shot_init(&shots[i], &bench, "d1");
+        shots[i].request.verb = HUB_READ;
+        shots[i].request.id_scope = slice_text(scopes[i]);
+    }
+    shots_fire(shots, SERVICES);
+    for (size_t i = 0; i < SERVICES; i++) {
+        (void)!failed(shot_wait(&shots[i]));
+        assert_result(&shots[i], i < 32 ? ERR_NONE : ERR_HUB_UNAVAILABLE);
+        shot_release(&shots[i]);
+    }
 }
 
 static void a_user_that_may_not_write_twins_makes_no_devices(void **state)
@@ -568,8 +688,13 @@ int main(void)
         WITH_BROKER(a_removed_device_is_put_out_and_leaves_nothing),
         WITH_BROKER(a_removed_device_with_a_certificate_has_no_topics),
         WITH_BROKER(a_device_may_have_left_many_retained_messages),
+        WITH_BROKER(a_removed_device_is_put_out_before_it_is_cleared_away),
+        WITH_BROKER(long_topics_are_cleared_a_few_at_a_time),
+        WITH_BROKER(a_message_beyond_all_measure_is_not_sent_to_the_service),
         WITH_BROKER(clients_of_others_are_left_alone),
         WITH_BROKER(a_wrong_password_is_said_and_a_new_one_mends_it),
+        WITH_BROKER(a_service_with_a_wrong_password_harms_no_other),
+        WITH_BROKER(one_broker_does_not_take_all_the_room_for_connections),
         WITH_BROKER(a_user_that_may_not_write_twins_makes_no_devices),
         WITH_BROKER(a_user_without_rights_is_unauthorized),
         WITH_BROKER(a_broker_that_lets_every_device_everywhere_is_refused),

@@ -7,7 +7,8 @@
 #include "hub/mosquitto/link.h"
 
 enum {
-    BROKERS_MAX = 256,      // with a connection each
+    BROKERS_MAX = 256, // with a connection each
+    BROKERS_PER_HOST_MAX = 32,
     BROKER_ACTIVE_MAX = 32, // calls under way at once, the others wait
     BROKER_WAITING_MAX = 4096,
     BROKER_BURST = 10,             // calls that a limit per minute lets go at once
@@ -38,18 +39,20 @@ enum broker_state {
     BROKER_DOWN, // calls are sent away until the next try
 };
 
-// One per host, user and password: services that share them share the connection.
+// A service's connection to one: per host, service, user and password. Nothing is shared between services, so
+// that a wrong link of one of them harms no other.
 struct broker {
     struct list link;
     struct hub_mosquitto *connector;
     struct slice host; // as linked, in small letters
+    struct slice id_scope;
     struct slice user;
     struct secret password;
     struct link *connection;
     uint32_t generation; // of the connection
     enum broker_state state;
     bool linked;     // the connection stands
-    bool superseded; // the user has another password by now
+    bool superseded; // the service has another user or password there by now
     bool failing;    // as the watch was told
     bool logged;     // as the log was told
     struct err trouble_code;
@@ -67,7 +70,7 @@ struct broker {
     uint64_t last_id; // of calls
     struct poll_timer timer;
     bool pumping;
-    uint8_t text[]; // host and user
+    uint8_t text[]; // host, id_scope and user
 };
 
 enum call_step {
@@ -118,7 +121,8 @@ struct slice broker_call_topic_of(const struct call *call, struct slice topic);
 
 // --- broker.c: who may talk to a broker, and when
 
-struct broker *broker_of(struct hub_mosquitto *connector, const struct linked_hub *hub, struct why *why);
+struct broker *broker_of(struct hub_mosquitto *connector, const struct linked_hub *hub, struct slice id_scope,
+                         struct why *why);
 void broker_submit(struct broker *broker, struct call *call);
 void broker_call_end(struct call *call, struct err e);
 // No call is under way.

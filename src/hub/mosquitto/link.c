@@ -136,7 +136,7 @@ static void deliver(struct mail *notify)
         struct link_event *event = CONTAINER_OF(mail, struct link_event, mail);
         next = mail->next;
         atomic_fetch_sub(&link->unheard, 1);
-        atomic_fetch_sub(&link->unheard_bytes, event->payload.len);
+        atomic_fetch_sub(&link->unheard_bytes, event->topic.len + event->payload.len);
         if (!link->retired) // what is heard may retire it
             link->settings.heard(link->settings.context, event);
         free(event);
@@ -165,7 +165,7 @@ static void drop(struct link *link, enum err_code code, const char *what)
 static void tell(struct link *link, const struct link_event *event, struct slice topic, struct slice payload)
 {
     if (atomic_load(&link->unheard) >= LINK_UNHEARD_MAX ||
-        atomic_load(&link->unheard_bytes) + payload.len > LINK_UNHEARD_BYTES_MAX) {
+        atomic_load(&link->unheard_bytes) + topic.len + payload.len > LINK_UNHEARD_BYTES_MAX) {
         if (event->kind != LINK_DOWN)
             return drop(link, ERR_HUB_UNAVAILABLE, "it sends more than is taken");
     }
@@ -181,7 +181,7 @@ static void tell(struct link *link, const struct link_event *event, struct slice
     copy->topic = slice_of(copy->bytes, topic.len);
     copy->payload = slice_of(copy->bytes + topic.len, payload.len);
     atomic_fetch_add(&link->unheard, 1);
-    atomic_fetch_add(&link->unheard_bytes, payload.len);
+    atomic_fetch_add(&link->unheard_bytes, topic.len + payload.len);
     mailbox_post(&link->outbox, &copy->mail);
 }
 
@@ -367,6 +367,19 @@ static int no_passphrase(char *room, int size, int writing, void *context)
     return 0;
 }
 
+// libmosquitto makes room for a packet as its sender announces it, up to 256 MB: the broker is told to send
+// none that long (MQTT 5, 3.1.2.11.4). Only mosquitto_connect_bind_v5 takes properties, and it waits for TCP;
+// given a port that is none it keeps them all the same, for mosquitto_connect_async.
+static int limit_packets(struct mosquitto *client, const char *host)
+{
+    mosquitto_property *properties = NULL;
+    int rc = mosquitto_property_add_int32(&properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, LINK_PACKET_MAX);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_connect_bind_v5(client, host, -1, KEEP_ALIVE_S, NULL, properties);
+    mosquitto_property_free_all(&properties);
+    return rc == MOSQ_ERR_INVAL ? MOSQ_ERR_SUCCESS : rc;
+}
+
 // Names are looked up here; TCP and TLS go on in turn(). Certificates are always verified.
 static int begin(struct link *link)
 {
@@ -392,6 +405,8 @@ static int begin(struct link *link)
     if (rc == MOSQ_ERR_SUCCESS)
         rc = mosquitto_username_pw_set(client, link->user, password);
     bytes_wipe(password, sizeof password);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = limit_packets(client, link->host);
     if (rc == MOSQ_ERR_SUCCESS)
         rc = mosquitto_connect_async(client, link->host, link->settings.port, KEEP_ALIVE_S);
     return rc;

@@ -12,8 +12,9 @@
 
 enum {
     LINK_PAYLOAD_MAX = 256 * 1024,    // a longer message is told without its payload
+    LINK_PACKET_MAX = 320 * 1024,     // a longer packet is not sent by the broker: it was told so
     LINK_UNHEARD_MAX = 8192,          // events on their way to the loop; beyond, the connection is dropped
-    LINK_UNHEARD_BYTES_MAX = 8 << 20, // and the same of their bytes
+    LINK_UNHEARD_BYTES_MAX = 8 << 20, // and the same of their topics and payloads
     LINK_OUTSTANDING_MAX = 2048,      // publications and subscriptions that the broker has not acknowledged
     LINK_UP_MS = 8000,                // from the name's lookup to the first subscription
     LINK_PAUSE_FIRST_MS = 250,        // before connecting again; doubles with each failure
