@@ -38,7 +38,10 @@ static const struct cli_column fields[] = {
     {"secondary CA of TPMs", "attestation.tpm.caReferences.secondary", NULL},
     {"provisioning", "provisioningStatus", "enabled"},
     {"allocation", "allocationPolicy", NULL},
+    {"webhook", "customAllocationDefinition.webhookUrl", NULL},
     {"hubs", "iotHubs", NULL},
+    {"may move", "reprovisionPolicy.updateHubAssignment", NULL},
+    {"with its data", "reprovisionPolicy.migrateDeviceData", NULL},
     {"IoT Edge", "capabilities.iotEdge", NULL},
     {"tags", "initialTwin.tags", NULL},
     {"desired", "initialTwin.properties.desired", NULL},
@@ -239,7 +242,10 @@ static struct err remove_one(struct cli *cli, const struct cli_args *args, struc
     {.name = "secondary-tpm-ca", .value = "NAME", .help = "or below this one"}
 #define SETTING_OPTIONS \
     {.name = "allocation", .value = "POLICY", .help = "hashed, static, geoLatency or custom; else the service's"}, \
+    {.name = "webhook", .value = "URL", .help = "custom allocation: ask this function which hub it is to be"}, \
+    {.name = "webhook-api-version", .value = "V", .help = "that the function is told; 2021-10-01 unless said"}, \
     {.name = "hub", .value = "HOST", .help = "assign to this linked hub only", .repeat = true}, \
+    {.name = "reprovision", .value = "HOW", .help = "of a device that registers again: migrate, reset or never; migrate unless said"}, \
     {.name = "tags", .value = "JSON", .help = "tags of the initial twin"}, \
     {.name = "desired", .value = "JSON", .help = "desired properties of the initial twin"}, \
     {.name = "disabled", .help = "admit no device by this record"}, \

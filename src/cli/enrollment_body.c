@@ -18,6 +18,32 @@ static struct err check_object(const struct cli_args *args, const char *name, st
                   : why_fail(why, ERR_INVALID, "--%s: must be a JSON object, such as {\"room\":7}", name);
 }
 
+static const struct reprovision_word {
+    const char *word;
+    bool update_hub;
+    bool migrate_data;
+} reprovision_words[] = {{"migrate", true, true}, {"reset", true, false}, {"never", false, false}};
+
+static const struct reprovision_word *reprovision_of(const struct cli_args *args)
+{
+    struct slice asked = args_value(args, "reprovision");
+    for (size_t i = 0; i < CLI_COUNT(reprovision_words); i++) {
+        if (asked.at != NULL && slice_equal(asked, slice_text(reprovision_words[i].word)))
+            return &reprovision_words[i];
+    }
+    return NULL;
+}
+
+static struct err check_allocation(const struct cli_args *args, struct why *why)
+{
+    struct slice policy = args_value(args, "allocation");
+    if (args_has(args, "webhook") && policy.at != NULL && !slice_equal_nocase(policy, SLICE("custom")))
+        return why_fail(why, ERR_INVALID, "--webhook is for --allocation custom");
+    if (args_has(args, "reprovision") && reprovision_of(args) == NULL)
+        return why_fail(why, ERR_INVALID, "--reprovision is migrate, reset or never");
+    return OK;
+}
+
 struct err enrollment_options_read(struct cli *cli, const struct enrollment_kind *kind,
                                    const struct cli_args *args, struct enrollment_proof *proof,
                                    struct why *why)
@@ -28,6 +54,7 @@ struct err enrollment_options_read(struct cli *cli, const struct enrollment_kind
         return why_fail(why, ERR_INVALID, "--enabled and --disabled exclude each other");
     if (args_has(args, "edge") && args_has(args, "no-edge"))
         return why_fail(why, ERR_INVALID, "--edge and --no-edge exclude each other");
+    TRY(check_allocation(args, why));
     return enrollment_proof_read(cli, kind, args, proof, why);
 }
 
@@ -49,11 +76,41 @@ static void write_twin(struct json_writer *w, const struct cli_args *args)
     json_object_close(w);
 }
 
-// Hubs need a policy (the service refuses them without): one hub can only mean static, several hashed.
+// What is not given stays, where there is an enrollment already.
+static void write_webhook(struct json_writer *w, const struct cli_args *args, bool is_new)
+{
+    struct slice url = args_value(args, "webhook"), version = args_value(args, "webhook-api-version");
+    if (url.at == NULL && version.at == NULL)
+        return;
+    if (version.at == NULL && is_new)
+        version = SLICE("2021-10-01");
+    json_key(w, "customAllocationDefinition");
+    json_object_open(w);
+    json_field_text_if(w, "webhookUrl", url);
+    json_field_text_if(w, "apiVersion", version);
+    json_object_close(w);
+}
+
+static void write_reprovision(struct json_writer *w, const struct cli_args *args)
+{
+    const struct reprovision_word *given = reprovision_of(args);
+    if (given == NULL)
+        return;
+    json_key(w, "reprovisionPolicy");
+    json_object_open(w);
+    json_field_bool(w, "updateHubAssignment", given->update_hub);
+    json_field_bool(w, "migrateDeviceData", given->migrate_data);
+    json_object_close(w);
+}
+
+// Hubs need a policy (the service refuses them without): one hub can only mean static, several hashed, and a
+// webhook custom.
 static void write_allocation(struct json_writer *w, const struct cli_args *args, bool has_policy)
 {
     struct slice policy = args_value(args, "allocation");
     struct slice hub = args_value(args, "hub");
+    if (policy.at == NULL && args_has(args, "webhook"))
+        policy = SLICE("custom");
     if (policy.at == NULL && hub.at != NULL && !has_policy)
         policy = args_value_at(args, "hub", 1).at != NULL ? SLICE("hashed") : SLICE("static");
     json_field_text_if(w, "allocationPolicy", policy);
@@ -66,7 +123,8 @@ static void write_allocation(struct json_writer *w, const struct cli_args *args,
     json_array_close(w);
 }
 
-static void write_given(struct json_writer *w, const struct cli_args *args, bool has_policy)
+// `record`: what is there already; NULL for a new one.
+static void write_given(struct json_writer *w, const struct cli_args *args, const struct json *record)
 {
     json_field_text_if(w, "deviceId", args_value(args, "device-id"));
     if (args_has(args, "edge") || args_has(args, "no-edge")) {
@@ -79,7 +137,9 @@ static void write_given(struct json_writer *w, const struct cli_args *args, bool
     if (args_has(args, "enabled") || args_has(args, "disabled"))
         json_field_text(w, "provisioningStatus",
                         args_has(args, "disabled") ? SLICE("disabled") : SLICE("enabled"));
-    write_allocation(w, args, has_policy);
+    write_allocation(w, args, json_given(json_get(record, "allocationPolicy")));
+    write_webhook(w, args, !json_given(json_get(record, "customAllocationDefinition")));
+    write_reprovision(w, args);
 }
 
 static void write_keys(struct json_writer *w, const struct cli_args *args)
@@ -106,7 +166,7 @@ void enrollment_write_new(struct buf *out, const struct enrollment_kind *kind, c
     else if (enrollment_keys_given(args))
         write_keys(&w, args);
     json_object_close(&w);
-    write_given(&w, args, false);
+    write_given(&w, args, NULL);
     json_object_close(&w);
 }
 
@@ -182,7 +242,6 @@ struct err enrollment_write_changed(struct json_doc *record, const struct json *
 {
     struct buf patch = buf_capped(256 * 1024);
     struct json_writer w;
-    bool has_policy = json_given(json_get(json_root(record), "allocationPolicy"));
     json_begin(&w, &patch);
     write_drops(&w, args);
     struct err e = merge_text(record, &patch, why);
@@ -196,7 +255,7 @@ struct err enrollment_write_changed(struct json_doc *record, const struct json *
     json_begin(&w, &patch);
     json_object_open(&w);
     write_attestation(&w, json_root(record), args, proof);
-    write_given(&w, args, has_policy);
+    write_given(&w, args, json_root(record));
     json_object_close(&w);
     if (!failed(e))
         e = merge_text(record, &patch, why);

@@ -110,6 +110,43 @@ static void a_new_enrollment_is_put_once_and_its_keys_are_printed(void **state)
         "\"provisioningStatus\":\"disabled\",\"allocationPolicy\":\"static\",\"iotHubs\":[\"localhost\"]}");
 }
 
+static void a_webhook_means_custom_allocation_and_has_an_api_version(void **state)
+{
+    (void)state;
+    fake.answers[0] = ANSWER("200 OK", "", "{\"enrollmentGroupId\":\"g\"}");
+    assert_int_equal(
+        RUN("group", "create", "g", "--webhook", "https://f.test/a?code=1", "--reprovision", "reset"), 0);
+    assert_has(fake.requests[0],
+               "\r\n\r\n{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"symmetricKey\"},"
+               "\"allocationPolicy\":\"custom\",\"customAllocationDefinition\":{\"webhookUrl\":"
+               "\"https://f.test/a?code=1\",\"apiVersion\":\"2021-10-01\"},\"reprovisionPolicy\":"
+               "{\"updateHubAssignment\":true,\"migrateDeviceData\":false}}");
+}
+
+static void another_webhook_keeps_the_api_version_that_was_said(void **state)
+{
+    (void)state;
+    fake.answers[0] = ANSWER("200 OK", "",
+                             "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"x509\"},"
+                             "\"allocationPolicy\":\"custom\",\"customAllocationDefinition\":"
+                             "{\"webhookUrl\":\"https://old.test/\",\"apiVersion\":\"2018-11-01\"},"
+                             "\"etag\":\"IjEi\"}");
+    fake.answers[1] = ANSWER("200 OK", "", "{\"type\":\"x509\"}");
+    fake.answers[2] = ANSWER("200 OK", "", "{\"enrollmentGroupId\":\"g\"}");
+    assert_int_equal(RUN("group", "update", "g", "--webhook", "https://new.test/"), 0);
+    assert_has(fake.requests[2], "\"customAllocationDefinition\":{\"webhookUrl\":\"https://new.test/\","
+                                 "\"apiVersion\":\"2018-11-01\"}");
+}
+
+static void a_webhook_goes_with_no_other_policy(void **state)
+{
+    (void)state;
+    assert_int_not_equal(
+        RUN("group", "create", "g", "--webhook", "https://f.test/", "--allocation", "hashed"), 0);
+    assert_int_not_equal(RUN("group", "create", "g", "--reprovision", "sometimes"), 0);
+    assert_int_equal(fake.served, 0); // nothing was sent
+}
+
 static void an_update_sends_back_what_was_there_with_the_change(void **state)
 {
     (void)state;
@@ -243,6 +280,9 @@ int main(void)
         TEST(wrong_use_is_told_apart_from_failure),
         TEST(options_that_are_not_json_objects_are_refused_before_anything_is_asked),
         TEST(a_new_enrollment_is_put_once_and_its_keys_are_printed),
+        TEST(a_webhook_means_custom_allocation_and_has_an_api_version),
+        TEST(another_webhook_keeps_the_api_version_that_was_said),
+        TEST(a_webhook_goes_with_no_other_policy),
         TEST(an_update_sends_back_what_was_there_with_the_change),
         TEST(a_list_follows_its_pages_and_stops_at_top),
         TEST(a_list_for_programs_is_one_array),
