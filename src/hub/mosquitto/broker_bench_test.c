@@ -251,6 +251,22 @@ void broker_bench_end(struct broker_bench *b)
     mosquitto_lib_cleanup();
 }
 
+struct broker_bench bench;
+
+int broker_bench_setup(void **state)
+{
+    (void)state;
+    broker_bench_start(&bench);
+    return 0;
+}
+
+int broker_bench_teardown(void **state)
+{
+    (void)state;
+    broker_bench_end(&bench);
+    return 0;
+}
+
 static void answered(struct hub_request *request)
 {
     sem_post(&((struct shot *)request->context)->ended);

@@ -16,6 +16,7 @@
 #define KEY_1_TEXT   "cHJpbWFyeSBrZXkgb2YgdGhlIGRldmljZQ==" // base64 of the same
 #define KEY_2        "another key of the device"
 #define KEY_2_TEXT   "YW5vdGhlciBrZXkgb2YgdGhlIGRldmljZQ=="
+#define TWIN         "{\"tags\":{\"floor\":\"3\"},\"properties\":{\"desired\":{\"rate\":5}}}"
 
 struct broker_bench {
     struct bench bench;
@@ -34,6 +35,12 @@ struct broker_bench {
     unsigned told_well;
     char told_scope[40];
 };
+
+// The bench that a test made WITH_BROKER has.
+extern struct broker_bench bench;
+int broker_bench_setup(void **state);
+int broker_bench_teardown(void **state);
+#define WITH_BROKER(test) cmocka_unit_test_setup_teardown(test, broker_bench_setup, broker_bench_teardown)
 
 // Everything, with the connector and a service user that may do what it needs.
 void broker_bench_start(struct broker_bench *b);

@@ -15,9 +15,10 @@
 #include <mqtt_protocol.h>
 
 #include "base/list.h"
+#include "hub/mosquitto/client.h"
 #include "hub/mosquitto/command.h"
 
-enum { KEEP_ALIVE_S = 20, TURN_MS = 500, DENIED_FROM = 128, READS_MAX = 1000, VERIFY_PEER = 1 };
+enum { TURN_MS = 500, DENIED_FROM = 128, READS_MAX = 1000 };
 
 enum order_kind { ORDER_PUBLISH, ORDER_SUBSCRIBE, ORDER_UNSUBSCRIBE };
 
@@ -358,72 +359,26 @@ struct err link_unsubscribe(struct link *link, uint32_t connection, struct slice
 
 // --- the thread
 
-static int no_passphrase(char *room, int size, int writing, void *context)
-{
-    (void)room;
-    (void)size;
-    (void)writing;
-    (void)context;
-    return 0;
-}
-
-// libmosquitto makes room for a packet as its sender announces it, up to 256 MB: the broker is told to send
-// none that long (MQTT 5, 3.1.2.11.4). Only mosquitto_connect_bind_v5 takes properties, and it waits for TCP;
-// given a port that is none it keeps them all the same, for mosquitto_connect_async.
-static int limit_packets(struct mosquitto *client, const char *host)
-{
-    mosquitto_property *properties = NULL;
-    int rc = mosquitto_property_add_int32(&properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, LINK_PACKET_MAX);
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_connect_bind_v5(client, host, -1, KEEP_ALIVE_S, NULL, properties);
-    mosquitto_property_free_all(&properties);
-    return rc == MOSQ_ERR_INVAL ? MOSQ_ERR_SUCCESS : rc;
-}
-
-// Names are looked up here; TCP and TLS go on in turn(). Certificates are always verified.
+// Names are looked up here; TCP and TLS go on in turn().
 static int begin(struct link *link)
 {
     struct mosquitto *client = link->client;
-    const char *system_cas = link->ca_file == NULL ? "/etc/ssl/certs" : NULL;
-    char password[SECRET_MAX + 1] = {0};
     mosquitto_connect_v5_callback_set(client, on_connect);
     mosquitto_disconnect_v5_callback_set(client, on_disconnect);
     mosquitto_subscribe_v5_callback_set(client, on_subscribe);
     mosquitto_publish_v5_callback_set(client, on_publish);
     mosquitto_message_v5_callback_set(client, on_message);
     mosquitto_log_callback_set(client, on_log);
-    memcpy(password, link->password.bytes, link->password.len);
-    int rc = mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_tls_set(client, link->ca_file, system_cas, NULL, NULL, no_passphrase);
-    if (rc == MOSQ_ERR_INVAL)
-        drop(link, ERR_HUB_UNAVAILABLE, "the file of CAs to trust for hubs cannot be read");
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_tls_opts_set(client, VERIFY_PEER, NULL, NULL);
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_username_pw_set(client, link->user, password);
-    bytes_wipe(password, sizeof password);
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = limit_packets(client, link->host);
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_connect_async(client, link->host, link->settings.port, KEEP_ALIVE_S);
+    struct client_settings settings = {.host = link->host,
+                                       .port = link->settings.port,
+                                       .user = link->user,
+                                       .password = &link->password,
+                                       .ca_file = link->ca_file};
+    const char *what = NULL;
+    int rc = client_begin(client, &settings, &what);
+    if (what != NULL)
+        drop(link, ERR_HUB_UNAVAILABLE, what);
     return rc;
-}
-
-static const char *describe(int rc)
-{
-    switch (rc) {
-    case MOSQ_ERR_EAI:
-        return "there is no such host";
-    case MOSQ_ERR_ERRNO:
-        return strerrordesc_np(errno);
-    case MOSQ_ERR_CONN_LOST:
-        return "the connection was lost";
-    default:
-        return mosquitto_strerror(rc);
-    }
 }
 
 // TLS may hold more than one packet back, which poll does not see: read until it says that it would wait. A
@@ -483,7 +438,7 @@ static void connection(struct link *link)
     }
     if (rc != MOSQ_ERR_SUCCESS && !link->over) {
         bool said = link->trouble.text[0] != '\0'; // by the log, and better: "certificate verify failed"
-        drop(link, ERR_HUB_UNAVAILABLE, said ? NULL : describe(rc));
+        drop(link, ERR_HUB_UNAVAILABLE, said ? NULL : client_error(rc));
     }
     if (link->up)
         mosquitto_disconnect(link->client);
