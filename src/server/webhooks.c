@@ -15,7 +15,7 @@ struct err webhook_guard(const struct config *config, struct guard *out, struct 
     for (size_t i = 0; i < config->webhook_networks.count; i++) {
         struct why detail = {0};
         struct slice text = config->webhook_networks.items[i];
-        if (failed(guard_network_read(text, &out->allowed[out->allowed_count++], &detail)))
+        if (failed(ip_network_read(text, &out->allowed[out->allowed_count++], &detail)))
             return why_fail(why, ERR_CONFIG, "webhook.allowAddresses: %.180s", detail.text);
     }
     for (size_t i = 0; i < config->webhook_ports.count; i++) {

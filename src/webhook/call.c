@@ -12,12 +12,12 @@ bool webhook_may_connect(struct outbound_transfer *transfer, const struct sockad
 {
     struct webhook_call *call = transfer->context;
     const struct guard *guard = &call->host->caller->settings.guard;
-    struct guard_address to = {0};
+    struct ip to = {0};
     uint16_t port = 0;
     if (address->sa_family == AF_INET) {
         struct sockaddr_in four;
         memcpy(&four, address, sizeof four);
-        guard_address_v4((const uint8_t *)&four.sin_addr, &to);
+        to = ip_from_v4((const uint8_t *)&four.sin_addr);
         port = ntohs(four.sin_port);
     } else if (address->sa_family == AF_INET6) {
         struct sockaddr_in6 six;

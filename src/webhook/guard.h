@@ -3,26 +3,15 @@
 // time a connection is made; what is checked of the URL is what an address does not show.
 #pragma once
 
-#include "base/err.h"
-#include "base/slice.h"
+#include "base/ip.h"
 
 enum { GUARD_NETWORKS_MAX = 16, GUARD_PORTS_MAX = 16, GUARD_HOST_MAX = 255 };
-
-// IPv4 as IPv4-mapped IPv6 (RFC 4291 2.5.5.2), which is what a connection makes of the two anyway.
-struct guard_address {
-    uint8_t at[16];
-};
-
-struct guard_network {
-    struct guard_address address;
-    unsigned bits; // 0 to 128
-};
 
 struct guard {
     bool http; // besides https
     uint16_t ports[GUARD_PORTS_MAX];
     size_t port_count;
-    struct guard_network allowed[GUARD_NETWORKS_MAX]; // although they are internal
+    struct ip_network allowed[GUARD_NETWORKS_MAX]; // although they are internal
     size_t allowed_count;
 };
 
@@ -33,15 +22,8 @@ struct guard_url {
     bool http;
 };
 
-// "10.0.0.0/8", "fd00::/8", "10.1.2.3" (one address). ERR_INVALID with why; bits behind the prefix are
-// refused, because they are most likely a mistake.
-struct err guard_network_read(struct slice text, struct guard_network *out, struct why *why);
-// "127.0.0.1" or "::1"; false when it is neither. For settings and tests; a connection's come as bytes.
-bool guard_address_read(struct slice text, struct guard_address *out);
-void guard_address_v4(const uint8_t bytes[4], struct guard_address *out);
-
 // NULL: it may be connected to. Else what it is, in words that follow "leads to": "a loopback address".
-const char *guard_refuses(const struct guard *guard, const struct guard_address *address);
+const char *guard_refuses(const struct guard *guard, const struct ip *address);
 // Ports that are not listed are refused whatever the address is: behind an address there is more than a
 // webhook.
 bool guard_port(const struct guard *guard, uint16_t port);

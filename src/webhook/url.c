@@ -43,9 +43,8 @@ static bool host_is_plain(struct slice host)
 // "[::1]" without a zone.
 static bool host_is_literal(struct slice host)
 {
-    struct guard_address ignored;
-    return host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']' &&
-           guard_address_read(slice_of(host.at + 1, host.len - 2), &ignored);
+    struct ip ignored;
+    return slice_starts_with(host, SLICE("[")) && ip_read(host, &ignored);
 }
 
 static struct err read_port(const struct guard *guard, struct slice authority, struct slice host,

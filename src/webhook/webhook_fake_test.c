@@ -171,7 +171,7 @@ void fake_start_with(struct fake *fake, const struct buf *chain_pem, const struc
         .guard = {.ports = {fake->port}, .port_count = 1},
     };
     struct guard *guard = &fake->settings.guard;
-    assert_false(failed(guard_network_read(SLICE("127.0.0.1"), &guard->allowed[0], NULL)));
+    assert_false(failed(ip_network_read(SLICE("127.0.0.1"), &guard->allowed[0], NULL)));
     guard->allowed_count = 1;
     fake_restart(fake);
     fake_say(fake, "200 OK\r\nContent-Type: application/json\r\n", "{}");
