@@ -57,9 +57,9 @@ class Changes {
     return items.map(() => left.splice(this.below(left.length), 1)[0]);
   }
 
-  /** The kinds of change: each returns a body for the dry run. */
-  kinds() {
-    const hub = () => this.pick(this.hubs);
+  /** The kinds of change: each returns a body for the dry run. What is written anew names hubs that are linked then. */
+  kinds(linked) {
+    const hub = () => this.pick(linked());
     const group = () => this.pick(Object.keys(this.groups));
     const link = (changes) => ({ linkedHubs: { [hub()]: changes } });
     return {
@@ -67,39 +67,45 @@ class Changes {
       unlink: () => link(null),
       cordon: () => link({ state: 'cordoned' }),
       drain: () => link({ state: 'draining' }),
-      open: () => ({ linkedHubs: Object.fromEntries(this.some(this.hubs).map((host) => [host, { state: 'open', applyAllocationPolicy: true }])) }),
+      open: () => ({ linkedHubs: Object.fromEntries(this.some(linked()).map((host) => [host, { state: 'open', applyAllocationPolicy: true }])) }),
       exclude: () => link({ applyAllocationPolicy: false }),
       location: () => link({ location: this.pick(LOCATIONS) }),
       default: () => ({ service: { allocationPolicy: this.pick(['hashed', 'geoLatency', 'static']) } }),
-      latencies: () => ({ service: { latencies: this.latencies() } }),
-      policy: () => ({ enrollmentGroups: { [group()]: this.choice(this.pick(['hashed', 'geoLatency', 'static'])) } }),
+      latencies: () => ({ service: { latencies: this.latencies(linked()) } }),
+      policy: () => ({ enrollmentGroups: { [group()]: this.choice(this.pick(['hashed', 'geoLatency', 'static']), linked()) } }),
       hubs: () => {
         const id = group();
-        return { enrollmentGroups: { [id]: this.choice(this.groups[id].allocationPolicy || 'hashed') } }; // hubs without a policy are refused
+        return { enrollmentGroups: { [id]: this.choice(this.groups[id].allocationPolicy || 'hashed', linked()) } }; // hubs without a policy are refused
       },
-      rule: () => ({ enrollmentGroups: { [group()]: { reprovisionPolicy: RULES[this.pick(Object.keys(RULES))] } } }),
+      rule: () => {
+        const id = group();
+        const rule = { reprovisionPolicy: RULES[this.pick(Object.keys(RULES))] };
+        const { allocationPolicy, iotHubs = [] } = this.groups[id];
+        return { enrollmentGroups: { [id]: iotHubs.every((host) => linked().includes(host)) ? rule : { ...rule, ...this.choice(allocationPolicy, linked()) } } };
+      },
     };
   }
 
   /** An allocation policy and hubs for it: static takes one. */
-  choice(allocationPolicy) {
-    const hubs = this.shuffled(this.some(this.hubs));
+  choice(allocationPolicy, linked) {
+    const hubs = this.shuffled(this.some(linked));
     return { allocationPolicy, iotHubs: allocationPolicy === 'static' ? hubs.slice(0, 1) : hubs };
   }
 
-  latencies() {
-    return this.some(ZONES).flatMap((zone) => this.some(this.hubs).map((hub) => ({ zone, hub, milliseconds: 1 + this.below(200) })));
+  latencies(linked) {
+    return this.some(ZONES).flatMap((zone) => this.some(linked).map((hub) => ({ zone, hub, milliseconds: 1 + this.below(200) })));
   }
 
   /** The next change: {body, says}; of the kind that is on top of a shuffled deck, and now and then of a second one. */
   next() {
-    const kinds = this.kinds();
+    const body = {};
+    const kinds = this.kinds(() => this.hubs.filter((host) => (body.linkedHubs || {})[host] !== null));
     const names = [];
     do {
       if (this.deck.length === 0) this.deck = this.shuffled(Object.keys(kinds));
       names.push(this.deck.pop());
     } while (this.random() < 0.3 && names.length < 3);
-    const body = {};
+    names.sort((a, b) => (b === 'unlink') - (a === 'unlink')); // first
     for (const name of names) {
       for (const [part, changes] of Object.entries(kinds[name]())) {
         body[part] = part === 'service' ? { ...body[part], ...changes } : this.merged(body[part] || {}, changes);
