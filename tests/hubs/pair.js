@@ -10,7 +10,7 @@ const { API, mustUsher } = require('../lib/control');
 const { FarHub } = require('../lib/far-hub');
 const { pause, until } = require('../lib/wait');
 
-const SETTINGS = { threads: 1, 'device.retryAfter': 1, 'hubs.callDeadline': 2000 };
+const SETTINGS = { threads: 1, 'device.retryAfter': 1, 'hubs.callDeadline': 2000, 'limits.deviceRequests': 0 };
 
 /** A service: its embedded hub stays linked, and devices go where their enrollment says. */
 async function startService({ dir, caFile, settings = {}, ...ports }) {
