@@ -23,7 +23,6 @@ bool amqp_event_waits(const struct amqp_peer *peer)
 // All of it is read at once: what was held is one whole frame.
 static void give(struct amqp_peer *peer, struct slice bytes)
 {
-    bool secret = in_sasl(peer);
     peer->stirred = true;
     while (bytes.len > 0) {
         pn_rwbytes_t room = pn_connection_driver_read_buffer_sized(&peer->driver, bytes.len);
@@ -33,8 +32,6 @@ static void give(struct amqp_peer *peer, struct slice bytes)
         memcpy(room.start, bytes.at, len);
         pn_connection_driver_read_done(&peer->driver, len);
         bytes = slice_from(bytes, len);
-        if (secret && pn_connection_driver_read_buffer(&peer->driver).start == room.start)
-            bytes_wipe(room.start, len);
     }
 }
 
@@ -128,17 +125,19 @@ static void take_header(struct amqp_peer *peer, struct slice header)
         refuse_header(peer, header);
         return;
     }
-    if (!amqp_drive(peer) || (sasl && !amqp_sasl_install(peer))) {
+    if (sasl) {
+        buf_bytes(&peer->out, sasl_header);
+        amqp_sasl_offer(peer);
+        peer->phase = AMQP_AT_SASL_INIT;
+        peer->sasl = true;
+        return;
+    }
+    if (!amqp_drive(peer)) {
         amqp_break(peer, "amqp:internal-error", "out of memory");
         return;
     }
-    if (sasl) {
-        peer->phase = AMQP_AT_SASL_INIT;
-        peer->sasl = true;
-    } else {
-        peer->phase = AMQP_AT_OPEN;
-        peer->phase_bytes = 0;
-    }
+    peer->phase = AMQP_AT_OPEN;
+    peer->phase_bytes = 0;
     give(peer, header);
     amqp_turn(peer);
 }
@@ -146,7 +145,7 @@ static void take_header(struct amqp_peer *peer, struct slice header)
 static void take_frame(struct amqp_peer *peer, struct slice frame)
 {
     enum amqp_verdict verdict = amqp_judge(peer, frame);
-    if (verdict == AMQP_GIVEN || verdict == AMQP_ASKING)
+    if (peer->driven && (verdict == AMQP_GIVEN || verdict == AMQP_ASKING))
         give(peer, frame);
     turn_if_stirred(peer);
     if (verdict == AMQP_ASKING && !peer->over)

@@ -68,7 +68,7 @@ struct amqp_inbox {
 struct amqp_peer {
     pn_connection_driver_t driver;
     const struct amqp_settings *settings;
-    bool driven; // there is a driver: from a protocol header on, because it takes much memory
+    bool driven; // there is a driver: from the plain protocol header on, because it takes much memory
     enum amqp_phase phase;
     bool sasl;      // it came first
     bool blocked;   // by an event that has no answer yet
@@ -86,7 +86,6 @@ struct amqp_peer {
     struct buf out;
     struct amqp_event event;
     struct amqp_inbox *inbox; // NULL unless the event is DELIVERED
-    uint8_t *challenge;       // proton keeps a pointer to it; NULL outside of SASL
     uint32_t next_tag;
     uint32_t remote_idle_ms;
     struct amqp_session *fresh_session; // of the begin that proton is being given
@@ -122,9 +121,8 @@ enum amqp_verdict {
 // Looks at a whole frame, its header included, before proton does.
 enum amqp_verdict amqp_judge(struct amqp_peer *peer, struct slice frame);
 
-// Offers the mechanisms of the settings; nothing else is proton's to decide. False: out of memory.
-bool amqp_sasl_install(struct amqp_peer *peer);
-void amqp_sasl_release(struct amqp_peer *peer);
+// Offers the mechanisms of the settings.
+void amqp_sasl_offer(struct amqp_peer *peer);
 
 // What proton noticed about sessions, links and deliveries.
 void amqp_session_begun(struct amqp_peer *peer, pn_session_t *session);

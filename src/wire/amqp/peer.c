@@ -56,7 +56,6 @@ void amqp_peer_free(struct amqp_peer *peer)
         return;
     if (peer->driven)
         pn_connection_driver_destroy(&peer->driver);
-    amqp_sasl_release(peer);
     amqp_inbox_free(peer->inbox);
     if (peer->held.len > 0 && peer->phase <= AMQP_AT_PLAIN_HEADER)
         bytes_wipe(peer->held.at, peer->held.len);

@@ -1,82 +1,55 @@
-// SASL's server side: proton frames it, everything else is the caller's. A custom implementation
-// (proton/sasl_plugin.h) because proton's own answer at once and know neither tokens nor TPMs.
-#include <stdlib.h>
-#include <string.h>
-
-#include <proton/sasl.h>
-#include <proton/sasl_plugin.h>
-
+// SASL's server side (AMQP 1.0 part 5): what is offered, asked and decided, as frames of one field each. Who
+// is admitted is the caller's to know. proton hears of a peer only behind SASL, so that strangers cost
+// little.
 #include "wire/amqp/internal.h"
 
-static void release_nothing(pn_transport_t *transport)
+enum sasl_performative { MECHANISMS = 0x40, CHALLENGE = 0x42, OUTCOME = 0x44 };
+enum sasl_outcome { OUTCOME_OK, OUTCOME_AUTH };
+
+enum { SASL_FRAME = 1, DATA_OFFSET = 2 };
+
+// A frame but for the `len` bytes of its only field, which the caller appends.
+static struct buf *begin_frame(struct amqp_peer *peer, enum sasl_performative what, size_t len)
 {
-    (void)transport;
+    enum { DESCRIPTOR = 3, CODE = 1 };
+    struct buf *out = &peer->out;
+    bool brief = 1 + len <= UINT8_MAX; // the list's size and count are of one byte each, or of four
+    size_t width = brief ? 1 : 4;
+    buf_u32(out, (uint32_t)(AMQP_FRAME_HEADER + DESCRIPTOR + CODE + 2 * width + len));
+    buf_u8(out, DATA_OFFSET);
+    buf_u8(out, SASL_FRAME);
+    buf_u16(out, 0);
+    buf_u8(out, AMQP_DESCRIBED);
+    buf_u8(out, AMQP_SMALLULONG);
+    buf_u8(out, (uint8_t)what);
+    buf_u8(out, brief ? AMQP_LIST8 : AMQP_LIST32);
+    if (brief) {
+        buf_u8(out, (uint8_t)(width + len));
+        buf_u8(out, 1);
+    } else {
+        buf_u32(out, (uint32_t)(width + len));
+        buf_u32(out, 1);
+    }
+    return out;
 }
 
-static const char *list_mechanisms(pn_transport_t *transport)
+void amqp_sasl_offer(struct amqp_peer *peer)
 {
-    struct amqp_peer *peer = pnx_sasl_get_context(transport);
-    return peer->settings->mechanisms;
-}
-
-static bool init_server(pn_transport_t *transport)
-{
-    pnx_sasl_set_desired_state(transport, SASL_POSTED_MECHANISMS);
-    return true;
-}
-
-static bool init_client(pn_transport_t *transport)
-{
-    (void)transport;
-    return false;
-}
-
-static void prepare_write(pn_transport_t *transport)
-{
-    (void)transport;
-}
-
-// What the peer said was read by judge.c, and is the caller's event.
-static void process_init(pn_transport_t *transport, const char *mechanism, const pn_bytes_t *response)
-{
-    (void)transport, (void)mechanism, (void)response;
-}
-
-static void process_response(pn_transport_t *transport, const pn_bytes_t *response)
-{
-    (void)transport, (void)response;
-}
-
-static bool can_encrypt(pn_transport_t *transport)
-{
-    (void)transport;
-    return false;
-}
-
-static const pnx_sasl_implementation implementation = {
-    .free = release_nothing,
-    .list_mechanisms = list_mechanisms,
-    .init_server = init_server,
-    .init_client = init_client,
-    .prepare_write = prepare_write,
-    .process_init = process_init,
-    .process_response = process_response,
-    .can_encrypt = can_encrypt,
-};
-
-bool amqp_sasl_install(struct amqp_peer *peer)
-{
-    peer->challenge = malloc(AMQP_CHALLENGE_MAX);
-    if (peer->challenge == NULL || pn_sasl(peer->driver.transport) == NULL)
-        return false;
-    pnx_sasl_set_implementation(peer->driver.transport, &implementation, peer);
-    return true;
-}
-
-void amqp_sasl_release(struct amqp_peer *peer)
-{
-    free(peer->challenge);
-    peer->challenge = NULL;
+    struct slice names = slice_text(peer->settings->mechanisms), name;
+    unsigned count = 1;
+    for (size_t i = 0; i < names.len; i++)
+        count += names.at[i] == ' ';
+    // Count and code; a length before each name, which for all but the first takes the place of a blank.
+    size_t size = 2 + 1 + names.len;
+    struct buf *out = begin_frame(peer, MECHANISMS, 2 + size);
+    buf_u8(out, AMQP_ARRAY8);
+    buf_u8(out, (uint8_t)size);
+    buf_u8(out, (uint8_t)count);
+    buf_u8(out, AMQP_SYMBOL8);
+    while (slice_cut(&names, ' ', &name)) {
+        buf_u8(out, (uint8_t)name.len);
+        buf_bytes(out, name);
+    }
 }
 
 static bool is_waiting(const struct amqp_peer *peer)
@@ -90,29 +63,22 @@ void amqp_sasl_challenge(struct amqp_peer *peer, struct slice bytes)
     INVARIANT(bytes.len <= AMQP_CHALLENGE_MAX);
     if (!is_waiting(peer))
         return;
-    if (bytes.len > 0)
-        memcpy(peer->challenge, bytes.at, bytes.len);
-    pnx_sasl_set_bytes_out(peer->driver.transport, pn_bytes(bytes.len, (const char *)peer->challenge));
-    pnx_sasl_set_desired_state(peer->driver.transport, SASL_POSTED_CHALLENGE);
+    struct buf *out = begin_frame(peer, CHALLENGE, 1 + sizeof(uint32_t) + bytes.len);
+    buf_u8(out, AMQP_BINARY32);
+    buf_u32(out, (uint32_t)bytes.len);
+    buf_bytes(out, bytes);
     peer->phase = AMQP_AT_SASL_ANSWER;
     peer->blocked = false;
-    amqp_turn(peer);
 }
 
 void amqp_sasl_end(struct amqp_peer *peer, bool admitted)
 {
-    pn_transport_t *transport = peer->driver.transport;
     if (!is_waiting(peer))
         return;
-    pnx_sasl_set_bytes_out(transport, pn_bytes(0, NULL));
-    if (admitted)
-        pnx_sasl_set_succeeded(transport, "", NULL); // who it is is the caller's to know
-    else
-        pnx_sasl_set_failed(transport);
-    pnx_sasl_set_desired_state(transport, SASL_POSTED_OUTCOME);
+    struct buf *out = begin_frame(peer, OUTCOME, 2);
+    buf_u8(out, AMQP_UBYTE);
+    buf_u8(out, admitted ? OUTCOME_OK : OUTCOME_AUTH);
     peer->phase = AMQP_AT_PLAIN_HEADER;
     peer->over = !admitted;
     peer->blocked = false;
-    amqp_turn(peer);
-    amqp_sasl_release(peer);
 }
