@@ -128,7 +128,7 @@ static void what_webhooks_may_be_called_is_checked_before_the_start(void **state
                    NULL);
     check_webhooks("webhook: {allowAddresses: [10.0.0.0/8, ten]}\n",
                    "webhook.allowAddresses: \"ten\" is no network");
-    check_webhooks("webhook: {allowAddresses: [10.0.0.1/8]}\n", "bits set behind its length");
+    check_webhooks("webhook: {allowAddresses: [10.0.0.1/8]}\n", "10.0.0.0/8 is the network");
     check_webhooks("webhook: {ports: [https]}\n", "webhook.ports: \"https\" is no port");
     check_webhooks("webhook: {ports: [0]}\n", "webhook.ports: \"0\" is no port");
     refused("webhook: {deadline: 99}\n", "from 100 to 60000");
