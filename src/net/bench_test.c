@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "wire/websocket/websocket.h"
@@ -208,6 +207,26 @@ void bench_do(struct bench *b, void (*call)(void *argument), void *argument)
     while (sem_wait(&errand.done) != 0)
         ;
     sem_destroy(&errand.done);
+}
+
+struct each {
+    void (*call)(void *element);
+    char *elements;
+    size_t count;
+    size_t size;
+};
+
+static void do_each(void *argument)
+{
+    const struct each *each = argument;
+    for (size_t i = 0; i < each->count; i++)
+        each->call(each->elements + i * each->size);
+}
+
+void bench_do_each(struct bench *b, void (*call)(void *element), void *elements, size_t count, size_t size)
+{
+    struct each each = {call, elements, count, size};
+    bench_do(b, do_each, &each);
 }
 
 struct listen_call {
@@ -522,4 +541,44 @@ void tls_client_close(struct tls_client *c)
     (void)close(c->fd);
     tls_session_free(c->session);
     buf_release(&c->plain);
+}
+
+// --- time
+// --------------------------------------------------------------------------------------------------------------
+
+int64_t bench_clock_us(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t bench_now_ms(void)
+{
+    return bench_clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+void outcome_init(struct outcome *outcome)
+{
+    *outcome = (struct outcome){0};
+    sem_init(&outcome->there, 0, 0);
+}
+
+void outcome_arrive(struct outcome *outcome)
+{
+    outcome->early = outcome->early || outcome->starting;
+    outcome->times++;
+    sem_post(&outcome->there);
+}
+
+void outcome_await(struct outcome *outcome)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 2 * PATIENCE_MS / 1000;
+    if (sem_timedwait(&outcome->there, &until) != 0)
+        fail_msg("a call did not end");
+    assert_int_equal(outcome->times, 1);
+    assert_false(outcome->early);
+    outcome->times = 0;
 }

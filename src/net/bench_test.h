@@ -6,6 +6,7 @@
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -55,6 +56,8 @@ struct listener *bench_listen(struct bench *b, bool tls);
 struct listener *bench_listen_on(struct bench *b, const struct listener_settings *settings); // must succeed
 // Runs call(argument) on the loop's thread and waits for it.
 void bench_do(struct bench *b, void (*call)(void *argument), void *argument);
+// The same for each of `count` elements in turn, in one turn of the loop.
+void bench_do_each(struct bench *b, void (*call)(void *element), void *elements, size_t count, size_t size);
 // Answers the connection that holds this ticket with a line; false when it is gone.
 bool bench_answer(struct bench *b, struct ticket ticket, const char *text);
 // Writes to the connection that holds this ticket until the kernel takes no more.
@@ -65,6 +68,21 @@ void bench_await_log(struct bench *b, const char *part);
 unsigned bench_count_log(struct bench *b, const char *part);
 void bench_await_end(struct bench *b);
 struct ticket bench_ticket(struct bench *b);
+int64_t bench_clock_us(clockid_t id);
+int64_t bench_now_ms(void); // monotonic
+
+// How something ends that is started on the loop and calls back: once, and never from within its start.
+struct outcome {
+    sem_t there;
+    unsigned times; // since it was last awaited
+    bool starting;  // set by the test while it starts it
+    bool early;
+};
+
+void outcome_init(struct outcome *outcome);
+void outcome_arrive(struct outcome *outcome); // what calls back says so
+// Waits for it; fails the test when it does not come, or not as it should. Then it may start again.
+void outcome_await(struct outcome *outcome);
 
 int client_connect(uint16_t port);                        // must succeed
 int client_connect_from(const char *from, uint16_t port); // from another loopback address

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "crypto/bench_pki.h"
-
 static void a_question_is_posted_and_its_answer_comes_back(void **state)
 {
     (void)state;
@@ -26,10 +24,10 @@ static void a_question_is_posted_and_its_answer_comes_back(void **state)
         "\r\n\r\n{\"question\":1}",
     };
     for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++)
-        assert_true(fake_saw(&fake, 0, sent[i]));
-    assert_false(fake_saw(&fake, 0, "Authorization"));
-    assert_false(fake_saw(&fake, 0, "Expect"));
-    assert_false(fake_saw(&fake, 0, "Accept-Encoding"));
+        assert_true(peer_saw(&fake.peer, 0, sent[i]));
+    assert_false(peer_saw(&fake.peer, 0, "Authorization"));
+    assert_false(peer_saw(&fake.peer, 0, "Expect"));
+    assert_false(peer_saw(&fake.peer, 0, "Accept-Encoding"));
     shot_release(&shot);
     fake_end(&fake);
 }
@@ -43,8 +41,8 @@ static void a_trace_that_is_no_word_is_left_out(void **state)
     shot_init(&shot, &fake, fake.url);
     shot.request.traceparent = SLICE("00-1\r\nX-Evil: 1");
     assert_false(failed(shot_run(&shot)));
-    assert_false(fake_saw(&fake, 0, "traceparent"));
-    assert_false(fake_saw(&fake, 0, "Evil"));
+    assert_false(peer_saw(&fake.peer, 0, "traceparent"));
+    assert_false(peer_saw(&fake.peer, 0, "Evil"));
     shot_release(&shot);
     fake_end(&fake);
 }
@@ -69,7 +67,7 @@ static void any_other_status_is_told_in_azures_words(void **state)
         assert_string_equal(shot.request.why.text, words);
         assert_int_equal(shot.request.status, statuses[i]);
         assert_int_equal(shot.request.answer.len, 0);
-        assert_int_equal(fake.requests, i + 1); // it was not sent on
+        assert_int_equal(fake.peer.requests, i + 1); // it was not sent on
         shot_release(&shot);
     }
     fake_end(&fake);
@@ -114,7 +112,7 @@ static void ask_both_ways(struct fake *fake, const char *host, const char *part)
         struct shot shot;
         char url[128];
         (void)snprintf(url, sizeof url, "%s://%s:%u/api?code=SECRET", http ? "http" : "https", host,
-                       fake->port);
+                       fake->peer.port);
         shot_init(&shot, fake, url);
         (void)!failed(shot_run(&shot));
         assert_refused(&shot, part);
@@ -179,7 +177,7 @@ static void no_internal_address_is_connected_to_however_it_is_written(void **sta
     static const char *const names[] = {"localhost.", "127.0.0.1.", "ip6-localhost", "localhost.localdomain"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         ask_both_ways(&fake, names[i], "the webhook ");
-    assert_int_equal(fake.connections, 0);
+    assert_int_equal(fake.peer.connections, 0);
     fake_end(&fake);
 }
 
@@ -202,7 +200,7 @@ static void what_the_url_shows_already_is_not_even_looked_up(void **state)
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         struct shot shot;
         char url[128];
-        (void)snprintf(url, sizeof url, urls[i].format, fake.port); // NOLINT
+        (void)snprintf(url, sizeof url, urls[i].format, fake.peer.port); // NOLINT
         shot_init(&shot, &fake, url);
         (void)!failed(shot_run(&shot));
         assert_refused(&shot, urls[i].part);
@@ -210,14 +208,14 @@ static void what_the_url_shows_already_is_not_even_looked_up(void **state)
     }
     char elsewhere[64];
     struct shot shot;
-    fake.settings.guard.ports[0] = (uint16_t)(fake.port + 1);
+    fake.settings.guard.ports[0] = (uint16_t)(fake.peer.port + 1);
     fake_restart(&fake);
-    (void)snprintf(elsewhere, sizeof elsewhere, "https://localhost:%u/", fake.port);
+    (void)snprintf(elsewhere, sizeof elsewhere, "https://localhost:%u/", fake.peer.port);
     shot_init(&shot, &fake, elsewhere);
     (void)!failed(shot_run(&shot));
     assert_refused(&shot, "not among webhook.ports");
     shot_release(&shot);
-    assert_int_equal(fake.connections, 0);
+    assert_int_equal(fake.peer.connections, 0);
     fake_end(&fake);
 }
 
@@ -245,32 +243,14 @@ static void expect_trust(const char *name, int64_t age_days, bool trusted, bool 
 {
     struct fake fake;
     struct shot shot;
-    struct buf pems[4];
-    for (size_t i = 0; i < 4; i++)
-        pems[i] = buf_capped(BENCH_PEM_MAX);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t made_us = ((int64_t)now.tv_sec - age_days * 86400) * 1000000;
-    const char *const dns[] = {name};
-    const struct bench_spec ca = {.role = BENCH_ROOT, .common_name = SLICE("test CA"), .now_us = made_us};
-    assert_false(failed(bench_make(&ca, &pems[0], &pems[1], NULL)));
-    const struct bench_spec server = {.role = BENCH_SERVER,
-                                      .common_name = slice_text(name),
-                                      .issuer_certificate = buf_slice(&pems[0]),
-                                      .issuer_key = buf_slice(&pems[1]),
-                                      .now_us = made_us,
-                                      .names = {.dns = dns, .dns_count = 1}};
-    assert_false(failed(bench_make(&server, &pems[2], &pems[3], NULL)));
-    fake_start_with(&fake, &pems[2], &pems[3], trusted ? buf_slice(&pems[0]) : (struct slice){0});
+    fake_start_as(&fake, name, age_days, trusted);
     shot_init(&shot, &fake, fake.url);
     assert_int_equal(failed(shot_run(&shot)), !good);
     if (!good)
         assert_refused(&shot, "is not accepted, nothing was sent");
-    assert_int_equal(fake.requests, good ? 1 : 0);
+    assert_int_equal(fake.peer.requests, good ? 1 : 0);
     shot_release(&shot);
     fake_end(&fake);
-    for (size_t i = 0; i < 4; i++)
-        buf_release(&pems[i]);
 }
 
 static void only_a_function_with_the_right_certificate_is_told_anything(void **state)
@@ -300,28 +280,21 @@ static void a_file_without_certificates_is_no_file_of_cas(void **state)
 // --- trouble
 // ---------------------------------------------------------------------------------------------------------
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void the_deadline_holds_whatever_the_function_does(void **state)
 {
     (void)state;
     struct fake fake;
     fake_start(&fake);
-    static const enum fake_manner manners[] = {FAKE_DRIP, FAKE_SILENT};
+    static const enum peer_manner manners[] = {PEER_DRIP, PEER_SILENT};
     for (size_t i = 0; i < 2; i++) {
         struct shot shot;
         shot_init(&shot, &fake, fake.url);
         shot.request.deadline_ms = 300;
         fake.answer.manner = manners[i];
-        int64_t from = now_ms();
+        int64_t from = bench_now_ms();
         (void)!failed(shot_run(&shot));
         assert_refused(&shot, "did not answer within 300 ms");
-        assert_in_range((uintmax_t)(now_ms() - from), 290, 5000);
+        assert_in_range((uintmax_t)(bench_now_ms() - from), 290, 5000);
         shot_release(&shot);
     }
     fake_end(&fake);
@@ -333,10 +306,10 @@ static void half_an_answer_is_none(void **state)
     struct fake fake;
     fake_start(&fake);
     static const struct fake_answer answers[] = {
-        {FAKE_CUT, NULL, 0},
-        {FAKE_SHORT, "200 OK\r\nContent-Length: 100\r\n\r\n{}", 0},
-        {FAKE_SHORT, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", 0},
-        {FAKE_SHORT, "nonsense\r\n\r\n", 0},
+        {PEER_CUT, NULL, 0},
+        {PEER_LEAVE, "200 OK\r\nContent-Length: 100\r\n\r\n{}", 0},
+        {PEER_LEAVE, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", 0},
+        {PEER_LEAVE, "nonsense\r\n\r\n", 0},
     };
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         struct shot shot;
@@ -380,24 +353,24 @@ static void thirty_two_are_asked_at_once_and_the_others_wait(void **state)
     struct fake fake;
     static struct shot shots[SHOTS];
     fake_start(&fake);
-    fake.holding = true;
+    fake.peer.holding = true;
     for (size_t i = 0; i < SHOTS; i++) {
         shot_init(&shots[i], &fake, fake.url);
         shots[i].request.deadline_ms = i >= SHOTS - 10 ? 300 : 10000;
     }
     shots_fire(shots, SHOTS);
-    fake_await_requests(&fake, AT_ONCE);
+    peer_await_requests(&fake.peer, AT_ONCE);
     for (size_t i = SHOTS - 10; i < SHOTS; i++) {
         shot_wait(&shots[i]);
         assert_refused(&shots[i], "out of time while");
     }
-    assert_int_equal(fake.requests, AT_ONCE);
-    fake_release(&fake);
+    assert_int_equal(fake.peer.requests, AT_ONCE);
+    peer_let_go(&fake.peer);
     for (size_t i = 0; i < SHOTS - 10; i++) {
         shot_wait(&shots[i]);
         assert_false(failed(shots[i].request.result));
     }
-    assert_int_equal(fake.connections, AT_ONCE);
+    assert_int_equal(fake.peer.connections, AT_ONCE);
     for (size_t i = 0; i < SHOTS; i++)
         shot_release(&shots[i]);
     fake_end(&fake);
@@ -409,29 +382,29 @@ static void a_function_that_keeps_failing_is_left_alone_until_it_answers(void **
     struct fake fake;
     struct shot shot;
     fake_start(&fake);
-    fake.answer.manner = FAKE_CUT;
+    fake.answer.manner = PEER_CUT;
     for (int i = 0; i < 5; i++) {
         shot_init(&shot, &fake, fake.url);
         (void)!failed(shot_run(&shot));
         assert_refused(&shot, "could not be asked");
         shot_release(&shot);
     }
-    assert_int_equal(bench_count_log(&fake.bench, "\"event\":\"webhook.circuit_open\""), 1);
-    assert_int_equal(bench_count_log(&fake.bench, "SECRET"), 0);
-    size_t asked = fake.requests;
+    assert_int_equal(bench_count_log(&fake.peer.bench, "\"event\":\"webhook.circuit_open\""), 1);
+    assert_int_equal(bench_count_log(&fake.peer.bench, "SECRET"), 0);
+    size_t asked = fake.peer.requests;
     shot_init(&shot, &fake, fake.url);
     (void)!failed(shot_run(&shot));
     assert_refused(&shot, "is left alone for a while");
     shot_release(&shot);
-    assert_int_equal(fake.requests, asked);
-    atomic_fetch_add(&fake.skew_us, 1000000);
+    assert_int_equal(fake.peer.requests, asked);
+    atomic_fetch_add(&fake.peer.skew_us, 1000000);
     fake_say(&fake, "200 OK\r\n", "{}");
     for (int i = 0; i < 2; i++) {
         shot_init(&shot, &fake, fake.url);
         assert_false(failed(shot_run(&shot)));
         shot_release(&shot);
     }
-    assert_int_equal(bench_count_log(&fake.bench, "\"event\":\"webhook.circuit_closed\""), 1);
+    assert_int_equal(bench_count_log(&fake.peer.bench, "\"event\":\"webhook.circuit_closed\""), 1);
     fake_end(&fake);
 }
 
@@ -450,7 +423,7 @@ static void a_function_that_says_no_is_asked_again(void **state)
         assert_refused(&shot, "Custom allocation failed with status code: ");
         shot_release(&shot);
     }
-    assert_int_equal(fake.requests, 30);
+    assert_int_equal(fake.peer.requests, 30);
     fake_end(&fake);
 }
 
@@ -462,7 +435,7 @@ static void names_that_nobody_asks_for_any_more_make_room(void **state)
     for (unsigned i = 0; i < 1100; i++) {
         struct shot shot;
         char url[128];
-        (void)snprintf(url, sizeof url, "https://127.%u.%u.9:%u/", i / 250 + 1, i % 250, fake.port);
+        (void)snprintf(url, sizeof url, "https://127.%u.%u.9:%u/", i / 250 + 1, i % 250, fake.peer.port);
         shot_init(&shot, &fake, url);
         (void)!failed(shot_run(&shot));
         assert_refused(&shot, "loopback");

@@ -1,23 +1,16 @@
-// What the tests of CA certificates share: services "one" and "two" behind the area, and certificates made
-// for the occasion. Each test program includes it once.
+// What the tests of CA certificates share, beside what all tests of this folder do: certificates made for the
+// occasion. Each test program includes it once.
 #pragma once
 
-#include "api/control/control.h"
+#include "api/control/control_test.h"
 
-#include <stdio.h>
-
-#include "api/fake_front_test.h"
 #include "base/text.h"
 #include "crypto/bench_pki.h"
 #include "crypto/possession.h"
-#include "json/json.h"
 
 #define ALL "/control/services/one/certificates"
 #define CA  ALL "/Factory-CA"
 #define ANY "If-Match: *\r\n"
-
-static struct bench bench;
-static struct control_api *api;
 
 // A certificate and its key, as PEM.
 struct pair {
@@ -50,30 +43,12 @@ static inline void release_pair(struct pair *pair)
     buf_release(&pair->key);
 }
 
-static inline void settings_changed(void *context, struct directory_wait *done)
-{
-    directory_reload(((struct bench *)context)->directory, done);
-}
-
 static inline int start(void **state)
 {
     (void)state;
-    struct policy more[] = {{.name = SLICE("config"), .rights = RIGHT_SERVICE_CONFIG},
-                            {.name = SLICE("rest"), .rights = RIGHT_ALL & ~RIGHT_SERVICE_CONFIG}};
     bench_start(&bench);
-    bench_put_service(&bench, "one", "0neAAAAAAAA", more, 2);
-    bench_put_service(&bench, "two", "0neBBBBBBBB", NULL, 0);
-    bench_reload(&bench);
-    struct control_api_settings settings = {.store = bench.client,
-                                            .directory = bench.directory,
-                                            .clock = &bench.clock,
-                                            .random = &bench.random,
-                                            .log = &bench.log,
-                                            .version = "1.2.3",
-                                            .context = &bench,
-                                            .settings_changed = settings_changed};
-    assert_false(failed(control_api_new(&settings, &api)));
-    bench.area = control_http_area(api);
+    put_services();
+    open_area((struct control_api_settings){0});
     make_pair(&factory, BENCH_ROOT, "Factory CA", NULL, 0);
     make_pair(&other, BENCH_ROOT, "Other CA", NULL, 0);
     return 0;
@@ -112,16 +87,6 @@ static inline unsigned upload(const char *path, const char *more, const struct p
     unsigned status = bench_local(&bench, "PUT", path, more, body, reply);
     free(body);
     return status;
-}
-
-// The number of the error; 0 for an answer that is none.
-static inline int64_t number_of(const char *method, const char *path, const char *more, const char *body)
-{
-    struct reply reply;
-    unsigned got = bench_local(&bench, method, path, more, body, &reply);
-    int64_t number = got < 300 ? 0 : reply_number(&reply, "errorCode");
-    reply_release(&reply);
-    return number;
 }
 
 static inline const struct json *property(const struct reply *reply, const char *name)

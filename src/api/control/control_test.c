@@ -1,24 +1,11 @@
 // What an operator sees of services, linked hubs and access policies: service-api B.2 to B.4.
-#include "api/control/control.h"
+#include "api/control/control_test.h"
 
-#include <stdio.h>
-
-#include "api/fake_front_test.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "domain/enrollment.h"
-#include "json/json.h"
 
-static struct bench bench;
-static struct control_api *api;
 static struct hub_health *health;
-static size_t reloads;
-
-static void settings_changed(void *context, struct directory_wait *done)
-{
-    reloads++;
-    directory_reload(((struct bench *)context)->directory, done);
-}
 
 static void status(void *context, struct json_writer *w)
 {
@@ -53,11 +40,8 @@ static struct err hub_policies(void *context, struct slice document, struct json
 static int start(void **state)
 {
     (void)state;
-    struct policy more[] = {{.name = SLICE("config"), .rights = RIGHT_SERVICE_CONFIG},
-                            {.name = SLICE("rest"), .rights = RIGHT_ALL & ~RIGHT_SERVICE_CONFIG}};
     bench_start(&bench);
-    bench_put_service(&bench, "one", "0neAAAAAAAA", more, 2);
-    bench_put_service(&bench, "two", "0neBBBBBBBB", NULL, 0);
+    put_services();
     struct hub_record hub = {.host = SLICE("bench.test"), .document = SLICE("the document"), .etag = 5};
     bench_put(&bench, STORE_HUB, "", "bench.test", &hub);
     struct device device = {.id = SLICE("d1"), .status = DEVICE_ENABLED, .etag = 6};
@@ -66,23 +50,10 @@ static int start(void **state)
     device.status = DEVICE_DISABLED;
     bench_put(&bench, STORE_DEVICE, "bench.test", "d3", &device);
     bench_put(&bench, STORE_DEVICE, "other.test", "d4", &device);
-    bench_reload(&bench);
     health = hub_health_new(&bench.clock, 1);
     assert_non_null(health);
-    struct control_api_settings settings = {.store = bench.client,
-                                            .directory = bench.directory,
-                                            .clock = &bench.clock,
-                                            .random = &bench.random,
-                                            .log = &bench.log,
-                                            .version = "1.2.3",
-                                            .context = &bench,
-                                            .settings_changed = settings_changed,
-                                            .status = status,
-                                            .hub_counts = hub_counts,
-                                            .health = health,
-                                            .hub_policies = hub_policies};
-    assert_false(failed(control_api_new(&settings, &api)));
-    bench.area = control_http_area(api);
+    open_area((struct control_api_settings){
+        .status = status, .hub_counts = hub_counts, .health = health, .hub_policies = hub_policies});
     return 0;
 }
 
@@ -98,15 +69,6 @@ static int stop(void **state)
 static unsigned local(const char *method, const char *path, const char *body, struct reply *reply)
 {
     return bench_local(&bench, method, path, "", body, reply);
-}
-
-static int64_t number_of(const char *method, const char *path, const char *more, const char *body)
-{
-    struct reply reply;
-    unsigned got = bench_local(&bench, method, path, more, body, &reply);
-    int64_t number = got < 300 ? 0 : reply_number(&reply, "errorCode");
-    reply_release(&reply);
-    return number;
 }
 
 static size_t count_of(const struct reply *reply, const char *member)

@@ -1,24 +1,11 @@
 // Asking what a change would do: how it is asked, what is answered, and that nothing is changed by it.
-#include "api/control/control.h"
+#include "api/control/control_test.h"
 
-#include <stdio.h>
-
-#include "api/fake_front_test.h"
 #include "base/list.h"
 #include "domain/enrollment.h"
-#include "json/json.h"
 
-static struct bench bench;
-static struct control_api *api;
 static struct dry_runs *runs;
 static struct poll_timer *armed;
-static size_t reloads;
-
-static void settings_changed(void *context, struct directory_wait *done)
-{
-    reloads++;
-    directory_reload(((struct bench *)context)->directory, done);
-}
 
 static struct err timer_start(struct poller *poller, struct poll_timer *timer, int64_t ms)
 {
@@ -55,8 +42,7 @@ static int start(void **state)
 {
     (void)state;
     bench_start(&bench);
-    bench_put_service(&bench, "one", "0neAAAAAAAA", NULL, 0);
-    bench_put_service(&bench, "two", "0neBBBBBBBB", NULL, 0);
+    put_services();
     struct enrollment group = {.kind = ENROLLMENT_GROUP,
                                .id = SLICE("Line"),
                                .attestation = {.type = ATTESTATION_SYMMETRIC_KEY},
@@ -70,21 +56,10 @@ static int start(void **state)
     put_device("d-1", "line", "hub.test");
     put_device("d-2", "line", "hub.test");
     put_device("pump", NULL, "hub.test");
-    bench_reload(&bench);
     struct dry_runs_settings dry = {
         .store = bench.client, .poller = &poller, .clock = &bench.clock, .random = &bench.random};
     assert_false(failed(dry_runs_new(&dry, &runs)));
-    struct control_api_settings settings = {.store = bench.client,
-                                            .directory = bench.directory,
-                                            .clock = &bench.clock,
-                                            .random = &bench.random,
-                                            .log = &bench.log,
-                                            .version = "1.2.3",
-                                            .dry_runs = runs,
-                                            .context = &bench,
-                                            .settings_changed = settings_changed};
-    assert_false(failed(control_api_new(&settings, &api)));
-    bench.area = control_http_area(api);
+    open_area((struct control_api_settings){.dry_runs = runs});
     return 0;
 }
 

@@ -1,43 +1,19 @@
 // What an operator sees and changes of linked hubs of all makes: their state, capacity, place, keys and
 // health; and what a service says of failing hubs and measured distances.
-#include "api/control/control.h"
+#include "api/control/control_test.h"
 
-#include <stdio.h>
-
-#include "api/fake_front_test.h"
-#include "json/json.h"
-
-static struct bench bench;
-static struct control_api *api;
 static struct hub_health *health;
-
-static void settings_changed(void *context, struct directory_wait *done)
-{
-    directory_reload(((struct bench *)context)->directory, done);
-}
 
 static int start(void **state)
 {
     (void)state;
     bench_start(&bench);
-    bench_put_service(&bench, "one", "0neAAAAAAAA", NULL, 0);
-    bench_put_service(&bench, "two", "0neBBBBBBBB", NULL, 0);
+    put_services();
     struct hub_record hub = {.host = SLICE("bench.test"), .document = SLICE("{}"), .etag = 5};
     bench_put(&bench, STORE_HUB, "", "bench.test", &hub);
-    bench_reload(&bench);
     health = hub_health_new(&bench.clock, 1);
     assert_non_null(health);
-    struct control_api_settings settings = {.store = bench.client,
-                                            .directory = bench.directory,
-                                            .clock = &bench.clock,
-                                            .random = &bench.random,
-                                            .log = &bench.log,
-                                            .version = "1.2.3",
-                                            .context = &bench,
-                                            .settings_changed = settings_changed,
-                                            .health = health};
-    assert_false(failed(control_api_new(&settings, &api)));
-    bench.area = control_http_area(api);
+    open_area((struct control_api_settings){.health = health});
     return 0;
 }
 

@@ -30,7 +30,6 @@ static void idle(void *context)
 }
 
 static struct expiry *expiry;
-static struct control_api *watched;
 
 static int start_watched(void **state)
 {
@@ -44,17 +43,8 @@ static int start_watched(void **state)
                                     .log = &bench.log,
                                     .server_expires_us = server_expires_us};
     assert_false(failed(expiry_new(&watch, &expiry)));
-    struct control_api_settings settings = {.store = bench.client,
-                                            .directory = bench.directory,
-                                            .clock = &bench.clock,
-                                            .random = &bench.random,
-                                            .log = &bench.log,
-                                            .expiry = expiry,
-                                            .version = "1.2.3",
-                                            .context = &bench,
-                                            .settings_changed = settings_changed};
-    assert_false(failed(control_api_new(&settings, &watched)));
-    bench.area = control_http_area(watched);
+    control_api_free(api);
+    open_area((struct control_api_settings){.expiry = expiry});
     return 0;
 }
 
@@ -62,7 +52,6 @@ static int stop_watched(void **state)
 {
     expiry_stop(expiry, idle, NULL);
     expiry_free(expiry);
-    control_api_free(watched);
     return stop(state);
 }
 

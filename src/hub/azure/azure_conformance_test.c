@@ -6,43 +6,33 @@
 #include "hub/azure/azure_test.h"
 #include "hub/conformance_test.h"
 
-struct world {
-    struct fake fake;
-    struct registry registry;
-    char silent[32];
-};
-
 #define POLICY_KEY SLICE("the key of the hub's own policy")
 
 static void begin(struct hub_subject *subject)
 {
-    struct world *w = calloc(1, sizeof *w);
-    assert_non_null(w);
-    fake_start(&w->fake);
-    w->fake.registry = &w->registry;
+    static char silent[32];
+    assert_int_equal(world_setup(&subject->own), 0);
+    struct world *w = subject->own;
     assert_true(secret_set(&w->registry.keys[0], POLICY_KEY));
-    (void)snprintf(w->silent, sizeof w->silent, "127.0.0.1:%u", listener_port(w->fake.listener));
-    w->fake.silent_host = w->silent;
-    subject->own = w;
+    (void)snprintf(silent, sizeof silent, "127.0.0.1:%u", w->fake.peer.port);
+    w->fake.silent_host = silent;
     subject->connector = w->fake.connector;
     subject->hub = (struct linked_hub){
         .host = slice_text(w->fake.host), .kind = HUB_KIND_AZURE, .policy_name = SLICE("iothubowner")};
     subject->locked = subject->nowhere = subject->hub;
     assert_true(secret_set(&subject->hub.policy_key, POLICY_KEY));
     assert_true(secret_set(&subject->locked.policy_key, SLICE("some other key")));
-    subject->nowhere.host = slice_text(w->silent);
+    subject->nowhere.host = slice_text(silent);
 }
 
 static void end(struct hub_subject *subject)
 {
-    struct world *w = subject->own;
-    fake_end(&w->fake);
-    free(w);
+    world_teardown(&subject->own);
 }
 
 static void on_loop(struct hub_subject *subject, void (*run)(void *argument), void *argument)
 {
-    bench_do(&((struct world *)subject->own)->fake.bench, run, argument);
+    bench_do(&((struct world *)subject->own)->fake.peer.bench, run, argument);
 }
 
 struct looked {
@@ -59,12 +49,9 @@ static void look(void *argument)
 static void await(struct hub_subject *subject, const size_t *left)
 {
     struct looked looked = {.left = left};
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    for (time_t until = now.tv_sec + PATIENCE_MS / 1000; !looked.over && now.tv_sec < until;) {
+    int64_t until = bench_now_ms() + PATIENCE_MS;
+    while (!looked.over && bench_now_ms() < until)
         on_loop(subject, look, &looked);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    }
     assert_true(looked.over);
 }
 

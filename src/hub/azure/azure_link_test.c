@@ -5,28 +5,6 @@
 
 #include "hub/azure/azure_test.h"
 
-struct world {
-    struct fake fake;
-    struct registry registry;
-};
-
-static int setup(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-    fake_start(&w->fake);
-    w->fake.registry = &w->registry;
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    fake_end(&w->fake);
-    free(w);
-    return 0;
-}
-
 // --- keys
 // ------------------------------------------------------------------------------------------------------------
 
@@ -47,12 +25,12 @@ static void linked_with(struct shot *shot, struct world *w, const char *primary,
 static size_t requests_of(struct world *w, const char *primary, const char *secondary, enum err_code want)
 {
     struct shot shot;
-    size_t before = w->fake.requests;
+    size_t before = w->fake.peer.requests;
     linked_with(&shot, w, primary, secondary);
     shot.request.verb = HUB_REMOVE;
     (void)!failed(shot_run(&shot));
     assert_result(&shot, want);
-    return w->fake.requests - before;
+    return w->fake.peer.requests - before;
 }
 
 // First the primary key is rolled at the hub, then the link is updated, then the secondary one is rolled.
@@ -70,8 +48,8 @@ static void keys_are_rolled_without_a_failure(void **state)
     assert_int_equal(requests_of(w, "new one", "two", ERR_NONE), 1);
     assert_int_equal(requests_of(w, "new one", "new two", ERR_NONE), 1);
     assert_int_equal(w->fake.told, 0); // at no time was the hub failing
-    assert_int_equal(bench_count_log(&w->fake.bench, "\"event\":\"hub.other_key\""), 2);
-    assert_int_equal(bench_count_log(&w->fake.bench, "\"event\":\"hub.unauthorized\""), 0);
+    assert_int_equal(bench_count_log(&w->fake.peer.bench, "\"event\":\"hub.other_key\""), 2);
+    assert_int_equal(bench_count_log(&w->fake.peer.bench, "\"event\":\"hub.unauthorized\""), 0);
 }
 
 static void a_crowd_does_not_notice_that_a_key_was_rolled(void **state)
@@ -90,7 +68,7 @@ static void a_crowd_does_not_notice_that_a_key_was_rolled(void **state)
         shot_wait(&crowd[i]);
         assert_result(&crowd[i], ERR_NONE);
     }
-    assert_int_equal(bench_count_log(&w->fake.bench, "\"event\":\"hub.other_key\""), 1);
+    assert_int_equal(bench_count_log(&w->fake.peer.bench, "\"event\":\"hub.other_key\""), 1);
 }
 
 static void when_neither_key_is_taken_the_hub_has_the_last_word(void **state)
@@ -101,7 +79,7 @@ static void when_neither_key_is_taken_the_hub_has_the_last_word(void **state)
     linked_with(&shot, w, "one", "two");
     (void)!failed(shot_run(&shot));
     assert_result(&shot, ERR_HUB_UNAUTHORIZED);
-    assert_int_equal(w->fake.requests, 2);
+    assert_int_equal(w->fake.peer.requests, 2);
     assert_string_equal(
         shot.request.why.text,
         "{\"Message\":\"ErrorCode:IotHubUnauthorizedAccess;no\",\"ExceptionMessage\":\"Tracking ID:1\"}");
@@ -124,20 +102,13 @@ static void a_step_is_repeated_with_the_other_key_as_it_was(void **state)
         (void)!failed(shot_run(&shot));
         assert_result(&shot, ERR_NONE);
     }
-    assert_int_equal(w->fake.requests, 5);
-    assert_true(fake_saw(&w->fake, 4, "\r\nIf-Match: \"e1\"\r\n"));
-    assert_true(fake_saw(&w->fake, 4, "{\"deviceId\":\"dev1\",\"etag\":\"e1\",\"status\":\"enabled\","));
+    assert_int_equal(w->fake.peer.requests, 5);
+    assert_true(peer_saw(&w->fake.peer, 4, "\r\nIf-Match: \"e1\"\r\n"));
+    assert_true(peer_saw(&w->fake.peer, 4, "{\"deviceId\":\"dev1\",\"etag\":\"e1\",\"status\":\"enabled\","));
 }
 
 // --- pace
 // ------------------------------------------------------------------------------------------------------------
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void prepare_crowd(struct shot *shots, size_t count, struct world *w, uint32_t per_minute)
 {
@@ -153,14 +124,14 @@ static void a_crowd_is_let_through_at_the_hubs_pace(void **state)
     struct world *w = *state;
     static struct shot shots[70];
     prepare_crowd(shots, 70, w, 600); // sixty at once, then ten a second
-    int64_t from = now_ms();
+    int64_t from = bench_now_ms();
     shots_fire(shots, 70);
     for (size_t i = 0; i < 70; i++) {
         shot_wait(&shots[i]);
         assert_result(&shots[i], ERR_NONE);
     }
-    assert_in_range((uintmax_t)(now_ms() - from), 950, 6000);
-    assert_int_equal(w->fake.requests, 70);
+    assert_in_range((uintmax_t)(bench_now_ms() - from), 950, 6000);
+    assert_int_equal(w->fake.peer.requests, 70);
 }
 
 static void who_would_wait_too_long_is_told_when_to_come_back(void **state)
@@ -179,7 +150,7 @@ static void who_would_wait_too_long_is_told_when_to_come_back(void **state)
     read.hub.calls_per_minute = 60;
     (void)!failed(shot_run(&read));
     assert_result(&read, ERR_NONE); // it takes nothing from the registry
-    assert_int_equal(shots[6].times, 0);
+    assert_int_equal(shots[6].outcome.times, 0);
     for (size_t i = 0; i < 9; i++) {
         shot_wait(&shots[i]);
         assert_result(&shots[i], i < 7 ? ERR_NONE : ERR_HUB_UNAVAILABLE);
@@ -188,7 +159,7 @@ static void who_would_wait_too_long_is_told_when_to_come_back(void **state)
         assert_in_range((uintmax_t)shots[i].request.retry_after_ms, 1900, 2600);
         assert_true(shot_says(&shots[i], "takes 60 calls a minute"));
     }
-    assert_int_equal(w->fake.requests, 8);
+    assert_int_equal(w->fake.peer.requests, 8);
     assert_int_equal(w->fake.told, 0); // that is the service's doing, not the hub's
     arena_release(&arena);
 }
@@ -224,7 +195,7 @@ static void a_hub_that_breaks_down_and_comes_back_is_told_of_once_each(void **st
     assert_told(w, 1, true, "503: so it is");
     answer_once(w, 0, NULL); // it is left alone, so nobody learns anything
     assert_told(w, 1, true, NULL);
-    atomic_fetch_add(&w->fake.skew_us, 1000000);
+    atomic_fetch_add(&w->fake.peer.skew_us, 1000000);
     answer_once(w, 0, NULL);
     assert_told(w, 2, false, NULL);
     answer_once(w, 0, NULL);
@@ -248,7 +219,7 @@ static void a_hub_that_asks_for_quiet_is_failing_until_it_had_it(void **state)
     assert_told(w, 1, true, "429");
     answer_once(w, 0, NULL);
     assert_told(w, 1, true, NULL);
-    atomic_fetch_add(&w->fake.skew_us, 2000000);
+    atomic_fetch_add(&w->fake.peer.skew_us, 2000000);
     answer_once(w, 0, NULL);
     assert_told(w, 2, false, NULL);
 }
@@ -265,13 +236,13 @@ static void a_hub_that_nobody_calls_is_not_failing_for_ever(void **state)
     struct world *w = *state;
     unsigned told = 0;
     void *argument[] = {w, &told};
-    int64_t from = now_ms();
+    int64_t from = bench_now_ms();
     answer_once(w, 401, NULL);
     assert_told(w, 1, true, NULL);
-    while (told < 2 && now_ms() - from < PATIENCE_MS)
-        bench_do(&w->fake.bench, count_told, argument);
+    while (told < 2 && bench_now_ms() - from < PATIENCE_MS)
+        bench_do(&w->fake.peer.bench, count_told, argument);
     assert_told(w, 2, false, NULL);
-    assert_in_range((uintmax_t)(now_ms() - from), FAKE_STALE_MS - 50, PATIENCE_MS);
+    assert_in_range((uintmax_t)(bench_now_ms() - from), FAKE_STALE_MS - 50, PATIENCE_MS);
     answer_once(w, 401, NULL); // it is as it was
     assert_told(w, 3, true, NULL);
 }
@@ -301,7 +272,7 @@ static void a_service_with_a_wrong_key_harms_no_other(void **state)
         assert_result(&shot, ERR_NONE);
     }
     assert_told(w, 1, true, NULL); // that the other one is let in mends nothing
-    assert_int_equal(bench_count_log(&w->fake.bench, "\"event\":\"hub.unauthorized\""), 1);
+    assert_int_equal(bench_count_log(&w->fake.peer.bench, "\"event\":\"hub.unauthorized\""), 1);
     (void)!failed(call_of(w, "0ne1", "right", &shot));
     assert_told(w, 2, false, NULL);
     assert_string_equal(w->fake.told_scope, "0ne1");
@@ -316,13 +287,13 @@ static void a_service_with_an_outdated_key_does_not_choose_that_of_another(void 
     shot.request.id_scope = SLICE("0ne1");
     (void)!failed(shot_run(&shot));
     assert_result(&shot, ERR_NONE);
-    assert_int_equal(w->fake.requests, 2);
+    assert_int_equal(w->fake.peer.requests, 2);
     linked_with(&shot, w, "two", "other");
     shot.request.verb = HUB_REMOVE;
     shot.request.id_scope = SLICE("0ne2");
     (void)!failed(shot_run(&shot));
     assert_result(&shot, ERR_NONE);
-    assert_int_equal(w->fake.requests, 3); // by its first key, at once
+    assert_int_equal(w->fake.peer.requests, 3); // by its first key, at once
 }
 
 static void a_service_that_calls_seldom_does_not_slow_another(void **state)
@@ -341,11 +312,11 @@ static void a_service_that_calls_seldom_does_not_slow_another(void **state)
     shot_init(&other, &w->fake, "dev1");
     other.request.verb = HUB_REMOVE;
     other.request.id_scope = SLICE("0ne2");
-    int64_t from = now_ms();
+    int64_t from = bench_now_ms();
     (void)!failed(shot_run(&other)); // its link has no limit
     assert_result(&other, ERR_NONE);
-    assert_in_range((uintmax_t)(now_ms() - from), 0, 500);
-    assert_int_equal(shots[6].times, 0); // nor does it give the first one a fresh start
+    assert_in_range((uintmax_t)(bench_now_ms() - from), 0, 500);
+    assert_int_equal(shots[6].outcome.times, 0); // nor does it give the first one a fresh start
     shot_wait(&shots[6]);
     assert_result(&shots[6], ERR_NONE);
 }
@@ -362,10 +333,8 @@ static void a_hub_that_breaks_down_does_so_for_all(void **state)
     assert_string_equal(w->fake.told_scope, "");
     (void)!failed(call_of(w, "0ne2", "one", &shot));
     assert_result(&shot, ERR_HUB_UNAVAILABLE);
-    assert_int_equal(w->fake.requests, 5);
+    assert_int_equal(w->fake.peer.requests, 5);
 }
-
-#define WITH_HUB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

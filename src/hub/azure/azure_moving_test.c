@@ -8,28 +8,6 @@
 #define TWIN     "{\"tags\":{\"site\":\"north\"},\"properties\":{\"desired\":{\"every\":60}}}"
 #define REPORTED "{\"fan\":{\"rpm\":900}}"
 
-struct world {
-    struct fake fake;
-    struct registry registry;
-};
-
-static int setup(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-    fake_start(&w->fake);
-    w->fake.registry = &w->registry;
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    fake_end(&w->fake);
-    free(w);
-    return 0;
-}
-
 static void prepare(struct shot *shot, struct world *w, enum hub_twin how)
 {
     shot_init(shot, &w->fake, "dev1");
@@ -56,7 +34,7 @@ static void leave_one_behind(struct world *w)
     (void)snprintf(d->reason, sizeof d->reason, "by hand");
     (void)snprintf(d->reported, sizeof d->reported, "{\"old\":1}");
     d->reported_version = 5;
-    w->fake.requests = 0;
+    w->fake.peer.requests = 0;
 }
 
 static void assert_stands(struct world *w, enum hub_twin how)
@@ -79,7 +57,7 @@ static void a_reset_makes_another_identity_in_place_of_the_old_one(void **state)
     run(&shot);
     assert_result(&shot, ERR_NONE);
     assert_stands(w, HUB_TWIN_RESET);
-    assert_int_equal(w->fake.requests, 4);
+    assert_int_equal(w->fake.peer.requests, 4);
     const struct registry_device *d = registry_find(&w->registry, SLICE("dev1"));
     assert_string_equal(d->status, "disabled"); // what its operator decided
     assert_string_equal(d->reason, "by hand");
@@ -95,7 +73,7 @@ static void an_import_makes_the_reported_properties_the_second_version(void **st
     assert_result(&shot, ERR_NONE);
     assert_string_equal(shot.request.why.text, "");
     assert_stands(w, HUB_TWIN_IMPORT);
-    assert_int_equal(bench_count_log(&w->fake.bench, "hub.reported_not_taken"), 0);
+    assert_int_equal(bench_count_log(&w->fake.peer.bench, "hub.reported_not_taken"), 0);
 }
 
 // Each step of each way, once cut off before the hub did it and once after: nobody knows, so it is asked
@@ -103,7 +81,7 @@ static void an_import_makes_the_reported_properties_the_second_version(void **st
 static void whatever_is_cut_off_is_made_good_by_asking_again(void **state)
 {
     struct world *w = *state;
-    static const enum fake_manner cuts[] = {FAKE_CUT, FAKE_DONE};
+    static const enum peer_manner cuts[] = {PEER_CUT, PEER_DONE};
     static const enum hub_twin hows[] = {HUB_TWIN_RESET, HUB_TWIN_IMPORT};
     for (size_t i = 0; i < 8; i++) {
         enum hub_twin how = hows[i % 2];
@@ -154,7 +132,7 @@ static void a_change_between_reading_and_removing_is_read_again(void **state)
     fake_say(&w->fake, 412, NULL, "{}");
     run(&shot);
     assert_result(&shot, ERR_NONE);
-    assert_int_equal(w->fake.requests, 6);
+    assert_int_equal(w->fake.peer.requests, 6);
     assert_stands(w, HUB_TWIN_RESET);
 }
 
@@ -199,7 +177,7 @@ static void a_hub_that_takes_no_reported_properties_gets_the_device_all_the_same
         run(&shot);
         assert_result(&shot, ERR_NONE);
         assert_true(shot_says(&shot, "did not take the reported properties"));
-        assert_int_equal(bench_count_log(&w->fake.bench, "hub.reported_not_taken"), i + 1);
+        assert_int_equal(bench_count_log(&w->fake.peer.bench, "hub.reported_not_taken"), i + 1);
         assert_stands(w, HUB_TWIN_RESET); // with nothing reported
     }
 }
@@ -214,7 +192,7 @@ static void a_bulk_call_that_fails_is_tried_again(void **state)
     } table[] = {{429, ERR_HUB_UNAVAILABLE}, {503, ERR_HUB_UNAVAILABLE}, {401, ERR_HUB_UNAUTHORIZED}};
     for (size_t i = 0; i < 3; i++) {
         w->registry = (struct registry){0};
-        atomic_fetch_add(&w->fake.skew_us, 60000000); // whoever asked for quiet had it
+        atomic_fetch_add(&w->fake.peer.skew_us, 60000000); // whoever asked for quiet had it
         fake_say(&w->fake, 0, NULL, NULL);
         fake_say(&w->fake, 0, NULL, NULL);
         fake_say(&w->fake, table[i].status, NULL, "{}");
@@ -224,7 +202,7 @@ static void a_bulk_call_that_fails_is_tried_again(void **state)
         assert_result(&shot, table[i].result);
         assert_true(shot.request.left_there);
     }
-    assert_int_equal(bench_count_log(&w->fake.bench, "hub.reported_not_taken"), 0);
+    assert_int_equal(bench_count_log(&w->fake.peer.bench, "hub.reported_not_taken"), 0);
 }
 
 // --- reading
@@ -277,12 +255,10 @@ static void a_read_is_one_call_that_changes_nothing(void **state)
     assert_slice(shot.request.twin, TWIN);
     assert_slice(shot.request.reported, "{\"old\":1}");
     assert_int_equal(shot.request.identity.iot_edge, SWITCH_ON);
-    assert_int_equal(w->fake.requests, 1);
+    assert_int_equal(w->fake.peer.requests, 1);
     assert_memory_equal(&before, registry_find(&w->registry, SLICE("dev1")), sizeof before);
     arena_release(&arena);
 }
-
-#define WITH_HUB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

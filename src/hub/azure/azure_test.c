@@ -22,12 +22,12 @@ static void a_new_device_is_created_in_one_call(void **state)
     shot_init(&shot, &fake, "dev 1%#");
     shot.request.identity.iot_edge = SWITCH_ON;
     assert_false(failed(shot_run(&shot)));
-    assert_int_equal(fake.requests, 1);
-    assert_true(fake_saw(&fake, 0, "PUT /devices/dev%201%25%23?api-version=2021-04-12 HTTP/1.1\r\n"));
-    assert_true(fake_saw(&fake, 0, "\r\nContent-Type: application/json; charset=utf-8\r\n"));
-    assert_false(fake_saw(&fake, 0, "If-Match"));
-    assert_slice(fake_body(&fake, 0), "{\"deviceId\":\"dev 1%#\",\"status\":\"enabled\"," KEYS
-                                      ",\"capabilities\":{\"iotEdge\":true}}");
+    assert_int_equal(fake.peer.requests, 1);
+    assert_true(peer_saw(&fake.peer, 0, "PUT /devices/dev%201%25%23?api-version=2021-04-12 HTTP/1.1\r\n"));
+    assert_true(peer_saw(&fake.peer, 0, "\r\nContent-Type: application/json; charset=utf-8\r\n"));
+    assert_false(peer_saw(&fake.peer, 0, "If-Match"));
+    assert_slice(peer_saw_body(&fake.peer, 0), "{\"deviceId\":\"dev 1%#\",\"status\":\"enabled\"," KEYS
+                                               ",\"capabilities\":{\"iotEdge\":true}}");
     fake_end(&fake);
 }
 
@@ -42,7 +42,7 @@ static void the_hub_sees_a_token_of_its_policy(void **state)
     fake_start(&fake);
     shot_init(&shot, &fake, "dev1");
     assert_false(failed(shot_run(&shot)));
-    struct slice seen = buf_slice(&fake.seen[0]);
+    struct slice seen = buf_slice(&fake.peer.seen[0]);
     struct slice name = SLICE("\r\nAuthorization: ");
     struct slice value = slice_from(seen, slice_find(seen, name) + name.len);
     value = slice_to(value, slice_find_byte(value, '\r'));
@@ -71,12 +71,12 @@ static void a_device_that_is_there_gets_new_credentials_and_keeps_the_rest(void 
         "\"authentication\":{\"type\":\"selfSigned\"},\"capabilities\":{\"iotEdge\":true,\"x\":1},"
         "\"deviceScope\":\"ms-azure-iot-edge://gate\"}");
     assert_false(failed(shot_run(&shot)));
-    assert_int_equal(fake.requests, 3);
-    assert_true(fake_saw(&fake, 1, "GET /devices/dev1?api-version="));
-    assert_true(fake_saw(&fake, 2, "PUT /devices/dev1?api-version="));
-    assert_true(fake_saw(&fake, 2, "\r\nIf-Match: \"NTEw==\"\r\n"));
+    assert_int_equal(fake.peer.requests, 3);
+    assert_true(peer_saw(&fake.peer, 1, "GET /devices/dev1?api-version="));
+    assert_true(peer_saw(&fake.peer, 2, "PUT /devices/dev1?api-version="));
+    assert_true(peer_saw(&fake.peer, 2, "\r\nIf-Match: \"NTEw==\"\r\n"));
     assert_slice(
-        fake_body(&fake, 2),
+        peer_saw_body(&fake.peer, 2),
         "{\"deviceId\":\"dev1\",\"etag\":\"NTEw==\",\"status\":\"disabled\",\"statusReason\":\"by hand\","
         "\"deviceScope\":\"ms-azure-iot-edge://gate\"," KEYS
         ",\"capabilities\":{\"x\":1,\"iotEdge\":false}}");
@@ -95,9 +95,9 @@ static void a_change_by_somebody_else_meanwhile_is_read_again(void **state)
     fake_say(&fake, 412, NULL, "{}");
     fake_say(&fake, 200, NULL, "{\"deviceId\":\"dev1\",\"etag\":\"two\",\"status\":\"disabled\"}");
     assert_false(failed(shot_run(&shot)));
-    assert_int_equal(fake.requests, 5);
-    assert_true(fake_saw(&fake, 4, "If-Match: \"two\""));
-    assert_true(fake_saw(&fake, 4, "\"status\":\"disabled\""));
+    assert_int_equal(fake.peer.requests, 5);
+    assert_true(peer_saw(&fake.peer, 4, "If-Match: \"two\""));
+    assert_true(peer_saw(&fake.peer, 4, "\"status\":\"disabled\""));
     fake_end(&fake);
 }
 
@@ -115,7 +115,7 @@ static void a_device_that_somebody_keeps_changing_is_tried_later(void **state)
     }
     (void)!failed(shot_run(&shot));
     assert_result(&shot, ERR_HUB_UNAVAILABLE);
-    assert_int_equal(fake.requests, 7);
+    assert_int_equal(fake.peer.requests, 7);
     fake_end(&fake);
 }
 
@@ -130,16 +130,17 @@ static void tags_and_desired_properties_follow_the_identity(void **state)
     shots[0].request.twin =
         SLICE("{\"tags\":{\"site\":\"north\"},\"properties\":{\"desired\":{\"every\":60}}}");
     assert_false(failed(shot_run(&shots[0])));
-    assert_int_equal(fake.requests, 2);
-    assert_true(fake_saw(&fake, 1, "PUT /twins/dev1?api-version="));
-    assert_true(fake_saw(&fake, 1, "\r\nIf-Match: \"*\"\r\n"));
-    assert_slice(fake_body(&fake, 1), "{\"deviceId\":\"dev1\",\"tags\":{\"site\":\"north\"},"
-                                      "\"properties\":{\"desired\":{\"every\":60}}}");
+    assert_int_equal(fake.peer.requests, 2);
+    assert_true(peer_saw(&fake.peer, 1, "PUT /twins/dev1?api-version="));
+    assert_true(peer_saw(&fake.peer, 1, "\r\nIf-Match: \"*\"\r\n"));
+    assert_slice(peer_saw_body(&fake.peer, 1), "{\"deviceId\":\"dev1\",\"tags\":{\"site\":\"north\"},"
+                                               "\"properties\":{\"desired\":{\"every\":60}}}");
     shot_init(&shots[1], &fake, "dev2");
     shots[1].request.twin_how = HUB_TWIN_SET;
     assert_false(failed(shot_run(&shots[1])));
-    assert_slice(fake_body(&fake, 3), "{\"deviceId\":\"dev2\",\"tags\":{},\"properties\":{\"desired\":{}}}");
-    assert_int_equal(fake.connections, 1); // all four on one connection
+    assert_slice(peer_saw_body(&fake.peer, 3),
+                 "{\"deviceId\":\"dev2\",\"tags\":{},\"properties\":{\"desired\":{}}}");
+    assert_int_equal(fake.peer.connections, 1); // all four on one connection
     fake_end(&fake);
 }
 
@@ -160,8 +161,8 @@ static void removing_what_is_not_there_is_fine(void **state)
     assert_result(&shots[0], ERR_NONE);
     assert_result(&shots[1], ERR_NONE);
     assert_result(&shots[2], ERR_HUB_REFUSED);
-    assert_true(fake_saw(&fake, 0, "DELETE /devices/dev1?api-version="));
-    assert_true(fake_saw(&fake, 0, "\r\nIf-Match: \"*\"\r\n"));
+    assert_true(peer_saw(&fake.peer, 0, "DELETE /devices/dev1?api-version="));
+    assert_true(peer_saw(&fake.peer, 0, "\r\nIf-Match: \"*\"\r\n"));
     fake_end(&fake);
 }
 
@@ -241,10 +242,10 @@ static void each_odd_answer_has_its_meaning(void **state)
         if (shot_says(&shot, PRIMARY) || shot_says(&shot, "SharedAccess") || shot_says(&shot, POLICY))
             fail_msg("answer %zu: '%s' gives a secret away", i, shot.request.why.text);
     }
-    assert_int_equal(fake.requests,
+    assert_int_equal(fake.peer.requests,
                      sizeof odd_answers / sizeof odd_answers[0]); // none was followed or repeated
-    assert_int_equal(bench_count_log(&fake.bench, PRIMARY), 0);
-    assert_int_equal(bench_count_log(&fake.bench, "SharedAccessSignature"), 0);
+    assert_int_equal(bench_count_log(&fake.peer.bench, PRIMARY), 0);
+    assert_int_equal(bench_count_log(&fake.peer.bench, "SharedAccessSignature"), 0);
     fake_end(&fake);
 }
 
@@ -294,7 +295,7 @@ static void an_endless_answer_is_cut_off(void **state)
     struct shot shot;
     fake_start(&fake);
     shot_init(&shot, &fake, "dev1");
-    fake_behave(&fake, FAKE_FLOOD);
+    fake_behave(&fake, PEER_FLOOD);
     (void)!failed(shot_run(&shot));
     assert_result(&shot, ERR_HUB_UNAVAILABLE);
     assert_true(shot_says(&shot, "more than 1048576 bytes"));
@@ -317,7 +318,7 @@ static void keys_that_were_rolled_at_the_hub_are_reported_once(void **state)
         assert_string_equal(shot.request.why.text, unauthorized); // what 400209 carries
         assert_int_equal(shot.request.retry_after_ms, 0);
     }
-    assert_int_equal(bench_count_log(&fake.bench, "\"event\":\"hub.unauthorized\""), 1);
+    assert_int_equal(bench_count_log(&fake.peer.bench, "\"event\":\"hub.unauthorized\""), 1);
     fake_end(&fake);
 }
 

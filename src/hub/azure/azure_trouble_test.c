@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "crypto/bench_pki.h"
 #include "hub/azure/azure_test.h"
 
 static void a_hub_that_asks_for_quiet_gets_it(void **state)
@@ -20,8 +19,8 @@ static void a_hub_that_asks_for_quiet_gets_it(void **state)
     (void)!failed(shot_run(&shots[1]));
     assert_result(&shots[1], ERR_HUB_UNAVAILABLE);
     assert_in_range((uintmax_t)shots[1].request.retry_after_ms, 1, 7000);
-    assert_int_equal(fake.requests, 1);
-    atomic_store(&fake.skew_us, 7000000);
+    assert_int_equal(fake.peer.requests, 1);
+    atomic_store(&fake.peer.skew_us, 7000000);
     assert_false(failed(shot_run(&shots[2])));
     fake_end(&fake);
 }
@@ -40,28 +39,21 @@ static void a_broken_hub_may_say_when_to_come_back(void **state)
     fake_end(&fake);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void the_deadline_holds_whatever_the_hub_does(void **state)
 {
     (void)state;
     struct fake fake;
     fake_start(&fake);
-    static const enum fake_manner manners[] = {FAKE_DRIP, FAKE_SILENT};
+    static const enum peer_manner manners[] = {PEER_DRIP, PEER_SILENT};
     for (size_t i = 0; i < 2; i++) {
         struct shot shot;
         shot_init(&shot, &fake, "dev1");
         shot.request.deadline_ms = 300;
         fake_behave(&fake, manners[i]);
-        int64_t from = now_ms();
+        int64_t from = bench_now_ms();
         (void)!failed(shot_run(&shot));
         assert_result(&shot, ERR_HUB_UNAVAILABLE);
-        assert_in_range((uintmax_t)(now_ms() - from), 290, 5000);
+        assert_in_range((uintmax_t)(bench_now_ms() - from), 290, 5000);
     }
     fake_end(&fake);
 }
@@ -76,14 +68,14 @@ static void the_deadline_is_for_all_steps(void **state)
     shot_init(&shot, &fake, "dev1");
     shot.request.twin_how = HUB_TWIN_SET;
     shot.request.deadline_ms = 2000;
-    fake.holding = true;
+    fake.peer.holding = true;
     shot_fire(&shot);
-    fake_await_requests(&fake, 1);
-    atomic_store(&fake.skew_us, 3000000); // the first answer took three seconds
-    fake_release(&fake);
+    peer_await_requests(&fake.peer, 1);
+    atomic_store(&fake.peer.skew_us, 3000000); // the first answer took three seconds
+    peer_let_go(&fake.peer);
     shot_wait(&shot);
     assert_result(&shot, ERR_HUB_UNAVAILABLE);
-    assert_int_equal(fake.requests, 1);
+    assert_int_equal(fake.peer.requests, 1);
     fake_end(&fake);
 }
 
@@ -94,7 +86,7 @@ static void a_connection_that_breaks_off_is_retryable(void **state)
     struct shot shot;
     fake_start(&fake);
     shot_init(&shot, &fake, "dev1");
-    fake_behave(&fake, FAKE_CUT);
+    fake_behave(&fake, PEER_CUT);
     (void)!failed(shot_run(&shot));
     assert_result(&shot, ERR_HUB_UNAVAILABLE);
     fake_end(&fake);
@@ -108,7 +100,7 @@ static void a_kept_connection_that_the_hub_closed_costs_nothing(void **state)
     for (int i = 0; i < 4; i++) {
         struct shot shot;
         shot_init(&shot, &fake, "dev1");
-        fake_behave(&fake, FAKE_LEAVE);
+        fake_behave(&fake, PEER_LEAVE);
         assert_false(failed(shot_run(&shot)));
     }
     fake_end(&fake);
@@ -148,53 +140,19 @@ static void what_is_no_host_name_is_never_called(void **state)
 // --- whom it trusts
 // ---------------------------------------------------------------------------------------------------------
 
-struct pki {
-    struct buf ca, ca_key, chain, key;
-};
-
-static void pki_init(struct pki *pki, const char *name, int64_t made_us)
-{
-    struct buf *all[] = {&pki->ca, &pki->ca_key, &pki->chain, &pki->key};
-    for (size_t i = 0; i < 4; i++)
-        *all[i] = buf_capped(BENCH_PEM_MAX);
-    const char *const dns[] = {name};
-    const struct bench_spec ca = {.role = BENCH_ROOT, .common_name = SLICE("test CA"), .now_us = made_us};
-    assert_false(failed(bench_make(&ca, &pki->ca, &pki->ca_key, NULL)));
-    const struct bench_spec server = {.role = BENCH_SERVER,
-                                      .common_name = slice_text(name),
-                                      .issuer_certificate = buf_slice(&pki->ca),
-                                      .issuer_key = buf_slice(&pki->ca_key),
-                                      .now_us = made_us,
-                                      .names = {.dns = dns, .dns_count = 1}};
-    assert_false(failed(bench_make(&server, &pki->chain, &pki->key, NULL)));
-}
-
-static void pki_release(struct pki *pki)
-{
-    buf_release(&pki->ca);
-    buf_release(&pki->ca_key);
-    buf_release(&pki->chain);
-    buf_release(&pki->key);
-}
-
 // name and age of the certificate; whether the connector is told to trust its CA
 static void expect_trust(const char *name, int64_t age_days, bool trusted, bool good)
 {
     struct fake fake;
     struct shot shot;
-    struct pki pki;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    pki_init(&pki, name, ((int64_t)now.tv_sec - age_days * 86400) * 1000000);
-    fake_start_with(&fake, &pki.chain, &pki.key, trusted ? buf_slice(&pki.ca) : (struct slice){0});
+    fake_start_as(&fake, name, age_days, trusted);
     shot_init(&shot, &fake, "dev1");
     (void)!failed(shot_run(&shot));
     assert_result(&shot, good ? ERR_NONE : ERR_HUB_UNAVAILABLE);
-    assert_int_equal(fake.requests, good ? 1 : 0);
+    assert_int_equal(fake.peer.requests, good ? 1 : 0);
     if (!good && !shot_says(&shot, "certificate"))
         fail_msg("'%s' does not say what is wrong", shot.request.why.text);
     fake_end(&fake);
-    pki_release(&pki);
 }
 
 static void only_a_hub_with_the_right_certificate_is_told_anything(void **state)
@@ -239,8 +197,8 @@ static void three_hundred_at_once_share_sixteen_connections(void **state)
         shot_wait(&shots[i]);
         assert_result(&shots[i], ERR_NONE);
     }
-    assert_int_equal(fake.requests, 2 * SHOTS);
-    assert_in_range(fake.connections, 2, 16);
+    assert_int_equal(fake.peer.requests, 2 * SHOTS);
+    assert_in_range(fake.peer.connections, 2, 16);
     fake_end(&fake);
 }
 
@@ -252,15 +210,15 @@ static void a_line_that_is_too_long_sends_the_last_away(void **state)
     struct shot *shots = calloc(PLACES + 1, sizeof *shots);
     assert_non_null(shots);
     fake_start(&fake);
-    fake.holding = true;
+    fake.peer.holding = true;
     for (size_t i = 0; i <= PLACES; i++)
         shot_init(&shots[i], &fake, "dev1");
     shots_fire(shots, PLACES + 1);
     shot_wait(&shots[PLACES]);
     assert_result(&shots[PLACES], ERR_HUB_UNAVAILABLE);
     assert_true(shot_says(&shots[PLACES], "too much is waiting"));
-    fake_await_requests(&fake, 16);
-    fake_release(&fake);
+    peer_await_requests(&fake.peer, 16);
+    peer_let_go(&fake.peer);
     for (size_t i = 0; i < PLACES; i++) {
         shot_wait(&shots[i]);
         assert_result(&shots[i], ERR_NONE);
@@ -276,7 +234,7 @@ static void who_waits_too_long_is_told_so(void **state)
     struct fake fake;
     static struct shot shots[SHOTS];
     fake_start(&fake);
-    fake.holding = true;
+    fake.peer.holding = true;
     for (size_t i = 0; i < SHOTS; i++) {
         shot_init(&shots[i], &fake, "dev1");
         shots[i].request.deadline_ms = i < 16 ? 10000 : 100 + (int64_t)i;
@@ -287,8 +245,8 @@ static void who_waits_too_long_is_told_so(void **state)
         assert_result(&shots[i], ERR_HUB_UNAVAILABLE);
         assert_true(shot_says(&shots[i], "while others were served"));
     }
-    fake_await_requests(&fake, 16);
-    fake_release(&fake);
+    peer_await_requests(&fake.peer, 16);
+    peer_let_go(&fake.peer);
     for (size_t i = 0; i < 16; i++) {
         shot_wait(&shots[i]);
         assert_result(&shots[i], ERR_NONE);
@@ -308,23 +266,23 @@ static void a_hub_that_keeps_failing_is_left_alone_until_it_answers(void **state
         (void)!failed(shot_run(&shot));
         assert_result(&shot, ERR_HUB_UNAVAILABLE);
     }
-    assert_int_equal(bench_count_log(&fake.bench, "\"event\":\"hub.circuit_open\""), 1);
+    assert_int_equal(bench_count_log(&fake.peer.bench, "\"event\":\"hub.circuit_open\""), 1);
     shot_init(&shot, &fake, "dev1");
     (void)!failed(shot_run(&shot));
     assert_result(&shot, ERR_HUB_UNAVAILABLE);
     assert_in_range((uintmax_t)shot.request.retry_after_ms, 1, 1250);
-    assert_int_equal(fake.requests, 5); // it was not asked
+    assert_int_equal(fake.peer.requests, 5); // it was not asked
 
-    atomic_fetch_add(&fake.skew_us, 1000000);
+    atomic_fetch_add(&fake.peer.skew_us, 1000000);
     shot_init(&shot, &fake, "dev1");
     fake_say(&fake, 500, NULL, "");
     (void)!failed(shot_run(&shot)); // the one that tries: still broken, so it is left alone for longer
-    assert_int_equal(fake.requests, 6);
+    assert_int_equal(fake.peer.requests, 6);
     shot_init(&shot, &fake, "dev1");
     (void)!failed(shot_run(&shot));
     assert_in_range((uintmax_t)shot.request.retry_after_ms, 1001, 2500);
 
-    atomic_fetch_add(&fake.skew_us, 2000000);
+    atomic_fetch_add(&fake.peer.skew_us, 2000000);
     static struct shot shots[10];
     for (size_t i = 0; i < 10; i++)
         shot_init(&shots[i], &fake, "dev1");
@@ -336,8 +294,8 @@ static void a_hub_that_keeps_failing_is_left_alone_until_it_answers(void **state
     }
     shot_init(&shot, &fake, "dev1");
     assert_false(failed(shot_run(&shot)));
-    assert_int_equal(bench_count_log(&fake.bench, "\"event\":\"hub.circuit_open\""), 1);
-    assert_int_equal(bench_count_log(&fake.bench, "\"event\":\"hub.circuit_closed\""), 1);
+    assert_int_equal(bench_count_log(&fake.peer.bench, "\"event\":\"hub.circuit_open\""), 1);
+    assert_int_equal(bench_count_log(&fake.peer.bench, "\"event\":\"hub.circuit_closed\""), 1);
     fake_end(&fake);
 }
 
@@ -349,7 +307,7 @@ static void when_a_hub_is_given_up_those_in_line_hear_it_at_once(void **state)
     static struct shot shots[SHOTS];
     fake_start(&fake);
     fake.use_always = true;
-    fake.always = (struct fake_answer){.manner = FAKE_CUT};
+    fake.always = (struct fake_answer){.manner = PEER_CUT};
     for (size_t i = 0; i < SHOTS; i++)
         shot_init(&shots[i], &fake, "dev1");
     shots_fire(shots, SHOTS);
@@ -357,7 +315,7 @@ static void when_a_hub_is_given_up_those_in_line_hear_it_at_once(void **state)
         shot_wait(&shots[i]);
         assert_result(&shots[i], ERR_HUB_UNAVAILABLE);
     }
-    assert_in_range(fake.requests, 5, 5 + 16);
+    assert_in_range(fake.peer.requests, 5, 5 + 16);
     fake_end(&fake);
 }
 
@@ -370,7 +328,7 @@ static void a_dead_hub_does_not_slow_another(void **state)
     struct shot alive;
     char silent[32];
     fake_start(&fake);
-    (void)snprintf(silent, sizeof silent, "127.0.0.1:%u", listener_port(fake.listener));
+    (void)snprintf(silent, sizeof silent, "127.0.0.1:%u", fake.peer.port);
     fake.silent_host = silent;
     for (size_t i = 0; i < DEAD; i++) {
         shot_init(&dead[i], &fake, "dev1");
@@ -378,12 +336,12 @@ static void a_dead_hub_does_not_slow_another(void **state)
         dead[i].request.deadline_ms = 1500;
     }
     shots_fire(dead, DEAD);
-    fake_await_requests(&fake, 16);
+    peer_await_requests(&fake.peer, 16);
     for (int i = 0; i < 20; i++) {
         shot_init(&alive, &fake, "dev2");
         assert_false(failed(shot_run(&alive)));
     }
-    assert_int_equal(dead[0].times, 0); // the dead one is still being waited for
+    assert_int_equal(dead[0].outcome.times, 0); // the dead one is still being waited for
     for (size_t i = 0; i < DEAD; i++) {
         shot_wait(&dead[i]);
         assert_result(&dead[i], ERR_HUB_UNAVAILABLE);

@@ -21,23 +21,16 @@
 
 enum { HEARD_PAYLOAD_MAX = 4000 };
 
-static int64_t clock_of(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 static int64_t wall(const struct clock *clock)
 {
     (void)clock;
-    return clock_of(CLOCK_REALTIME);
+    return bench_clock_us(CLOCK_REALTIME);
 }
 
 static int64_t monotonic(const struct clock *clock)
 {
     (void)clock;
-    return clock_of(CLOCK_MONOTONIC);
+    return bench_clock_us(CLOCK_MONOTONIC);
 }
 
 static void count_up(struct random *random, void *at, size_t len)
@@ -107,9 +100,9 @@ static void await_door(uint16_t port)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int64_t until_us = clock_of(CLOCK_MONOTONIC) + PATIENCE_MS * INT64_C(1000);
+    int64_t until_us = bench_clock_us(CLOCK_MONOTONIC) + PATIENCE_MS * INT64_C(1000);
     bool open = false;
-    while (!open && clock_of(CLOCK_MONOTONIC) < until_us) {
+    while (!open && bench_clock_us(CLOCK_MONOTONIC) < until_us) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         open = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
         (void)close(fd);
@@ -269,13 +262,13 @@ int broker_bench_teardown(void **state)
 
 static void answered(struct hub_request *request)
 {
-    sem_post(&((struct shot *)request->context)->ended);
+    outcome_arrive(&((struct shot *)request->context)->outcome);
 }
 
 void shot_init(struct shot *shot, struct broker_bench *b, const char *device_id)
 {
     *shot = (struct shot){.broker = b, .arena = arena_capped(1 << 20)};
-    sem_init(&shot->ended, 0, 0);
+    outcome_init(&shot->outcome);
     shot->hub = (struct linked_hub){.host = slice_text(b->host),
                                     .kind = HUB_KIND_MOSQUITTO,
                                     .policy_name = SLICE(SERVICE_USER),
@@ -286,7 +279,7 @@ void shot_init(struct shot *shot, struct broker_bench *b, const char *device_id)
         .verb = HUB_ASSIGN,
         .hub = &shot->hub,
         .identity = {.device_id = slice_text(device_id), .authentication = HUB_AUTH_SAS},
-        .now_us = wall(NULL),
+        .now_us = bench_clock_us(CLOCK_REALTIME),
         .deadline_ms = PATIENCE_MS,
         .arena = &shot->arena,
         .done = answered,
@@ -296,34 +289,22 @@ void shot_init(struct shot *shot, struct broker_bench *b, const char *device_id)
     assert_true(secret_set(&shot->request.identity.secondary_key, SLICE(KEY_1)));
 }
 
-struct volley {
-    struct shot *shots;
-    size_t count;
-};
-
-static void submit(void *argument)
+static void submit(void *element)
 {
-    struct volley *volley = argument;
-    for (size_t i = 0; i < volley->count; i++) {
-        struct shot *shot = &volley->shots[i];
-        hub_submit(shot->broker->connector, &shot->request);
-        assert_int_not_equal(sem_trywait(&shot->ended), 0); // never from within submit
-    }
+    struct shot *shot = element;
+    shot->outcome.starting = true;
+    hub_submit(shot->broker->connector, &shot->request);
+    shot->outcome.starting = false;
 }
 
 void shots_fire(struct shot *shots, size_t count)
 {
-    struct volley volley = {shots, count};
-    bench_do(&shots[0].broker->bench, submit, &volley);
+    bench_do_each(&shots[0].broker->bench, submit, shots, count, sizeof *shots);
 }
 
 struct err shot_wait(struct shot *shot)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 2 * PATIENCE_MS / 1000;
-    if (sem_timedwait(&shot->ended, &until) != 0)
-        fail_msg("a call did not end");
+    outcome_await(&shot->outcome);
     return shot->request.result;
 }
 
@@ -336,7 +317,6 @@ struct err shot_run(struct shot *shot)
 void shot_release(struct shot *shot)
 {
     arena_release(&shot->arena);
-    sem_destroy(&shot->ended);
 }
 
 void assign_device(struct broker_bench *b, const char *device_id, enum hub_twin how, const char *twin,
@@ -417,12 +397,12 @@ static void on_message(struct mosquitto *client, void *context, const struct mos
 // One step; false when the connection is over or patience is.
 static bool turn(struct knocker *k, int64_t until_us)
 {
-    return mosquitto_loop(k->client, 50, 1) == MOSQ_ERR_SUCCESS && clock_of(CLOCK_MONOTONIC) < until_us;
+    return mosquitto_loop(k->client, 50, 1) == MOSQ_ERR_SUCCESS && bench_clock_us(CLOCK_MONOTONIC) < until_us;
 }
 
 static int64_t patience_us(void)
 {
-    return clock_of(CLOCK_MONOTONIC) + PATIENCE_MS * INT64_C(1000);
+    return bench_clock_us(CLOCK_MONOTONIC) + PATIENCE_MS * INT64_C(1000);
 }
 
 static int go_in(struct knocker *k, uint16_t port)

@@ -55,7 +55,7 @@ struct shot {
     struct linked_hub hub;
     struct hub_request request;
     struct arena arena;
-    sem_t ended;
+    struct outcome outcome;
 };
 
 // HUB_ASSIGN of a device with KEY_1 and a deadline of ten seconds, not fired yet.
