@@ -141,7 +141,7 @@ static void peer_listen(struct peer *peer)
     struct tls_settings secrets = {.chain_pem = buf_slice(&chain), .key_pem = buf_slice(&key)};
     assert_false(failed(tls_context_new(&secrets, &tls, NULL)));
     struct listener_settings settings = {
-        .protocol = &peer_protocol, .context = peer, .host = "0.0.0.0", .tls = tls};
+        .protocol = &peer_protocol, .context = peer, .host = "127.0.0.1", .tls = tls};
     peer->port = listener_port(bench_listen_on(&peer->bench, &settings));
     tls_context_free(tls);
     buf_release(&ca_key);

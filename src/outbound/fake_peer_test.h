@@ -47,7 +47,7 @@ struct peer {
     struct buf seen[PEER_SEEN_MAX]; // the first requests, head and body as they came
 };
 
-void peer_start(struct peer *peer, const struct peer_settings *settings); // on all addresses of IPv4
+void peer_start(struct peer *peer, const struct peer_settings *settings);
 void peer_end(struct peer *peer);
 static inline bool peer_responds(enum peer_manner manner)
 {
