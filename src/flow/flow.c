@@ -250,6 +250,7 @@ void run_rewind(struct run *run)
     run->step = tables[run->request.verb];
     run->trace.count = 0;
     run->removing_us = 0;
+    run->left_attempts = 0;
     run->left_lost = run->left_empty = run->left_removed = run->made_room = false;
 }
 

@@ -53,6 +53,7 @@ struct run {
     int64_t started_us;     // monotonic
     int64_t answer_by_us;   // monotonic: a register call is answered by then; 0 when nobody waits
     unsigned attempts;      // of the step that is being tried again
+    unsigned left_attempts; // of the hub that it leaves, one after another
     unsigned races;         // lost to other calls when all was done but the record
     struct slice operation; // the one that this run carries, once its intent is durable
     struct slice joined;    // the operation of another request that this one waits for
