@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+// Clocks are put right by less than this all the time.
+enum { AHEAD_MAX_S = 60 };
+
 // No more at once than keeps the hubs busy: there may be more of them than a flow takes.
 enum { RESUME_PAGE = 200, RESUME_AT_ONCE = 400, RESUME_PAUSE_MS = 50, PLACE_MAX = 2048 };
 
@@ -21,6 +24,12 @@ struct resumption {
     bool pausing;
     size_t found;
 };
+
+bool flow_written_by(const struct flow *flow, int64_t written_us, int64_t until_us)
+{
+    int64_t ahead_us = written_us - clock_wall_us(flow->ports.clock);
+    return written_us <= until_us || ahead_us > AHEAD_MAX_S * (int64_t)1000000;
+}
 
 void run_resume(struct flow *flow, const struct registration *registration, struct slice id_scope)
 {
@@ -101,7 +110,7 @@ static void resume_page(struct store_request *request)
     struct err result = request->result;
     for (size_t i = 0; i < request->count && !failed(result); i++) {
         const struct registration *registration = request->rows[i];
-        if (registration->updated_us > r->until_us)
+        if (!flow_written_by(r->flow, registration->updated_us, r->until_us))
             continue;
         run_resume(r->flow, registration, request->row_partitions[i]);
         r->found++;

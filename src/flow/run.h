@@ -227,6 +227,9 @@ enum step_result step_unmark_leftover(struct run *run);
 void flow_resume_abandoned(struct flow *flow);
 // How long an operation may be under way without another word in its record.
 int64_t flow_life_us(const struct flow *flow);
+// Whether a record that says it was written at written_us is as old as until_us. One from a minute or more
+// ahead of the wall clock is: that was set back, and nobody is to wait until it has caught up.
+bool flow_written_by(const struct flow *flow, int64_t written_us, int64_t until_us);
 // The next start takes up what is left.
 void flow_resume_stop(struct flow *flow);
 void flow_tidy_stop(struct flow *flow);
