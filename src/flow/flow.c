@@ -420,6 +420,7 @@ struct err flow_new(const struct flow_settings *settings, const struct flow_port
         return FAIL(ERR_NO_MEMORY);
     flow->settings = *settings;
     flow->ports = *ports;
+    flow->resumed_max = FLOW_UNDER_WAY_MAX / 2;
     flow->began_us = clock_wall_us(ports->clock);
     flow->pace_seed = random_etag(ports->random);
     list_init(&flow->runs);

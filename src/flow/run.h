@@ -112,6 +112,7 @@ struct flow {
     bool answer_timer_runs;
     size_t count;                  // runs, ends of claims, counts, the resumption, and the tidying
     struct resumption *resumption; // or NULL
+    size_t resumed_max;            // of runs that were taken up, so that devices find room beside them
     struct tidying *tidying;       // or NULL
     struct poll_timer tidy_timer;
     struct hub_loads *loads;
