@@ -250,6 +250,7 @@ void run_rewind(struct run *run)
     run->step = tables[run->request.verb];
     run->trace.count = 0;
     run->removing_us = 0;
+    run->left_attempts = 0;
     run->left_lost = run->left_empty = run->left_removed = run->made_room = false;
 }
 
@@ -419,6 +420,7 @@ struct err flow_new(const struct flow_settings *settings, const struct flow_port
         return FAIL(ERR_NO_MEMORY);
     flow->settings = *settings;
     flow->ports = *ports;
+    flow->resumed_max = FLOW_UNDER_WAY_MAX / 2;
     flow->began_us = clock_wall_us(ports->clock);
     flow->pace_seed = random_etag(ports->random);
     list_init(&flow->runs);

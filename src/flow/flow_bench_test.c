@@ -24,14 +24,14 @@ static void fill(struct random *random, void *at, size_t len)
 static struct err timer_start(struct poller *poller, struct poll_timer *timer, int64_t ms)
 {
     struct world *w = CONTAINER_OF(poller, struct world, poller);
-    size_t free_slot = 64;
-    for (size_t i = 64; i-- > 0;) {
+    size_t free_slot = TIMERS;
+    for (size_t i = TIMERS; i-- > 0;) {
         if (w->timers[i] == timer || w->timers[i] == NULL)
-            free_slot = w->timers[i] == timer                             ? i
-                        : free_slot < 64 && w->timers[free_slot] == timer ? free_slot
-                                                                          : i;
+            free_slot = w->timers[i] == timer                                 ? i
+                        : free_slot < TIMERS && w->timers[free_slot] == timer ? free_slot
+                                                                              : i;
     }
-    assert_true(free_slot < 64);
+    assert_true(free_slot < TIMERS);
     w->timers[free_slot] = timer;
     w->due_us[free_slot] = w->now_us + ms * 1000;
     return OK;
@@ -40,7 +40,7 @@ static struct err timer_start(struct poller *poller, struct poll_timer *timer, i
 static void timer_release(struct poller *poller, struct poll_timer *timer)
 {
     struct world *w = CONTAINER_OF(poller, struct world, poller);
-    for (size_t i = 0; i < 64; i++) {
+    for (size_t i = 0; i < TIMERS; i++) {
         if (w->timers[i] == timer)
             w->timers[i] = NULL;
     }
@@ -86,7 +86,7 @@ void deliver(struct world *w, int wait_ms)
 void pass(struct world *w, int64_t ms)
 {
     w->now_us += ms * 1000;
-    for (size_t i = 0; i < 64; i++) {
+    for (size_t i = 0; i < TIMERS; i++) {
         struct poll_timer *timer = w->timers[i];
         if (timer != NULL && w->due_us[i] <= w->now_us) {
             w->timers[i] = NULL;

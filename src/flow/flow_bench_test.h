@@ -10,6 +10,8 @@
 #define SCOPE    "0ne000A0B1C"
 #define HUB_HOST "hub.local"
 
+enum { TIMERS = 1024 };
+
 struct world {
     struct clock clock; // first
     struct random random;
@@ -30,8 +32,8 @@ struct world {
     struct arena arena;
     int64_t now_us;
     uint64_t next_random;
-    struct poll_timer *timers[64];
-    int64_t due_us[64];
+    struct poll_timer *timers[TIMERS];
+    int64_t due_us[TIMERS];
     struct hub_request *calls[64]; // at the hub, not answered yet
     size_t call_count;
     bool hub_answers; // at once, with hub_result and hub_left_there

@@ -339,7 +339,7 @@ static void many_unfinished_operations_are_taken_up_some_at_a_time(void **state)
 {
     enum { MANY = 1500, AT_ONCE = 700 };
     struct world *w = *state;
-    const struct hub_methods holding = {.submit = hold};
+    static const struct hub_methods holding = {.submit = hold};
     char id[16];
     for (int i = 0; i < MANY; i++) {
         (void)snprintf(id, sizeof id, "left-%04d", i);
@@ -364,6 +364,114 @@ static void many_unfinished_operations_are_taken_up_some_at_a_time(void **state)
     }
 }
 
+// A hub that is away for the devices whose names begin with "left-".
+static bool away;
+static size_t taken; // of the others
+
+static void serve_others(struct hub_connector *connector, struct hub_request *request)
+{
+    struct world *w = CONTAINER_OF(connector, struct world, hub);
+    bool left = slice_starts_with(request->identity.device_id, SLICE("left-"));
+    taken += !left;
+    request->result = left && away ? FAIL(ERR_HUB_UNAVAILABLE) : OK;
+    request->mail.deliver = answer_held;
+    mailbox_post(&w->replies, &request->mail);
+}
+
+// The same for a hub that takes its time.
+static void hold_left(struct hub_connector *connector, struct hub_request *request)
+{
+    if (slice_starts_with(request->identity.device_id, SLICE("left-")))
+        hold(connector, request);
+    else
+        serve_others(connector, request);
+}
+
+static void put_many_unfinished(struct world *w, const char *kind, int count)
+{
+    char id[16];
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(id, sizeof id, "%s-%04d", kind, i);
+        put_unfinished(w, id);
+    }
+}
+
+// Until so many of the others are at their hub, or most of an operation's life is over.
+static void until_taken(struct world *w, size_t count)
+{
+    for (int64_t began_us = w->now_us; taken < count && w->now_us - began_us < 50000000;) {
+        deliver(w, 5);
+        pass(w, 50);
+    }
+    assert_int_equal(taken, count);
+}
+
+static void operations_that_wait_for_a_hub_that_is_away_hold_up_no_others(void **state)
+{
+    enum { LEFT = 450, WELL = 250 }; // more than are taken up at once, and than a page
+    struct world *w = *state;
+    static const struct hub_methods serving = {.submit = serve_others};
+    put_many_unfinished(w, "left", LEFT);
+    put_many_unfinished(w, "well", WELL);
+    w->hub.methods = &serving;
+    away = true;
+    taken = 0;
+    flow_resume(w->flow);
+    until_taken(w, WELL);
+    assert_true(flow_under_way(w->flow) >= LEFT); // none of them has ended
+    away = false;
+    run_down(w, 500);
+    assert_int_equal(stored_registration(w, SLICE("left-0449"))->status, STATUS_ASSIGNED);
+    assert_int_equal(stored_registration(w, SLICE("well-0249"))->status, STATUS_ASSIGNED);
+}
+
+static void devices_that_ask_hold_up_no_operations_that_were_left_unfinished(void **state)
+{
+    enum { ASKING = 450, WELL = 250 };
+    struct world *w = *state;
+    static const struct hub_methods holding = {.submit = hold_left};
+    w->hub.methods = &holding;
+    held_count = taken = 0;
+    pass(w, 1); // after the process began
+    char id[16];
+    for (int i = 0; i < ASKING; i++) {
+        (void)snprintf(id, sizeof id, "left-%04d", i);
+        put_enrollment(w, id, PROVISIONING_ENABLED);
+        ask(w, FLOW_REGISTER, id, "");
+    }
+    for (int i = 0; i < 2000 && held_count < ASKING; i++)
+        deliver(w, 5);
+    assert_int_equal(held_count, ASKING);
+    put_many_unfinished(w, "well", WELL);
+    flow_resume(w->flow);
+    until_taken(w, WELL);
+    assert_int_equal(held_count, ASKING); // none of them has ended
+    answer_all_held(w);
+    run_down(w, 50);
+}
+
+static void unfinished_operations_leave_room_for_devices_though_all_of_them_sleep(void **state)
+{
+    enum { LEFT = 700, MAX = 450 };
+    struct world *w = *state;
+    static const struct hub_methods serving = {.submit = serve_others};
+    put_many_unfinished(w, "left", LEFT);
+    w->hub.methods = &serving;
+    w->flow->resumed_max = MAX;
+    away = true;
+    flow_resume(w->flow);
+    size_t most = 0;
+    for (int i = 0; i < 300; i++) {
+        deliver(w, 2);
+        pass(w, 100);
+        most = flow_under_way(w->flow) > most ? flow_under_way(w->flow) : most;
+    }
+    assert_in_range(most, 200, MAX + 1); // and who looks for them
+    away = false;
+    run_down(w, 500);
+    assert_int_equal(stored_registration(w, SLICE("left-0699"))->status, STATUS_ASSIGNED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +486,9 @@ int main(void)
         TEST(a_record_that_cannot_be_written_yet_leaves_no_device_without_an_answer),
         TEST(an_operation_goes_on_when_the_store_could_not_be_read_at_first),
         TEST(a_flow_is_not_idle_while_it_looks_for_unfinished_operations),
+        TEST(operations_that_wait_for_a_hub_that_is_away_hold_up_no_others),
+        TEST(devices_that_ask_hold_up_no_operations_that_were_left_unfinished),
+        TEST(unfinished_operations_leave_room_for_devices_though_all_of_them_sleep),
         TEST(many_unfinished_operations_are_taken_up_some_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

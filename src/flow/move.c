@@ -93,10 +93,11 @@ static bool must_wait(const struct run *run)
     return rule == UNREACHABLE_UNSET ? keeps_data : rule == UNREACHABLE_WAIT;
 }
 
-// Whether the hub that is left is to be asked no more.
+// Whether the hub that is left is to be asked no more. Its tries are counted apart: that it answers does not
+// begin anew how seldom the hub is tried that the device goes to, for it is asked before each of those tries.
 static bool given_up(const struct run *run)
 {
-    return run_life_is_over(run) || run->made_room || (!must_wait(run) && run->attempts >= TRIES);
+    return run_life_is_over(run) || run->made_room || (!must_wait(run) && run->left_attempts >= TRIES);
 }
 
 static bool removal_given_up(const struct run *run)
@@ -109,7 +110,7 @@ static void ask_left_later(struct run *run, const struct hub_request *request)
 {
     int64_t wait_ms = request->retry_after_ms;
     if (wait_ms <= 0)
-        wait_ms = RETRY_FIRST_MS / BACKOFF_FIRST_MS * run_backoff_ms(run->attempts);
+        wait_ms = RETRY_FIRST_MS / BACKOFF_FIRST_MS * run_backoff_ms(run->left_attempts);
     run_log(run, "hub.unavailable", request->result);
     run_take_up(run); // by then the enrollment may be disabled, or the hub have another key
     if (run_again_after(run, wait_ms < BACKOFF_LAST_MS ? wait_ms : BACKOFF_LAST_MS) == STEP_ENDS)
@@ -148,7 +149,7 @@ static void fetched(struct hub_request *request)
 {
     struct run *run = request->context;
     if (!failed(request->result)) {
-        run->attempts = 0;
+        run->left_attempts = 0;
         run->fetched =
             (struct fetched){request->found, request->twin, request->reported, request->identity.iot_edge};
         run->left_empty = !request->found;
@@ -160,13 +161,13 @@ static void fetched(struct hub_request *request)
         run_continue(run);
         return;
     }
-    run->attempts++;
+    run->left_attempts++;
     run->why = request->why;
     if (!given_up(run)) {
         ask_left_later(run, request);
         return;
     }
-    run->attempts = 0;
+    run->left_attempts = 0;
     if (must_wait(run)) {
         run->failure = request->result;
     } else {
@@ -190,13 +191,13 @@ static bool must_answer_first(const struct run *run)
 static void reached(struct hub_request *request)
 {
     struct run *run = request->context;
-    run->attempts++;
+    run->left_attempts++;
     run->why = request->why;
     if (failed(request->result) && !given_up(run)) {
         ask_left_later(run, request);
         return;
     }
-    run->attempts = 0;
+    run->left_attempts = 0;
     run->failure = request->result;
     run_continue(run);
 }
@@ -278,19 +279,19 @@ static void removed(struct hub_request *request)
 {
     struct run *run = request->context;
     if (!failed(request->result)) {
-        run->attempts = 0;
+        run->left_attempts = 0;
         run->left_removed = true;
         run->record.left_hub = run->record.left_device_id = (struct slice){0};
         run_continue(run);
         return;
     }
-    run->attempts++;
+    run->left_attempts++;
     run->why = request->why;
     if (!removal_given_up(run)) {
         ask_left_later(run, request);
         return;
     }
-    run->attempts = 0;
+    run->left_attempts = 0;
     run_log(run, "device.left_behind", request->result); // flow_tidy removes it, sooner or later
     run->why = (struct why){0};
     run_continue(run);

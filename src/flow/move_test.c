@@ -308,6 +308,53 @@ a_reset_does_not_begin_while_the_old_hub_is_known_to_fail_and_the_operator_waits
     hub_health_free(health);
 }
 
+// How often hubs were called in the whole life of an operation that takes dev1 to b.hub.
+static size_t calls_while_the_new_hub_is_away(struct world *w)
+{
+    w->hub_calls = 0;
+    hubs_of()->quiet = true;
+    trouble("b.hub", HUB_ASSIGN, ERR_HUB_UNAVAILABLE, -1, false);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 100);
+    assert_int_equal(dev1(w)->status, STATUS_FAILED);
+    hubs_of()->quiet = false;
+    no_trouble();
+    return w->hub_calls;
+}
+
+static void a_new_device_is_tried_ever_more_seldom(void **state)
+{
+    struct world *w = *state;
+    enroll(w, "b", MIGRATE);
+    assert_in_range(calls_while_the_new_hub_is_away(w), 4, 15);
+}
+
+static void a_device_that_moves_with_its_data_is_tried_ever_more_seldom_too(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    assert_in_range(calls_while_the_new_hub_is_away(w), 2 * 4, 2 * 15); // each try reads at a.hub first
+}
+
+static void a_device_whose_old_hub_must_answer_first_is_tried_ever_more_seldom_too(void **state)
+{
+    struct world *w = *state;
+    struct why why = {.text = "it does not answer"};
+    w->health = hub_health_new(&w->clock, 1);
+    assert_non_null(w->health);
+    start_again(w);
+    link_hubs(w, "abc", UNREACHABLE_WAIT);
+    settle_at_a(w);
+    hub_health_set(w->health, SLICE("a.hub"), 1, true, &why); // it was; it answers now
+    enroll(w, "b", RESET);
+    assert_in_range(calls_while_the_new_hub_is_away(w), 2 * 4, 2 * 15);
+    struct hub_health *health = w->health;
+    w->health = NULL;
+    start_again(w);
+    hub_health_free(health);
+}
+
 static void what_runs_on_at_the_old_hub_is_waited_for_half_a_minute(void **state)
 {
     struct world *w = *state;
@@ -420,6 +467,9 @@ int main(void)
         TEST(a_reset_does_not_wait_for_the_old_hub),
         TEST(a_reset_waits_for_the_old_hub_when_the_operator_says_so),
         TEST(a_reset_does_not_begin_while_the_old_hub_is_known_to_fail_and_the_operator_waits_for_it),
+        TEST(a_new_device_is_tried_ever_more_seldom),
+        TEST(a_device_that_moves_with_its_data_is_tried_ever_more_seldom_too),
+        TEST(a_device_whose_old_hub_must_answer_first_is_tried_ever_more_seldom_too),
         TEST(what_runs_on_at_the_old_hub_is_waited_for_half_a_minute),
         TEST(an_edge_device_stays_one_when_it_moves_unless_its_enrollment_says_otherwise),
         TEST(once_the_copy_stands_no_removal_makes_a_registration_fail),

@@ -4,7 +4,11 @@
 
 #include <stdlib.h>
 
-// No more at once than keeps the hubs busy: there may be more of them than a flow takes.
+// Clocks are put right by less than this all the time.
+enum { AHEAD_MAX_S = 60 };
+
+// No more at once than keeps the hubs busy: there may be more of them than a flow takes. Those that sleep
+// keep none busy: a hub that is away holds up its own operations for as long as they live, and no others.
 enum { RESUME_PAGE = 200, RESUME_AT_ONCE = 400, RESUME_PAUSE_MS = 50, PLACE_MAX = 2048 };
 
 // Counts as under way in the flow.
@@ -21,6 +25,12 @@ struct resumption {
     bool pausing;
     size_t found;
 };
+
+bool flow_written_by(const struct flow *flow, int64_t written_us, int64_t until_us)
+{
+    int64_t ahead_us = written_us - clock_wall_us(flow->ports.clock);
+    return written_us <= until_us || ahead_us > AHEAD_MAX_S * (int64_t)1000000;
+}
 
 void run_resume(struct flow *flow, const struct registration *registration, struct slice id_scope)
 {
@@ -86,10 +96,24 @@ static void ask_unfinished(struct resumption *r)
     store_submit(r->flow->ports.store, &r->request);
 }
 
+// For one more page.
+static bool has_room(const struct flow *flow)
+{
+    size_t all = 0, awake = 0;
+    LIST_EACH (at, &flow->runs) {
+        const struct run *run = CONTAINER_OF(at, struct run, request.links);
+        bool counts = run->resumed && !run->tidying;
+        all += counts;
+        awake += counts && !run->sleeping;
+    }
+    return awake <= RESUME_AT_ONCE && all + RESUME_PAGE <= flow->resumed_max &&
+           flow->count + RESUME_PAGE <= FLOW_UNDER_WAY_MAX;
+}
+
 static void resume_next(struct poll_timer *timer)
 {
     struct resumption *r = timer->context;
-    r->pausing = r->flow->count > RESUME_AT_ONCE && !r->flow->stopping &&
+    r->pausing = !r->flow->stopping && !has_room(r->flow) &&
                  !failed(poller_timer_start(r->flow->ports.poller, &r->timer, RESUME_PAUSE_MS));
     if (!r->pausing)
         ask_unfinished(r);
@@ -101,7 +125,7 @@ static void resume_page(struct store_request *request)
     struct err result = request->result;
     for (size_t i = 0; i < request->count && !failed(result); i++) {
         const struct registration *registration = request->rows[i];
-        if (registration->updated_us > r->until_us)
+        if (!flow_written_by(r->flow, registration->updated_us, r->until_us))
             continue;
         run_resume(r->flow, registration, request->row_partitions[i]);
         r->found++;
@@ -136,7 +160,7 @@ static void look_for_unfinished(struct flow *flow, bool at_start, int64_t until_
         (struct query_node){.op = QUERY_EQ, .path = SLICE("status"), .values = &r->assigning, .count = 1};
     flow->resumption = r;
     flow->count++;
-    ask_unfinished(r);
+    resume_next(&r->timer);
 }
 
 void flow_resume(struct flow *flow)

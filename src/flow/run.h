@@ -53,6 +53,7 @@ struct run {
     int64_t started_us;     // monotonic
     int64_t answer_by_us;   // monotonic: a register call is answered by then; 0 when nobody waits
     unsigned attempts;      // of the step that is being tried again
+    unsigned left_attempts; // of the hub that it leaves, one after another
     unsigned races;         // lost to other calls when all was done but the record
     struct slice operation; // the one that this run carries, once its intent is durable
     struct slice joined;    // the operation of another request that this one waits for
@@ -111,6 +112,7 @@ struct flow {
     bool answer_timer_runs;
     size_t count;                  // runs, ends of claims, counts, the resumption, and the tidying
     struct resumption *resumption; // or NULL
+    size_t resumed_max;            // of runs that were taken up, so that devices find room beside them
     struct tidying *tidying;       // or NULL
     struct poll_timer tidy_timer;
     struct hub_loads *loads;
@@ -226,6 +228,9 @@ enum step_result step_unmark_leftover(struct run *run);
 void flow_resume_abandoned(struct flow *flow);
 // How long an operation may be under way without another word in its record.
 int64_t flow_life_us(const struct flow *flow);
+// Whether a record that says it was written at written_us is as old as until_us. One from a minute or more
+// ahead of the wall clock is: that was set back, and nobody is to wait until it has caught up.
+bool flow_written_by(const struct flow *flow, int64_t written_us, int64_t until_us);
 // The next start takes up what is left.
 void flow_resume_stop(struct flow *flow);
 void flow_tidy_stop(struct flow *flow);

@@ -156,7 +156,8 @@ enum step_result step_join(struct run *run)
         run_answer(run, prior);
         return STEP_ENDS;
     }
-    if (!underway || run->admission.now_us - prior->updated_us > flow_life_us(run->flow))
+    int64_t outlived_us = run->admission.now_us - flow_life_us(run->flow) - 1;
+    if (!underway || flow_written_by(run->flow, prior->updated_us, outlived_us))
         return STEP_DONE;
     if (!tidied && (run->flow->settings.strict_polling || run->answered || run->answer_by_us == 0)) {
         run_answer(run, prior);
