@@ -16,6 +16,8 @@ struct hub_mosquitto_settings {
     struct random *random;
     const struct log *log; // NULL: no lines
     struct hub_watch watch;
+    // A broker that fails is asked how it is after that time, and again, until it is well; 0: ten seconds.
+    int64_t probe_pause_ms;
     struct slice ca_file; // path of a PEM file of the CAs to trust, copied; empty: the system's
 };
 
