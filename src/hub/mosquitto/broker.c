@@ -251,17 +251,20 @@ static bool device_is_busy(struct broker *broker, struct slice device_id)
     return false;
 }
 
+// The figure is for all connectors together, and so is the burst, of which each has one call at least.
 static bool may_go(struct broker *broker, const struct call *call)
 {
     int64_t per_minute = call->request->hub->calls_per_minute;
+    int64_t shares = broker->connector->settings.shares;
     int64_t now_us = now_of(broker);
     if (per_minute == 0)
         return true;
-    int64_t each_us = INT64_C(60000000) / per_minute;
+    int64_t each_us = INT64_C(60000000) * shares / per_minute;
+    int64_t rest_us = shares < BROKER_BURST ? (BROKER_BURST / shares - 1) * each_us : 0;
     if (broker->paced_until_us > now_us)
         return false;
-    if (broker->paced_until_us < now_us - BROKER_BURST * each_us)
-        broker->paced_until_us = now_us - BROKER_BURST * each_us;
+    if (broker->paced_until_us < now_us - rest_us)
+        broker->paced_until_us = now_us - rest_us;
     broker->paced_until_us += each_us;
     return true;
 }

@@ -213,6 +213,7 @@ static void make(void *argument)
         .log = &b->bench.log,
         .watch = {.changed = changed, .context = b},
         .probe_pause_ms = b->probe_pause_ms,
+        .shares = b->shares,
         .ca_file = slice_text(ca_file),
     };
     assert_false(failed(hub_mosquitto_new(&settings, &b->connector)));

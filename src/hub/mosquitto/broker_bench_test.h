@@ -28,6 +28,7 @@ struct broker_bench {
     bool without_plugin;
     struct hub_connector *connector;
     int64_t probe_pause_ms; // of the connector's settings
+    unsigned shares;        // likewise
     struct clock clock;
     struct random random;
     uint64_t next_random;

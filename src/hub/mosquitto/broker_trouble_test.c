@@ -253,6 +253,51 @@ static void a_broker_that_goes_on_hanging_goes_on_failing(void **state)
         shot_release(&shots[i]);
 }
 
+// One connector of as many: each has that part of what the hub takes a minute.
+static int setup_one_of_10(void **state)
+{
+    (void)state;
+    bench = (struct broker_bench){.shares = 10};
+    broker_bench_start(&bench);
+    return 0;
+}
+
+// How many of 12 calls go through in three and a half seconds, 600 a minute being the limit.
+static unsigned calls_that_go_through(void)
+{
+    enum { COUNT = 12 };
+    static struct shot shots[COUNT];
+    static char names[COUNT][8];
+    unsigned through = 0;
+    assign_device(&bench, "d0", HUB_TWIN_KEEP, "", ""); // the connection stands
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)snprintf(names[i], sizeof names[i], "d%zu", i);
+        shot_init(&shots[i], &bench, names[i]);
+        shots[i].request.verb = HUB_READ;
+        shots[i].hub.calls_per_minute = 600;
+        shots[i].request.deadline_ms = 3500;
+    }
+    shots_fire(shots, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        through += failed(shot_wait(&shots[i])) ? 0 : 1;
+        shot_release(&shots[i]);
+    }
+    assert_int_equal(bench.told_failing, 0); // that is the service's doing, not the hub's
+    return through;
+}
+
+static void a_limit_of_calls_is_for_all_loops_together(void **state)
+{
+    (void)state;
+    assert_in_range(calls_that_go_through(), 2, 4); // one at once, then one a second
+}
+
+static void a_limit_of_calls_is_all_for_the_only_loop(void **state)
+{
+    (void)state;
+    assert_int_equal(calls_that_go_through(), 12);
+}
+
 static int64_t worked_ms(void)
 {
     struct rusage usage;
@@ -368,6 +413,9 @@ int main(void)
         WITH_BROKER_ASKED_SOON(a_broker_that_hung_for_a_moment_is_well_again_though_nobody_asks),
         WITH_BROKER_ASKED_SOON(a_broker_that_turned_a_device_down_is_asked_again_though_nobody_asks),
         WITH_BROKER_ASKED_SOON(a_broker_that_goes_on_hanging_goes_on_failing),
+        cmocka_unit_test_setup_teardown(a_limit_of_calls_is_for_all_loops_together, setup_one_of_10,
+                                        broker_bench_teardown),
+        WITH_BROKER(a_limit_of_calls_is_all_for_the_only_loop),
         WITH_BROKER(a_broker_that_does_not_shake_hands_is_waited_for_without_work),
         WITH_BROKER(a_broker_that_is_not_there_is_known_to_be_so_before_its_callers_give_up),
         WITH_BROKER(a_broker_with_a_certificate_of_others_is_not_told_the_password),

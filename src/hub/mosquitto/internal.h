@@ -11,7 +11,7 @@ enum {
     BROKERS_PER_HOST_MAX = 32,
     BROKER_ACTIVE_MAX = 32, // calls under way at once, the others wait
     BROKER_WAITING_MAX = 4096,
-    BROKER_BURST = 10,             // calls that a limit per minute lets go at once
+    BROKER_BURST = 10,             // calls that a limit per minute lets go at once, over all connectors
     BROKER_IDLE_MS = 600000,       // then a connection that works is closed
     BROKER_GONE_MS = 3600000,      // and one that does not
     BROKER_PROBE_MS = 5000,        // for the plugin to say how it is set up
