@@ -6,7 +6,7 @@
 
 #include "base/map.h"
 
-enum { KEY_MAX_BYTES = 300 + 1 + ID_SCOPE_MAX, HOSTS_MAX = 10000, LOOPS_MAX = 64 };
+enum { KEY_MAX_BYTES = 300 + 1 + ID_SCOPE_MAX, HOSTS_MAX = 10000 };
 
 struct health {
     uint64_t failing; // by loop
@@ -71,7 +71,7 @@ static struct health *health_at(struct hub_health *health, struct slice key)
 void hub_health_set_link(struct hub_health *health, struct slice host, struct slice id_scope, unsigned loop,
                          bool failing, const struct why *why)
 {
-    INVARIANT(loop < LOOPS_MAX);
+    INVARIANT(loop < HUB_HEALTH_LOOPS_MAX);
     uint8_t room[KEY_MAX_BYTES];
     struct slice key = key_write(host, id_scope, room);
     struct health *h = failing ? health_at(health, key) : map_get(&health->map, key);

@@ -7,10 +7,13 @@
 
 struct hub_health;
 
+// A bit for each: usherd never has more loops than this, neither by its settings nor by its processors.
+enum { HUB_HEALTH_LOOPS_MAX = 64 };
+
 struct hub_health *hub_health_new(const struct clock *clock, uint64_t seed); // NULL: no memory
 void hub_health_free(struct hub_health *health);
 
-// `loop` (0..63) noticed it. Wakes nobody.
+// `loop` (below HUB_HEALTH_LOOPS_MAX) noticed it. Wakes nobody.
 void hub_health_set(struct hub_health *health, struct slice host, unsigned loop, bool failing,
                     const struct why *why);
 

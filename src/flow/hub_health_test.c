@@ -33,7 +33,7 @@ static void a_hub_fails_as_long_as_one_loop_finds_it_failing(void **state)
     now = 100;
     hub_health_set(health, SLICE("A.Hub:8883"), 0, true, &first);
     now = 200;
-    hub_health_set(health, SLICE("a.hub:8883"), 63, true, &second);
+    hub_health_set(health, SLICE("a.hub:8883"), HUB_HEALTH_LOOPS_MAX - 1, true, &second);
     struct hub_health_state s = hub_health_of(health, SLICE("a.HUB:8883"));
     assert_true(s.failing);
     assert_int_equal(s.since_us, 100);
@@ -42,7 +42,7 @@ static void a_hub_fails_as_long_as_one_loop_finds_it_failing(void **state)
     hub_health_set(health, SLICE("a.hub:8883"), 0, false, NULL);
     assert_true(hub_health_of(health, SLICE("a.hub:8883")).failing);
     now = 400;
-    hub_health_set(health, SLICE("a.hub:8883"), 63, false, NULL);
+    hub_health_set(health, SLICE("a.hub:8883"), HUB_HEALTH_LOOPS_MAX - 1, false, NULL);
     s = hub_health_of(health, SLICE("a.hub:8883"));
     assert_false(s.failing);
     assert_int_equal(s.since_us, 400);

@@ -10,6 +10,7 @@
 #include "crypto/hmac.h"
 #include "crypto/random.h"
 #include "domain/identifier.h"
+#include "flow/hub_health.h"
 #include "hub/embedded/hub_settings.h"
 #include "server/files.h"
 #include "store/memory/memory.h"
@@ -183,12 +184,17 @@ static struct err read_places(const struct daemon *d, struct atlas **out, struct
     return atlas_read(&settings, out, why);
 }
 
+unsigned daemon_loops(int64_t threads, long processors)
+{
+    int64_t count = threads > 0 ? threads : processors;
+    if (count > HUB_HEALTH_LOOPS_MAX)
+        return HUB_HEALTH_LOOPS_MAX;
+    return count > 0 ? (unsigned)count : 1;
+}
+
 static struct err make_workers(struct daemon *d, struct why *why)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    d->worker_count = d->config->threads > 0 ? (unsigned)d->config->threads
-                      : processors > 0       ? (unsigned)processors
-                                             : 1;
+    d->worker_count = daemon_loops(d->config->threads, sysconf(_SC_NPROCESSORS_ONLN));
     d->workers = calloc(d->worker_count, sizeof *d->workers);
     d->peers = calloc(d->worker_count, sizeof *d->peers);
     if (d->workers == NULL || d->peers == NULL)

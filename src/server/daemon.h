@@ -38,6 +38,10 @@ struct daemon {
     atomic_uint stop_busy; // loops that have something under way
 };
 
+// How many loops: `threads` of the settings, or with 0 one for each processor (below 1: unknown); never more
+// than HUB_HEALTH_LOOPS_MAX.
+unsigned daemon_loops(int64_t threads, long processors);
+
 // Opens the store, binds the doors. Nothing is served yet. On failure everything is released.
 struct err daemon_init(struct daemon *daemon, const struct config *config, struct why *why);
 // Between daemon_init and daemon_start: makes the records of embedded hubs where they are missing.

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/testing.h"
+#include "flow/hub_health.h"
 #include "server/dev.h"
 
 struct bench {
@@ -124,9 +125,32 @@ static void settings_that_change_during_a_stop_are_taken_up_by_all_loops(void **
     assert_true(late.changed);
 }
 
+static int64_t no_time(const struct clock *clock)
+{
+    (void)clock;
+    return 0;
+}
+
+// With more, the first hub that begins to fail would end the process: there is no bit for the 65th loop.
+static void a_machine_with_more_processors_than_hub_health_has_room_for_gets_no_more_loops(void **state)
+{
+    (void)state;
+    static const struct clock clock = {no_time, no_time};
+    struct hub_health *health = hub_health_new(&clock, 7);
+    assert_int_equal(daemon_loops(0, 128), HUB_HEALTH_LOOPS_MAX);
+    hub_health_set(health, SLICE("a.hub"), daemon_loops(0, 128) - 1, true, NULL); // the last of them
+    assert_true(hub_health_of(health, SLICE("a.hub")).failing);
+    hub_health_free(health);
+    assert_int_equal(daemon_loops(0, 4), 4);
+    assert_int_equal(daemon_loops(0, -1), 1); // the system does not say
+    assert_int_equal(daemon_loops(3, 128), 3);
+    assert_int_equal(daemon_loops(HUB_HEALTH_LOOPS_MAX + 1, 4), HUB_HEALTH_LOOPS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_machine_with_more_processors_than_hub_health_has_room_for_gets_no_more_loops),
         cmocka_unit_test_setup_teardown(certificates_are_reloaded_faster_than_loops_take_them_up, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(places_are_reloaded_faster_than_loops_take_them_up, setup_with_places,

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "flow/hub_health.h"
 #include "server/webhooks.h"
 
 #define AT(member) offsetof(struct config, member)
@@ -46,7 +47,8 @@ const struct config_key config_keys[] = {
      "the least that is logged"},
     {"log.anonymousPerSecond", CONFIG_NUMBER, AT(log_anonymous_per_s), 1, 1000000, "lines", "", "10",
      "how many lines a loop may log in a second about peers that are refused"},
-    {"threads", CONFIG_NUMBER, AT(threads), 0, 64, "", "", "0", "event loops; 0 is one for each processor"},
+    {"threads", CONFIG_NUMBER, AT(threads), 0, HUB_HEALTH_LOOPS_MAX, "", "", "0",
+     "event loops; 0 is one for each processor, up to 64"},
     {"limits.connections", CONFIG_NUMBER, AT(max_connections), 16, 1000000, "", "", "20000",
      "connections at once, over all doors"},
     {"limits.connectionsPerAddress", CONFIG_NUMBER, AT(max_per_address), 0, 1000000, "", "", "10000",

@@ -176,6 +176,7 @@ static struct err make_hubs(struct worker *w, struct why *why)
         .random = &d->random,
         .log = &d->log,
         .ca_file = d->config->hub_ca_file,
+        .shares = d->worker_count,
         .watch = health_watch(w),
     };
     if (!failed(e))

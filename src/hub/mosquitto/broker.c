@@ -39,6 +39,7 @@ static void note_failing(struct broker *broker, struct err e, const struct why *
     if (broker->failing || broker->superseded)
         return;
     broker->failing = true;
+    broker->ask_us = now_of(broker) + broker->connector->settings.probe_pause_ms * 1000;
     bool unauthorized = e.code == ERR_HUB_UNAUTHORIZED;
     log_broker(broker, unauthorized ? ERR_LEVEL_ERROR : ERR_LEVEL_WARN,
                unauthorized ? "hub.unauthorized" : "hub.failing", e, why);
@@ -250,17 +251,20 @@ static bool device_is_busy(struct broker *broker, struct slice device_id)
     return false;
 }
 
+// The figure is for all connectors together, and so is the burst, of which each has one call at least.
 static bool may_go(struct broker *broker, const struct call *call)
 {
     int64_t per_minute = call->request->hub->calls_per_minute;
+    int64_t shares = broker->connector->settings.shares;
     int64_t now_us = now_of(broker);
     if (per_minute == 0)
         return true;
-    int64_t each_us = INT64_C(60000000) / per_minute;
+    int64_t each_us = INT64_C(60000000) * shares / per_minute;
+    int64_t rest_us = shares < BROKER_BURST ? (BROKER_BURST / shares - 1) * each_us : 0;
     if (broker->paced_until_us > now_us)
         return false;
-    if (broker->paced_until_us < now_us - BROKER_BURST * each_us)
-        broker->paced_until_us = now_us - BROKER_BURST * each_us;
+    if (broker->paced_until_us < now_us - rest_us)
+        broker->paced_until_us = now_us - rest_us;
     broker->paced_until_us += each_us;
     return true;
 }
@@ -371,7 +375,7 @@ static void went_down(struct broker *broker, const struct link_event *event)
 static void probed(struct broker *broker, struct err e, const struct why *why)
 {
     if (failed(e))
-        return down(broker, e, why, BROKER_PROBE_PAUSE_MS);
+        return down(broker, e, why, broker->connector->settings.probe_pause_ms);
     broker->state = BROKER_READY;
     note_well(broker);
     pump(broker);
@@ -458,6 +462,13 @@ static bool nobody(const struct broker *broker)
     return broker->active_count == 0 && broker->waiting_count == 0;
 }
 
+// A hub that fails is given no devices and is not tidied, so nobody may come to find it well again: then it
+// is asked whether it is.
+static bool asks_itself(const struct broker *broker)
+{
+    return broker->state == BROKER_READY && broker->failing && !broker->superseded && nobody(broker);
+}
+
 static void arm(struct broker *broker)
 {
     int64_t now_us = now_of(broker);
@@ -470,6 +481,8 @@ static void arm(struct broker *broker)
         next_us = least(next_us, broker->probe_until_us);
     if (broker->state == BROKER_DOWN)
         next_us = least(next_us, broker->retry_us);
+    if (asks_itself(broker))
+        next_us = least(next_us, broker->ask_us);
     if (broker->state == BROKER_READY && broker->waiting_count > 0 && broker->paced_until_us > now_us)
         next_us = least(next_us, broker->paced_until_us);
     int64_t ms = next_us > now_us ? (next_us - now_us) / 1000 + 1 : 1;
@@ -500,6 +513,8 @@ static void try_again(struct broker *broker)
                         "no answer from the dynamic security plugin: does the broker load it?"),
                &why);
     else if (broker->state == BROKER_DOWN && now_of(broker) >= broker->retry_us && broker->linked)
+        probe(broker);
+    else if (asks_itself(broker) && now_of(broker) >= broker->ask_us)
         probe(broker);
     else if (broker->state == BROKER_DOWN && now_of(broker) >= broker->retry_us)
         broker->state = BROKER_CONNECTING;

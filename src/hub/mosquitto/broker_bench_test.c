@@ -205,6 +205,8 @@ static void make(void *argument)
         .random = &b->random,
         .log = &b->bench.log,
         .watch = {.changed = changed, .context = b},
+        .probe_pause_ms = b->probe_pause_ms,
+        .shares = b->shares,
         .ca_file = slice_text(ca_file),
     };
     assert_false(failed(hub_mosquitto_new(&settings, &b->connector)));
@@ -212,7 +214,6 @@ static void make(void *argument)
 
 void broker_bench_start(struct broker_bench *b)
 {
-    *b = (struct broker_bench){0};
     b->clock = (struct clock){.wall_us = wall, .monotonic_us = monotonic};
     b->random = (struct random){.fill = count_up};
     mosquitto_lib_init();
@@ -249,6 +250,7 @@ struct broker_bench bench;
 int broker_bench_setup(void **state)
 {
     (void)state;
+    bench = (struct broker_bench){0};
     broker_bench_start(&bench);
     return 0;
 }

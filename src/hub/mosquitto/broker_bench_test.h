@@ -27,6 +27,8 @@ struct broker_bench {
     pid_t pid;                 // 0: not running
     bool without_plugin;
     struct hub_connector *connector;
+    int64_t probe_pause_ms; // of the connector's settings
+    unsigned shares;        // likewise
     struct clock clock;
     struct random random;
     uint64_t next_random;
@@ -42,7 +44,8 @@ int broker_bench_setup(void **state);
 int broker_bench_teardown(void **state);
 #define WITH_BROKER(test) cmocka_unit_test_setup_teardown(test, broker_bench_setup, broker_bench_teardown)
 
-// Everything, with the connector and a service user that may do what it needs.
+// Everything, with the connector and a service user that may do what it needs. *b: zeroed, but for
+// what the connector's settings shall be.
 void broker_bench_start(struct broker_bench *b);
 void broker_bench_end(struct broker_bench *b);
 void broker_start(struct broker_bench *b); // at the same ports, with what it knew

@@ -173,6 +173,131 @@ static void a_broker_that_hangs_costs_its_callers_their_deadline_and_no_more(voi
         shot_release(&shots[i]);
 }
 
+// A broker that fails is asked ten times a second.
+static int setup_asked_soon(void **state)
+{
+    (void)state;
+    bench = (struct broker_bench){.probe_pause_ms = 100};
+    broker_bench_start(&bench);
+    return 0;
+}
+
+#define WITH_BROKER_ASKED_SOON(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, setup_asked_soon, broker_bench_teardown)
+
+// A hub that fails is given no devices by allocation and is not tidied: nobody asks it.
+static void a_broker_that_hung_for_a_moment_is_well_again_though_nobody_asks(void **state)
+{
+    (void)state;
+    struct shot shots[3];
+    assign_device(&bench, "d0", HUB_TWIN_KEEP, "", "");
+    assert_int_equal(kill(bench.pid, SIGSTOP), 0);
+    for (size_t i = 0; i < 3; i++) {
+        shot_init(&shots[i], &bench, (const char *const[]){"d1", "d2", "d3"}[i]);
+        shots[i].request.deadline_ms = 300;
+    }
+    shots_fire(shots, 3);
+    for (size_t i = 0; i < 3; i++) {
+        (void)!failed(shot_wait(&shots[i]));
+        assert_result(&shots[i], ERR_HUB_UNAVAILABLE);
+        shot_release(&shots[i]);
+    }
+    bench_await(&bench.bench, &bench.told_failing, 1);
+    assert_int_equal(kill(bench.pid, SIGCONT), 0);
+    bench_await(&bench.bench, &bench.told_well, 1);
+    assert_int_equal(bench_count_log(&bench.bench, "hub.recovered"), 1);
+    assign_device(&bench, "d1", HUB_TWIN_KEEP, "", "");
+}
+
+static void a_broker_that_turned_a_device_down_is_asked_again_though_nobody_asks(void **state)
+{
+    (void)state;
+    struct shot shot;
+    broker_command(
+        &bench,
+        "{\"command\":\"createClient\",\"username\":\"half\",\"password\":\"half\",\"roles\":[{\"rolename\":"
+        "\"admin\"}]}",
+        "createClient\"}");
+    shot_init(&shot, &bench, "d1");
+    shot.hub.policy_name = SLICE("half");
+    assert_true(secret_set(&shot.hub.policy_key, SLICE("half")));
+    shot.request.twin_how = HUB_TWIN_SET;
+    (void)!failed(shot_run(&shot));
+    assert_result(&shot, ERR_HUB_UNAUTHORIZED);
+    bench_await(&bench.bench, &bench.told_failing, 1);
+    bench_await(&bench.bench, &bench.told_well, 1);
+    shot_release(&shot);
+}
+
+// The connection stands all the while; what is asked is not answered.
+static void a_broker_that_goes_on_hanging_goes_on_failing(void **state)
+{
+    (void)state;
+    struct shot shots[3];
+    assign_device(&bench, "d0", HUB_TWIN_KEEP, "", "");
+    assert_int_equal(kill(bench.pid, SIGSTOP), 0);
+    for (size_t i = 0; i < 3; i++) {
+        shot_init(&shots[i], &bench, (const char *const[]){"d1", "d2", "d3"}[i]);
+        shots[i].request.deadline_ms = 300;
+    }
+    shots_fire(shots, 3);
+    for (size_t i = 0; i < 3; i++)
+        (void)!failed(shot_wait(&shots[i]));
+    bench_await(&bench.bench, &bench.told_failing, 1);
+    shots[0].request.deadline_ms = 1000; // time for a question, and for none to be answered
+    (void)!failed(shot_run(&shots[0]));
+    assert_result(&shots[0], ERR_HUB_UNAVAILABLE);
+    assert_int_equal(bench.told_failing, 1);
+    assert_int_equal(bench.told_well, 0);
+    for (size_t i = 0; i < 3; i++)
+        shot_release(&shots[i]);
+}
+
+// One connector of as many: each has that part of what the hub takes a minute.
+static int setup_one_of_10(void **state)
+{
+    (void)state;
+    bench = (struct broker_bench){.shares = 10};
+    broker_bench_start(&bench);
+    return 0;
+}
+
+// How many of 12 calls go through in three and a half seconds, 600 a minute being the limit.
+static unsigned calls_that_go_through(void)
+{
+    enum { COUNT = 12 };
+    static struct shot shots[COUNT];
+    static char names[COUNT][8];
+    unsigned through = 0;
+    assign_device(&bench, "d0", HUB_TWIN_KEEP, "", ""); // the connection stands
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)snprintf(names[i], sizeof names[i], "d%zu", i);
+        shot_init(&shots[i], &bench, names[i]);
+        shots[i].request.verb = HUB_READ;
+        shots[i].hub.calls_per_minute = 600;
+        shots[i].request.deadline_ms = 3500;
+    }
+    shots_fire(shots, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        through += failed(shot_wait(&shots[i])) ? 0 : 1;
+        shot_release(&shots[i]);
+    }
+    assert_int_equal(bench.told_failing, 0); // that is the service's doing, not the hub's
+    return through;
+}
+
+static void a_limit_of_calls_is_for_all_loops_together(void **state)
+{
+    (void)state;
+    assert_in_range(calls_that_go_through(), 2, 4); // one at once, then one a second
+}
+
+static void a_limit_of_calls_is_all_for_the_only_loop(void **state)
+{
+    (void)state;
+    assert_int_equal(calls_that_go_through(), 12);
+}
+
 static int64_t worked_ms(void)
 {
     struct rusage usage;
@@ -285,6 +410,12 @@ int main(void)
         WITH_BROKER(a_broker_without_the_plugin_is_seen),
         WITH_BROKER(a_broker_that_went_away_is_used_again_when_it_is_back),
         WITH_BROKER(a_broker_that_hangs_costs_its_callers_their_deadline_and_no_more),
+        WITH_BROKER_ASKED_SOON(a_broker_that_hung_for_a_moment_is_well_again_though_nobody_asks),
+        WITH_BROKER_ASKED_SOON(a_broker_that_turned_a_device_down_is_asked_again_though_nobody_asks),
+        WITH_BROKER_ASKED_SOON(a_broker_that_goes_on_hanging_goes_on_failing),
+        cmocka_unit_test_setup_teardown(a_limit_of_calls_is_for_all_loops_together, setup_one_of_10,
+                                        broker_bench_teardown),
+        WITH_BROKER(a_limit_of_calls_is_all_for_the_only_loop),
         WITH_BROKER(a_broker_that_does_not_shake_hands_is_waited_for_without_work),
         WITH_BROKER(a_broker_that_is_not_there_is_known_to_be_so_before_its_callers_give_up),
         WITH_BROKER(a_broker_with_a_certificate_of_others_is_not_told_the_password),

@@ -366,7 +366,8 @@ struct err command_write_read(const struct json_doc *doc, bool *left_there, stru
         const struct json *response = json_at(responses(doc), i);
         struct slice error = error_of(response);
         if (error.len == 0) {
-            *left_there = *left_there || is(response, "createClient") || is(response, "modifyClient");
+            *left_there = *left_there || is(response, "createClient") || is(response, "modifyClient") ||
+                          is(response, "deleteClient"); // to make it anew: nobody else knows that it is gone
             continue;
         }
         bool raced = says_there(error) || says_absent(error);

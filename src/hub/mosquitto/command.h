@@ -62,7 +62,8 @@ struct err command_defaults_read(const struct json_doc *doc, struct why *why);
 struct err command_look_read(const struct json_doc *doc, struct slice device_id, struct command_device *out,
                              struct why *why);
 // Of command_write. ERR_HUB_UNAVAILABLE when somebody else changed the same meanwhile, ERR_HUB_REFUSED with
-// the plugin's words else. *left_there: the client is there all the same.
+// the plugin's words else. *left_there: the client is there all the same, or the one that was there is gone
+// (hub_request).
 struct err command_write_read(const struct json_doc *doc, bool *left_there, struct why *why);
 // Of command_remove: what is not there is gone.
 struct err command_remove_read(const struct json_doc *doc, struct why *why);

@@ -144,7 +144,7 @@ static void a_broker_that_allows_by_default_is_not_used(void **state)
     }
 }
 
-static void refusals_of_a_write_say_whether_the_client_is_there(void **state)
+static void refusals_of_a_write_say_whether_the_client_is_there_or_is_gone(void **state)
 {
     (void)state;
     static const struct {
@@ -159,6 +159,12 @@ static void refusals_of_a_write_say_whether_the_client_is_there(void **state)
          ERR_HUB_REFUSED, false},
         {"{\"command\":\"modifyRole\",\"error\":\"Internal error\"},{\"command\":\"modifyClient\"}",
          ERR_HUB_REFUSED, true},
+        {"{\"command\":\"modifyRole\"},{\"command\":\"deleteClient\"},{\"command\":\"createClient\","
+         "\"error\":\"Internal error\"}",
+         ERR_HUB_REFUSED, true},
+        {"{\"command\":\"modifyRole\"},{\"command\":\"deleteClient\",\"error\":\"Internal error\"},"
+         "{\"command\":\"createClient\",\"error\":\"Internal error\"}",
+         ERR_HUB_REFUSED, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[512];
@@ -179,7 +185,7 @@ int main(void)
         cmocka_unit_test(only_answers_to_this_connector_are_taken),
         cmocka_unit_test(what_a_broker_knows_of_a_device_is_read),
         cmocka_unit_test(a_broker_that_allows_by_default_is_not_used),
-        cmocka_unit_test(refusals_of_a_write_say_whether_the_client_is_there),
+        cmocka_unit_test(refusals_of_a_write_say_whether_the_client_is_there_or_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

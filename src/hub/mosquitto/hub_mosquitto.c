@@ -75,6 +75,10 @@ struct err hub_mosquitto_new(const struct hub_mosquitto_settings *settings, stru
     link_library_init();
     connector->connector.methods = &methods;
     connector->settings = *settings;
+    if (settings->probe_pause_ms <= 0)
+        connector->settings.probe_pause_ms = BROKER_PROBE_PAUSE_MS;
+    if (settings->shares == 0)
+        connector->settings.shares = 1;
     list_init(&connector->brokers);
     list_init(&connector->retired);
     connector->id = random_etag(settings->random);

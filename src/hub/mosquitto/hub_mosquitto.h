@@ -15,7 +15,12 @@ struct hub_mosquitto_settings {
     const struct clock *clock;
     struct random *random;
     const struct log *log; // NULL: no lines
+    // Connectors that share what a hub takes a minute, each of which calls it as often; 0: it is the only
+    // one.
+    unsigned shares;
     struct hub_watch watch;
+    // A broker that fails is asked how it is after that time, and again, until it is well; 0: ten seconds.
+    int64_t probe_pause_ms;
     struct slice ca_file; // path of a PEM file of the CAs to trust, copied; empty: the system's
 };
 

@@ -11,11 +11,11 @@ enum {
     BROKERS_PER_HOST_MAX = 32,
     BROKER_ACTIVE_MAX = 32, // calls under way at once, the others wait
     BROKER_WAITING_MAX = 4096,
-    BROKER_BURST = 10,             // calls that a limit per minute lets go at once
+    BROKER_BURST = 10,             // calls that a limit per minute lets go at once, over all connectors
     BROKER_IDLE_MS = 600000,       // then a connection that works is closed
     BROKER_GONE_MS = 3600000,      // and one that does not
     BROKER_PROBE_MS = 5000,        // for the plugin to say how it is set up
-    BROKER_PROBE_PAUSE_MS = 10000, // before asking again
+    BROKER_PROBE_PAUSE_MS = 10000, // before asking again, unless the settings say otherwise
     BROKER_HOLD_MS = 800,          // shorter pauses between connections are waited for in line
     BROKER_SILENT_MAX = 3,         // calls in a row without an answer: the hub fails
     CALL_TOPICS_MAX = 1024,        // retained messages that are cleared at once
@@ -58,6 +58,7 @@ struct broker {
     struct err trouble_code;
     struct why trouble;
     int64_t retry_us; // while DOWN
+    int64_t ask_us;   // while READY and failing: when to ask how it is, if nobody else does
     int64_t probe_until_us;
     uint64_t probe_tag;
     int64_t used_us;

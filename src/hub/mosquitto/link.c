@@ -121,15 +121,17 @@ static void release(struct link *link)
 static void deliver(struct mail *notify)
 {
     struct link *link = CONTAINER_OF(notify, struct link, notify);
-    bool ended = atomic_load(&link->ended); // before the flag: then no notify comes after this one
+    // In this order: a thread that ends after it was looked at finds the flag cleared and posts a notify. The
+    // other way round its last one could be lost, and with it the link.
     atomic_store(&link->notified, false);
+    bool ended = atomic_load(&link->ended);
     if (link->retired) {
         if (!ended)
             return;
         if (!link->joined)
             pthread_join(link->thread, NULL);
         link->joined = true;
-        if (!atomic_load(&link->notified)) // else once more, and then
+        if (!atomic_load(&link->notified)) // else its last notify is under way, and the link goes with that
             release(link);
         return;
     }
