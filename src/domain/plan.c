@@ -159,7 +159,8 @@ void plan_fill(const struct standing *standing, enum reprovision_policy policy,
     *says = rule->says;
     out->steps = rule->steps;
     out->substatus = rule->substatus != SUBSTATUS_NONE ? rule->substatus : substatus_before(prior);
-    if (prior != NULL && (rule->carries_on || policy == REPROVISION_NEVER))
+    bool stays_unasked = standing->situation == SITUATION_SETTLED && policy == REPROVISION_NEVER;
+    if (prior != NULL && (rule->carries_on || stays_unasked))
         out->payload = prior->payload; // nobody was asked for another one
     if (rule->carries_on)
         carry_on(admission, out);
