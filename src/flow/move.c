@@ -184,7 +184,7 @@ static bool must_answer_first(const struct run *run)
     const struct decision *decision = &run->decision;
     uint32_t moves = PLAN_ASSIGN_IDENTITY | PLAN_REMOVE_LEFT;
     return !run->made_room && (decision->steps & moves) == moves && must_wait(run) && health != NULL &&
-           hub_health_of(health, decision->left->host).failing;
+           hub_health_of_link(health, decision->left->host, run->admission.service->id_scope).failing;
 }
 
 static void reached(struct hub_request *request)

@@ -308,6 +308,29 @@ a_reset_does_not_begin_while_the_old_hub_is_known_to_fail_and_the_operator_waits
     hub_health_free(health);
 }
 
+static void a_reset_waits_also_when_only_this_services_link_to_the_old_hub_fails(void **state)
+{
+    struct world *w = *state;
+    struct why why = {.text = "it refuses the key"};
+    w->health = hub_health_new(&w->clock, 1);
+    assert_non_null(w->health);
+    start_again(w);
+    link_hubs(w, "abc", UNREACHABLE_WAIT);
+    settle_at_a(w);
+    hub_health_set_link(w->health, SLICE("a.hub"), SLICE(SCOPE), 1, true, &why);
+    enroll(w, "b", RESET);
+    trouble("a.hub", HUB_READ, ERR_HUB_UNAVAILABLE, -1, false);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 1000);
+    assert_int_equal(dev1(w)->status, STATUS_FAILED);
+    assert_slice(dev1(w)->assigned_hub, "a.hub");
+    assert_null(identity_at("b.hub", "dev1"));
+    struct hub_health *health = w->health;
+    w->health = NULL;
+    start_again(w);
+    hub_health_free(health);
+}
+
 static void what_runs_on_at_the_old_hub_is_waited_for_half_a_minute(void **state)
 {
     struct world *w = *state;
@@ -420,6 +443,7 @@ int main(void)
         TEST(a_reset_does_not_wait_for_the_old_hub),
         TEST(a_reset_waits_for_the_old_hub_when_the_operator_says_so),
         TEST(a_reset_does_not_begin_while_the_old_hub_is_known_to_fail_and_the_operator_waits_for_it),
+        TEST(a_reset_waits_also_when_only_this_services_link_to_the_old_hub_fails),
         TEST(what_runs_on_at_the_old_hub_is_waited_for_half_a_minute),
         TEST(an_edge_device_stays_one_when_it_moves_unless_its_enrollment_says_otherwise),
         TEST(once_the_copy_stands_no_removal_makes_a_registration_fail),
