@@ -329,6 +329,16 @@ static void reloaded(struct directory_wait *wait, struct err result)
     *(bool *)wait->context = true;
 }
 
+static void reload(struct world *w)
+{
+    bool done = false;
+    struct directory_wait wait = {.loaded = reloaded, .context = &done};
+    directory_reload(w->directory, &wait);
+    for (int i = 0; i < 2000 && !done; i++)
+        deliver(w, 5);
+    assert_true(done);
+}
+
 // capacity: of the first of them
 static void link_some(struct world *w, const char *letters, enum unreachable_rule unreachable,
                       uint32_t capacity)
@@ -367,12 +377,15 @@ static void link_some(struct world *w, const char *letters, enum unreachable_rul
     store_do(w, &put);
     assert_false(failed(put.result));
     buf_release(&document);
-    bool done = false;
-    struct directory_wait wait = {.loaded = reloaded, .context = &done};
-    directory_reload(w->directory, &wait);
-    for (int i = 0; i < 2000 && !done; i++)
-        deliver(w, 5);
-    assert_true(done);
+    reload(w);
+}
+
+void delete_service(struct world *w)
+{
+    struct store_request gone = {.verb = STORE_DELETE, .table = STORE_SERVICE, .key = SLICE("bench")};
+    store_do(w, &gone);
+    assert_false(failed(gone.result));
+    reload(w);
 }
 
 void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable)

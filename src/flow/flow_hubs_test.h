@@ -65,6 +65,7 @@ struct hubs *hubs_of(void);
 void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable);
 // The same, and the first of them takes so many devices.
 void link_full(struct world *w, const char *letters, uint32_t capacity);
+void delete_service(struct world *w);
 enum data { NEVER, MIGRATE, RESET };
 // dev1 goes to the first of these hubs (letters).
 void enroll(struct world *w, const char *letters, enum data data);

@@ -208,6 +208,28 @@ static void a_device_that_waits_is_taken_to_the_same_hub_when_its_registration_w
     assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_RESET);
 }
 
+static void
+a_registration_deleted_between_two_tries_is_written_again_though_the_settings_changed(void **state)
+{
+    struct world *w = *state;
+    delete_between_tries(w, false);
+    link_hubs(w, "abc", UNREACHABLE_WAIT);
+    run_down(w, 1);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_RESET);
+}
+
+static void a_service_deleted_between_two_tries_ends_the_operation(void **state)
+{
+    struct world *w = *state;
+    delete_between_tries(w, false);
+    size_t calls = w->hub_calls;
+    delete_service(w);
+    run_down(w, 1);
+    assert_int_equal(w->result.code, ERR_SCOPE_UNKNOWN);
+    assert_int_equal(w->hub_calls, calls);
+}
+
 static void a_copy_that_stands_is_recorded_though_the_registration_was_deleted_between_two_tries(void **state)
 {
     struct world *w = *state;
@@ -345,6 +367,8 @@ int main(void)
         TEST(a_registration_deleted_during_a_move_is_written_again),
         TEST(what_is_at_the_new_hub_is_named_though_the_registration_was_deleted_between_two_tries),
         TEST(a_device_that_waits_is_taken_to_the_same_hub_when_its_registration_was_deleted),
+        TEST(a_registration_deleted_between_two_tries_is_written_again_though_the_settings_changed),
+        TEST(a_service_deleted_between_two_tries_ends_the_operation),
         TEST(a_copy_that_stands_is_recorded_though_the_registration_was_deleted_between_two_tries),
         TEST(what_a_move_brought_to_a_hub_stays_named_when_the_device_was_registered_elsewhere_meanwhile),
         TEST(a_late_removal_does_not_take_away_a_device_that_came_back),

@@ -58,7 +58,8 @@ struct run {
     struct slice joined;    // the operation of another request that this one waits for
     int64_t join_ms;        // how long it waited between the last two looks at it
     struct directory_snapshot *snapshot;
-    struct slice key; // canonical registration ID
+    struct directory_snapshot *before; // or NULL; `decision` and `record` point into it until the next load
+    struct slice key;                  // canonical registration ID
     // What the store said last and what was decided by it live in `loaded`, until the answer to the next
     // load, which is made in `loading`, takes its place. A run that waits long loads often, and must not grow
     // by it.

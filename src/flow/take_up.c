@@ -132,7 +132,10 @@ enum step_result step_claim_intention(struct run *run)
 enum step_result step_load_intention(struct run *run)
 {
     struct flow *flow = run->flow;
-    directory_release(run->snapshot);
+    if (run->before == NULL)
+        run->before = run->snapshot;
+    else // of a load that failed
+        directory_release(run->snapshot);
     run->snapshot = directory_hold(flow->ports.directory);
     run->admission.service = directory_by_scope(run->snapshot, run->request.id_scope);
     run->admission.registration_id = run->request.registration_id;
