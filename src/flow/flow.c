@@ -252,6 +252,7 @@ void run_rewind(struct run *run)
     run->trace.count = 0;
     run->removing_us = 0;
     run->left_lost = run->left_empty = run->left_removed = run->made_room = false;
+    run->may_be_there = false; // step_intend sees what a record says of it
 }
 
 void run_tidy(struct run *run)

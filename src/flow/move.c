@@ -277,9 +277,10 @@ enum step_result step_progress(struct run *run)
 static void removed(struct hub_request *request)
 {
     struct run *run = request->context;
+    // without an answer it may be gone all the same
+    run->left_removed |= !failed(request->result) || request->result.code == ERR_HUB_UNAVAILABLE;
     if (!failed(request->result)) {
         run->attempts = 0;
-        run->left_removed = true;
         run->record.left_hub = run->record.left_device_id = (struct slice){0};
         run_continue(run);
         return;
