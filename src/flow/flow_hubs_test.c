@@ -348,13 +348,16 @@ static void link_some(struct world *w, const char *letters, enum unreachable_rul
     struct linked_hub linked[3] = {0};
     size_t count = 0;
     for (; letters[count] != '\0'; count++) {
-        linked[count] = (struct linked_hub){.host = slice_text(hosts[letters[count] - 'a']),
+        bool draining = letters[count] < 'a';
+        int i = letters[count] - (draining ? 'A' : 'a');
+        linked[count] = (struct linked_hub){.host = slice_text(hosts[i]),
                                             .kind = HUB_KIND_AZURE,
                                             .policy_name = SLICE("usher"),
                                             .policy_key = device_key(),
                                             .weight = 1,
-                                            .location = slice_text(places[letters[count] - 'a']),
+                                            .location = slice_text(places[i]),
                                             .capacity = count == 0 ? capacity : 0,
+                                            .state = draining ? HUB_DRAINING : HUB_OPEN,
                                             .allocate = true};
     }
     struct service service = {.name = SLICE("bench"),

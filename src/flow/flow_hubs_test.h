@@ -61,7 +61,7 @@ int hubs_setup(void **state);
 int hubs_teardown(void **state);
 struct hubs *hubs_of(void);
 
-// Which of them are linked: letters of a, b, c.
+// Which of them are linked: letters of a, b, c; A, B, C are draining.
 void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable);
 // The same, and the first of them takes so many devices.
 void link_full(struct world *w, const char *letters, uint32_t capacity);
