@@ -103,7 +103,7 @@ static void name_left(const struct standing *standing, const struct admission *a
     const struct registration *prior = admission->prior;
     const struct linked_hub *earlier = service_hub(admission->service, prior->left_hub);
     bool leaves = out->moves && standing->situation != SITUATION_UNDER_WAY;
-    bool unlinked_goal = standing->situation != SITUATION_UNDER_WAY && prior->intended_hub.len > 0;
+    bool former_goal = standing->situation != SITUATION_UNDER_WAY && prior->intended_hub.len > 0;
     out->left_host = prior->left_hub;
     out->left_device_id = prior->left_device_id;
     if (leaves && (standing->hub != NULL || earlier == NULL || earlier == out->hub)) {
@@ -111,8 +111,8 @@ static void name_left(const struct standing *standing, const struct admission *a
         out->left_device_id = prior->device_id;
     } else if (earlier == out->hub || prior->left_hub.len == 0) {
         // back at the one that it had left; and a hub that an operation was going to may have it
-        out->left_host = unlinked_goal ? prior->intended_hub : (struct slice){0};
-        out->left_device_id = unlinked_goal ? prior->intended_device_id : (struct slice){0};
+        out->left_host = former_goal ? prior->intended_hub : (struct slice){0};
+        out->left_device_id = former_goal ? prior->intended_device_id : (struct slice){0};
     }
 }
 
@@ -159,7 +159,8 @@ void plan_fill(const struct standing *standing, enum reprovision_policy policy,
     *says = rule->says;
     out->steps = rule->steps;
     out->substatus = rule->substatus != SUBSTATUS_NONE ? rule->substatus : substatus_before(prior);
-    if (prior != NULL && (rule->carries_on || policy == REPROVISION_NEVER))
+    bool stays_unasked = standing->situation == SITUATION_SETTLED && policy == REPROVISION_NEVER;
+    if (prior != NULL && (rule->carries_on || stays_unasked))
         out->payload = prior->payload; // nobody was asked for another one
     if (rule->carries_on)
         carry_on(admission, out);

@@ -110,10 +110,14 @@ static void a_device_that_is_nowhere_yet_arrives(void **state)
     assert_int_equal(run(r), PREVIEW_MOVES);
     assert_ptr_equal(r->out.hub, &r->hubs[HUB_A]);
     // an operation that was given up is carried on
-    r->prior.intended_hub = SLICE("drain.example.com");
+    r->prior.intended_hub = SLICE("b.example.com");
     r->prior.intended_device_id = SLICE("Dev");
     assert_int_equal(run(r), PREVIEW_MOVES);
-    assert_ptr_equal(r->out.hub, &r->hubs[HUB_DRAIN]);
+    assert_ptr_equal(r->out.hub, &r->hubs[HUB_B]);
+    // but not to a hub that is drained
+    r->prior.intended_hub = SLICE("drain.example.com");
+    assert_int_equal(run(r), PREVIEW_MOVES);
+    assert_ptr_equal(r->out.hub, &r->hubs[HUB_A]);
 }
 
 static void a_device_that_would_be_refused_is_told_apart_with_the_reason(void **state)

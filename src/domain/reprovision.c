@@ -1,6 +1,14 @@
 // Where does the prior registration leave a device, and may it be taken elsewhere?
 #include "domain/reprovision.h"
 
+// An operation that failed before the device was anywhere, when its hub is to have no devices any more. It
+// goes elsewhere, for the record has room to name what that hub may have (plan_fill).
+static bool is_turned_away(const struct registration *prior, const struct linked_hub *intended)
+{
+    return prior->status != STATUS_ASSIGNING && prior->assigned_hub.len == 0 && prior->left_hub.len == 0 &&
+           intended->state == HUB_DRAINING;
+}
+
 struct standing reprovision_standing(const struct admission *admission)
 {
     const struct registration *prior = admission->prior;
@@ -9,7 +17,7 @@ struct standing reprovision_standing(const struct admission *admission)
     // An intention that no operation ended, even one that was given up (failed, disabled): the hub may hold
     // the device already, so nothing else is begun as long as it can be carried on.
     const struct linked_hub *intended = service_hub(admission->service, prior->intended_hub);
-    if (prior->intended_hub.len > 0 && intended != NULL)
+    if (prior->intended_hub.len > 0 && intended != NULL && !is_turned_away(prior, intended))
         return (struct standing){SITUATION_UNDER_WAY, intended, prior->intended_device_id};
     if (prior->assigned_hub.len == 0)
         return (struct standing){.situation = SITUATION_NEW};

@@ -377,6 +377,39 @@ static void a_restart_remembers_the_twin_that_the_webhook_gave(void **state)
     assert_string_equal(identity_at("b.hub", "dev1")->twin, "{\"tags\":{\"given\":1}}");
 }
 
+static void what_the_webhook_gives_is_recorded_also_for_a_device_that_is_never_reprovisioned(void **state)
+{
+    struct world *w = *state;
+    enroll_custom(w, "abc", NEVER);
+    function.says = NULL;
+    enter_dev1(w);
+    assert_int_equal(w->status, STATUS_FAILED);
+    function.says = "{\"iotHubHostName\":\"b.hub\",\"payload\":{\"a\":1}}";
+    enter_dev1(w);
+    assert_int_equal(function.asked, 2);
+    assert_slice(dev1(w)->assigned_hub, "b.hub");
+    assert_slice(dev1(w)->payload, "{\"a\":1}");
+    enter_dev1(w); // nobody is asked, and it is told the same
+    assert_int_equal(function.asked, 2);
+    assert_slice(dev1(w)->payload, "{\"a\":1}");
+}
+
+static void a_device_that_is_never_reprovisioned_is_told_nothing_of_a_hub_that_was_unlinked(void **state)
+{
+    struct world *w = *state;
+    enroll_custom(w, "abc", NEVER);
+    function.says = "{\"iotHubHostName\":\"b.hub\",\"payload\":{\"key\":\"of b\"}}";
+    enter_dev1(w);
+    assert_slice(dev1(w)->payload, "{\"key\":\"of b\"}");
+    link_hubs(w, "ac", UNREACHABLE_UNSET);
+    enroll_custom(w, "ac", NEVER);
+    function.says = "{\"iotHubHostName\":\"c.hub\",\"payload\":{\"key\":\"of c\"}}";
+    enter_dev1(w);
+    assert_int_equal(function.asked, 2);
+    assert_slice(dev1(w)->assigned_hub, "c.hub");
+    assert_slice(dev1(w)->payload, "{\"key\":\"of c\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +430,8 @@ int main(void)
         TEST(a_registration_deleted_while_the_webhook_is_asked_is_made_anew),
         TEST(a_restart_asks_again),
         TEST(a_restart_remembers_the_twin_that_the_webhook_gave),
+        TEST(what_the_webhook_gives_is_recorded_also_for_a_device_that_is_never_reprovisioned),
+        TEST(a_device_that_is_never_reprovisioned_is_told_nothing_of_a_hub_that_was_unlinked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

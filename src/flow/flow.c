@@ -117,6 +117,7 @@ static void run_free(struct run *run)
     list_remove(&run->request.waiting);
     poller_timer_release(flow->ports.poller, &run->timer);
     directory_release(run->snapshot);
+    directory_release(run->before);
     // the device may never ask again: what only judging needs is not kept until it goes
     if (run->request.credential.chain != NULL)
         chain_rest(run->request.credential.chain);
@@ -252,6 +253,7 @@ void run_rewind(struct run *run)
     run->removing_us = 0;
     run->left_attempts = 0;
     run->left_lost = run->left_empty = run->left_removed = run->made_room = false;
+    run->may_be_there = false; // step_intend sees what a record says of it
 }
 
 void run_tidy(struct run *run)
@@ -340,6 +342,8 @@ void run_loaded(struct run *run)
     run->loading = (struct arena){0};
     run->decision = (struct decision){0};
     run->record = (struct registration){0};
+    directory_release(run->before);
+    run->before = NULL;
     run->trace.count = 0;
     run->admission.individual = found->individual;
     run->admission.groups = (const struct enrollment *const *)found->groups;

@@ -329,6 +329,16 @@ static void reloaded(struct directory_wait *wait, struct err result)
     *(bool *)wait->context = true;
 }
 
+static void reload(struct world *w)
+{
+    bool done = false;
+    struct directory_wait wait = {.loaded = reloaded, .context = &done};
+    directory_reload(w->directory, &wait);
+    for (int i = 0; i < 2000 && !done; i++)
+        deliver(w, 5);
+    assert_true(done);
+}
+
 // capacity: of the first of them
 static void link_some(struct world *w, const char *letters, enum unreachable_rule unreachable,
                       uint32_t capacity)
@@ -338,13 +348,16 @@ static void link_some(struct world *w, const char *letters, enum unreachable_rul
     struct linked_hub linked[3] = {0};
     size_t count = 0;
     for (; letters[count] != '\0'; count++) {
-        linked[count] = (struct linked_hub){.host = slice_text(hosts[letters[count] - 'a']),
+        bool draining = letters[count] < 'a';
+        int i = letters[count] - (draining ? 'A' : 'a');
+        linked[count] = (struct linked_hub){.host = slice_text(hosts[i]),
                                             .kind = HUB_KIND_AZURE,
                                             .policy_name = SLICE("usher"),
                                             .policy_key = device_key(),
                                             .weight = 1,
-                                            .location = slice_text(places[letters[count] - 'a']),
+                                            .location = slice_text(places[i]),
                                             .capacity = count == 0 ? capacity : 0,
+                                            .state = draining ? HUB_DRAINING : HUB_OPEN,
                                             .allocate = true};
     }
     struct service service = {.name = SLICE("bench"),
@@ -367,12 +380,15 @@ static void link_some(struct world *w, const char *letters, enum unreachable_rul
     store_do(w, &put);
     assert_false(failed(put.result));
     buf_release(&document);
-    bool done = false;
-    struct directory_wait wait = {.loaded = reloaded, .context = &done};
-    directory_reload(w->directory, &wait);
-    for (int i = 0; i < 2000 && !done; i++)
-        deliver(w, 5);
-    assert_true(done);
+    reload(w);
+}
+
+void delete_service(struct world *w)
+{
+    struct store_request gone = {.verb = STORE_DELETE, .table = STORE_SERVICE, .key = SLICE("bench")};
+    store_do(w, &gone);
+    assert_false(failed(gone.result));
+    reload(w);
 }
 
 void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable)

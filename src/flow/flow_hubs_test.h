@@ -61,10 +61,11 @@ int hubs_setup(void **state);
 int hubs_teardown(void **state);
 struct hubs *hubs_of(void);
 
-// Which of them are linked: letters of a, b, c.
+// Which of them are linked: letters of a, b, c; A, B, C are draining.
 void link_hubs(struct world *w, const char *letters, enum unreachable_rule unreachable);
 // The same, and the first of them takes so many devices.
 void link_full(struct world *w, const char *letters, uint32_t capacity);
+void delete_service(struct world *w);
 enum data { NEVER, MIGRATE, RESET };
 // dev1 goes to the first of these hubs (letters).
 void enroll(struct world *w, const char *letters, enum data data);

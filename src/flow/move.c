@@ -185,7 +185,7 @@ static bool must_answer_first(const struct run *run)
     const struct decision *decision = &run->decision;
     uint32_t moves = PLAN_ASSIGN_IDENTITY | PLAN_REMOVE_LEFT;
     return !run->made_room && (decision->steps & moves) == moves && must_wait(run) && health != NULL &&
-           hub_health_of(health, decision->left->host).failing;
+           hub_health_of_link(health, decision->left->host, run->admission.service->id_scope).failing;
 }
 
 static void reached(struct hub_request *request)
@@ -278,9 +278,10 @@ enum step_result step_progress(struct run *run)
 static void removed(struct hub_request *request)
 {
     struct run *run = request->context;
+    // without an answer it may be gone all the same
+    run->left_removed |= !failed(request->result) || request->result.code == ERR_HUB_UNAVAILABLE;
     if (!failed(request->result)) {
         run->left_attempts = 0;
-        run->left_removed = true;
         run->record.left_hub = run->record.left_device_id = (struct slice){0};
         run_continue(run);
         return;

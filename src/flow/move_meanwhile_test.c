@@ -208,6 +208,28 @@ static void a_device_that_waits_is_taken_to_the_same_hub_when_its_registration_w
     assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_RESET);
 }
 
+static void
+a_registration_deleted_between_two_tries_is_written_again_though_the_settings_changed(void **state)
+{
+    struct world *w = *state;
+    delete_between_tries(w, false);
+    link_hubs(w, "abc", UNREACHABLE_WAIT);
+    run_down(w, 1);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_RESET);
+}
+
+static void a_service_deleted_between_two_tries_ends_the_operation(void **state)
+{
+    struct world *w = *state;
+    delete_between_tries(w, false);
+    size_t calls = w->hub_calls;
+    delete_service(w);
+    run_down(w, 1);
+    assert_int_equal(w->result.code, ERR_SCOPE_UNKNOWN);
+    assert_int_equal(w->hub_calls, calls);
+}
+
 static void a_copy_that_stands_is_recorded_though_the_registration_was_deleted_between_two_tries(void **state)
 {
     struct world *w = *state;
@@ -262,6 +284,42 @@ what_a_move_brought_to_a_hub_stays_named_when_the_device_was_registered_elsewher
     assert_int_equal(dev1(w)->left_hub.len, 0);
 }
 
+static void
+what_is_at_a_hub_is_named_though_the_device_was_registered_elsewhere_between_two_tries(void **state)
+{
+    struct world *w = *state;
+    delete_between_tries(w, false);
+    enroll(w, "c", RESET);
+    size_t answers = w->answers;
+    ask(w, FLOW_REGISTER, "dev1", "");
+    for (int i = 0; i < 3000 && w->answers == answers; i++) // no time passes: the first call sleeps
+        deliver(w, 1);
+    assert_string_equal(w->hub_name, "c.hub");
+    run_down(w, 10);
+    assert_int_equal(w->answers, answers + 2);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    assert_string_equal(w->hub_name, "c.hub"); // both calls are told the same
+    assert_slice(dev1(w)->left_hub, "b.hub");
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_null(identity_at("b.hub", "dev1"));
+    assert_non_null(identity_at("c.hub", "dev1"));
+    assert_int_equal(dev1(w)->left_hub.len, 0);
+}
+
+static void a_move_that_did_nothing_yet_names_nothing_when_the_device_was_registered_elsewhere(void **state)
+{
+    struct world *w = *state;
+    trouble("a.hub", HUB_READ, ERR_HUB_UNAVAILABLE, 1, false);
+    hubs_of()->was_assigned = false;
+    move_while(w, HUB_READ, forget_and_register_at_c);
+    assert_int_equal(w->status, STATUS_ASSIGNED);
+    assert_string_equal(w->hub_name, "c.hub");
+    assert_slice(dev1(w)->assigned_hub, "c.hub");
+    assert_int_equal(dev1(w)->left_hub.len, 0);
+    assert_null(identity_at("b.hub", "dev1"));
+}
+
 static void forget_and_register_at_a(struct world *w)
 {
     delete_registration(w, "dev1");
@@ -270,6 +328,26 @@ static void forget_and_register_at_a(struct world *w)
     ask(w, FLOW_REGISTER, "dev1", "");
     until_answers(w, answers + 1);
     assert_string_equal(w->hub_name, "a.hub");
+}
+
+static void a_late_removal_whose_answer_is_lost_does_not_take_away_a_device_that_came_back(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    enroll(w, "b", MIGRATE);
+    trouble("a.hub", HUB_REMOVE, ERR_HUB_UNAVAILABLE, 1, true);
+    act = forget_and_register_at_a;
+    act_at = HUB_REMOVE;
+    hubs_of()->before = before;
+    enter_dev1(w);
+    run_down(w, 10);
+    assert_int_equal(dev1(w)->status, STATUS_ASSIGNED);
+    assert_slice(dev1(w)->assigned_hub, "a.hub");
+    assert_non_null(identity_at("a.hub", "dev1"));
+    assert_has_initial_twin("a.hub");
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_int_equal(identities(), 1);
 }
 
 static void a_late_removal_does_not_take_away_a_device_that_came_back(void **state)
@@ -345,8 +423,13 @@ int main(void)
         TEST(a_registration_deleted_during_a_move_is_written_again),
         TEST(what_is_at_the_new_hub_is_named_though_the_registration_was_deleted_between_two_tries),
         TEST(a_device_that_waits_is_taken_to_the_same_hub_when_its_registration_was_deleted),
+        TEST(a_registration_deleted_between_two_tries_is_written_again_though_the_settings_changed),
+        TEST(a_service_deleted_between_two_tries_ends_the_operation),
         TEST(a_copy_that_stands_is_recorded_though_the_registration_was_deleted_between_two_tries),
         TEST(what_a_move_brought_to_a_hub_stays_named_when_the_device_was_registered_elsewhere_meanwhile),
+        TEST(what_is_at_a_hub_is_named_though_the_device_was_registered_elsewhere_between_two_tries),
+        TEST(a_move_that_did_nothing_yet_names_nothing_when_the_device_was_registered_elsewhere),
+        TEST(a_late_removal_whose_answer_is_lost_does_not_take_away_a_device_that_came_back),
         TEST(a_late_removal_does_not_take_away_a_device_that_came_back),
         TEST(a_hub_unlinked_while_a_device_leaves_it_is_still_named),
         TEST(a_hub_unlinked_while_a_device_goes_there_is_named_until_it_may_be_removed),

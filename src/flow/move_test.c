@@ -355,6 +355,29 @@ static void a_device_whose_old_hub_must_answer_first_is_tried_ever_more_seldom_t
     hub_health_free(health);
 }
 
+static void a_reset_waits_also_when_only_this_services_link_to_the_old_hub_fails(void **state)
+{
+    struct world *w = *state;
+    struct why why = {.text = "it refuses the key"};
+    w->health = hub_health_new(&w->clock, 1);
+    assert_non_null(w->health);
+    start_again(w);
+    link_hubs(w, "abc", UNREACHABLE_WAIT);
+    settle_at_a(w);
+    hub_health_set_link(w->health, SLICE("a.hub"), SLICE(SCOPE), 1, true, &why);
+    enroll(w, "b", RESET);
+    trouble("a.hub", HUB_READ, ERR_HUB_UNAVAILABLE, -1, false);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 1000);
+    assert_int_equal(dev1(w)->status, STATUS_FAILED);
+    assert_slice(dev1(w)->assigned_hub, "a.hub");
+    assert_null(identity_at("b.hub", "dev1"));
+    struct hub_health *health = w->health;
+    w->health = NULL;
+    start_again(w);
+    hub_health_free(health);
+}
+
 static void what_runs_on_at_the_old_hub_is_waited_for_half_a_minute(void **state)
 {
     struct world *w = *state;
@@ -376,6 +399,72 @@ static void what_runs_on_at_the_old_hub_is_waited_for_half_a_minute(void **state
     flow_tidy(w->flow);
     run_down(w, 1);
     assert_is_only_at(w, "b.hub", SUBSTATUS_DATA_MIGRATED);
+}
+
+// a.hub answers nobody any more, and dev1 asks all the same.
+static void ask_while_a_is_dead(struct world *w)
+{
+    trouble("a.hub", HUB_ASSIGN, ERR_HUB_UNAVAILABLE, -1, false);
+    trouble("a.hub", HUB_READ, ERR_HUB_UNAVAILABLE, -1, false);
+    trouble("a.hub", HUB_REMOVE, ERR_HUB_UNAVAILABLE, -1, false);
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 100);
+    assert_int_equal(dev1(w)->status, STATUS_FAILED);
+}
+
+// From then on it goes where it is sent, and is at b.hub alone once a.hub is back.
+static void leave_the_dead_hub(struct world *w, enum registration_substatus substatus)
+{
+    ask(w, FLOW_REGISTER, "dev1", "");
+    run_down(w, 100);
+    assert_int_equal(dev1(w)->status, STATUS_ASSIGNED);
+    assert_slice(dev1(w)->assigned_hub, "b.hub");
+    assert_slice(dev1(w)->left_hub, "a.hub");
+    assert_names_hold();
+    no_trouble();
+    flow_tidy(w->flow);
+    run_down(w, 1);
+    assert_is_only_at(w, "b.hub", substatus);
+    assert_has_initial_twin("b.hub");
+}
+
+static void a_device_that_asked_while_its_hub_was_dead_leaves_it(void **state)
+{
+    static const enum data data[] = {NEVER, MIGRATE, RESET};
+    struct world *w = *state;
+    for (size_t i = 0; i < 3; i++) {
+        link_hubs(w, "abc", UNREACHABLE_UNSET);
+        enroll(w, "a", data[i]);
+        settle_at_a(w);
+        ask_while_a_is_dead(w);
+        assert_slice(dev1(w)->assigned_hub, "a.hub");
+        link_hubs(w, "Abc", UNREACHABLE_PROCEED);
+        enroll(w, "ab", i == 0 ? MIGRATE : data[i]);
+        leave_the_dead_hub(w, SUBSTATUS_DATA_RESET);
+        delete_registration(w, "dev1");
+        identity_at("b.hub", "dev1")->hub[0] = '\0';
+        hubs_of()->was_assigned = false;
+    }
+}
+
+static void a_device_that_asked_while_its_hub_was_dead_is_refreshed_there_when_it_is_back(void **state)
+{
+    struct world *w = *state;
+    settle_at_a(w);
+    ask_while_a_is_dead(w);
+    no_trouble();
+    enter_dev1(w);
+    assert_is_only_at(w, "a.hub", SUBSTATUS_REPROVISIONED);
+    assert_has_own_data("a.hub");
+}
+
+static void a_new_device_that_asked_while_its_hub_was_dead_goes_elsewhere_once_that_is_drained(void **state)
+{
+    struct world *w = *state;
+    ask_while_a_is_dead(w);
+    enroll(w, "ab", MIGRATE);
+    link_hubs(w, "Abc", UNREACHABLE_UNSET);
+    leave_the_dead_hub(w, SUBSTATUS_INITIAL_ASSIGNMENT);
 }
 
 static void an_edge_device_stays_one_when_it_moves_unless_its_enrollment_says_otherwise(void **state)
@@ -470,7 +559,11 @@ int main(void)
         TEST(a_new_device_is_tried_ever_more_seldom),
         TEST(a_device_that_moves_with_its_data_is_tried_ever_more_seldom_too),
         TEST(a_device_whose_old_hub_must_answer_first_is_tried_ever_more_seldom_too),
+        TEST(a_reset_waits_also_when_only_this_services_link_to_the_old_hub_fails),
         TEST(what_runs_on_at_the_old_hub_is_waited_for_half_a_minute),
+        TEST(a_device_that_asked_while_its_hub_was_dead_leaves_it),
+        TEST(a_device_that_asked_while_its_hub_was_dead_is_refreshed_there_when_it_is_back),
+        TEST(a_new_device_that_asked_while_its_hub_was_dead_goes_elsewhere_once_that_is_drained),
         TEST(an_edge_device_stays_one_when_it_moves_unless_its_enrollment_says_otherwise),
         TEST(once_the_copy_stands_no_removal_makes_a_registration_fail),
         TEST(a_new_hub_that_refuses_leaves_the_device_where_it_was),

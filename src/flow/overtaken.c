@@ -4,7 +4,7 @@
 
 // Another call finished meanwhile. Whether its end may be told to this device is for the decision: the record
 // may have been deleted, and be another group's now. If it may, the answers are equal (step_join).
-static void decide_anew(struct run *run, const struct registration *found)
+void run_decide_anew(struct run *run, const struct registration *found)
 {
     enum { RACES_MAX = 3 };
     if (run->answered || run->resumed) { // nobody waits
@@ -93,7 +93,7 @@ static void put_right(struct store_request *request)
     run->attempts = 0;
     if (run->theirs.status == STATUS_ASSIGNING)
         run_resume(run->flow, &run->theirs, run->admission.service->id_scope);
-    decide_anew(run, &run->theirs);
+    run_decide_anew(run, &run->theirs);
 }
 
 // The operation of that record is under way once more, as after a restart: whoever asks meanwhile waits for
@@ -137,6 +137,7 @@ static void set_right(struct run *run, const struct registration *found, bool in
 // The record is another call's.
 void run_lost(struct run *run, const struct registration *found)
 {
+    run->intended = false; // its operation is in no record any more, and is told to nobody
     bool instead = hub_has_ours_instead(run, found) || removed_theirs(run, found);
     bool unnamed = nobody_names_ours(run, found);
     bool underway = found != NULL && found->status == STATUS_ASSIGNING;
@@ -148,7 +149,7 @@ void run_lost(struct run *run, const struct registration *found)
     if (unnamed && too_late)
         run_tell_forgotten(run, run->decision.hub->host, run->decision.device_id);
     if ((!instead && !unnamed) || too_late) {
-        decide_anew(run, found);
+        run_decide_anew(run, found);
         return;
     }
     if (!underway) {

@@ -51,12 +51,12 @@ static struct secret recorded_key(struct world *w)
 }
 
 // The hub takes what it was asked first as the last.
-static void answer_hub_first(struct world *w)
+static void answer_hub_first(struct world *w, struct err result)
 {
     struct hub_request *first = w->calls[0];
     w->calls[0] = w->calls[1];
     w->calls[1] = first;
-    answer_hub(w, OK);
+    answer_hub(w, result);
 }
 
 static void assert_carried_there_again(struct world *w, size_t calls, const struct secret *key)
@@ -116,7 +116,7 @@ static void a_late_call_waits_for_the_end_of_the_other_one_to_see_whose_key_the_
 {
     struct world *w = *state;
     overtake(w);
-    answer_hub_first(w);
+    answer_hub_first(w, OK);
     for (int i = 0; i < 3; i++) { // it has seen that the record is the other one's, which is under way
         deliver(w, 5);
         pass(w, 60);
@@ -143,12 +143,10 @@ static void a_late_call_waits_for_the_end_of_the_other_one_to_see_whose_key_the_
     assert_true(secret_equal(&now, &told));
 }
 
-static void
-a_late_call_that_waits_too_long_is_told_to_come_back_and_the_hub_gets_the_key_that_counts(void **state)
+static void wait_too_long(struct world *w, struct err first_result)
 {
-    struct world *w = *state;
     overtake(w);
-    answer_hub_first(w);
+    answer_hub_first(w, first_result);
     for (int i = 0; i < 50 && w->answers < 4; i++) { // the other one is told that it is being assigned
         deliver(w, 5);
         pass(w, 100);
@@ -167,6 +165,18 @@ a_late_call_that_waits_too_long_is_told_to_come_back_and_the_hub_gets_the_key_th
     assert_int_equal(stored_registration(w, SLICE("tpm1"))->status, STATUS_ASSIGNED);
 }
 
+static void
+a_late_call_that_waits_too_long_is_told_to_come_back_and_the_hub_gets_the_key_that_counts(void **state)
+{
+    wait_too_long(*state, OK);
+}
+
+// Its operation was in the record that was deleted: it is told to come back, and not to ask for that.
+static void a_late_call_whose_answer_from_the_hub_is_lost_is_told_the_same(void **state)
+{
+    wait_too_long(*state, FAIL(ERR_HUB_UNAVAILABLE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +185,7 @@ int main(void)
         TEST(the_same_when_nobody_waits_for_the_late_call_any_more),
         TEST(a_late_call_waits_for_the_end_of_the_other_one_to_see_whose_key_the_hub_has),
         TEST(a_late_call_that_waits_too_long_is_told_to_come_back_and_the_hub_gets_the_key_that_counts),
+        TEST(a_late_call_whose_answer_from_the_hub_is_lost_is_told_the_same),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -360,6 +360,18 @@ static void record_failure(struct run *run)
         run->record.error_message = sentence;
 }
 
+// An operation that failed stays the one that is carried on when its hub may have the device, so that this is
+// named. Where the device is already it is named by that, and is free to leave: a refresh or a reset of it is
+// decided anew all the same. Not so the twin of an identity that was taken away there (overtaken.c).
+static bool must_be_carried_on(const struct run *run)
+{
+    const struct registration *r = &run->record;
+    bool at_home = slice_equal_nocase(r->intended_hub, r->assigned_hub) &&
+                   slice_equal(r->intended_device_id, r->device_id);
+    bool again = (r->plan_steps & PLAN_RESET) != 0 || (r->plan_steps & (PLAN_SET_TWIN | PLAN_MIGRATE)) == 0;
+    return failed(run->failure) && run->may_be_there && !(at_home && again);
+}
+
 enum step_result step_record(struct run *run)
 {
     if (failed(run->failure)) {
@@ -369,7 +381,7 @@ enum step_result step_record(struct run *run)
         record_assigned(run);
     }
     run->record.question = (struct slice){0};
-    if (!failed(run->failure) || !run->may_be_there)
+    if (!must_be_carried_on(run))
         record_no_intention(run);
     return put(run, recorded);
 }

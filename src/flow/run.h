@@ -59,7 +59,8 @@ struct run {
     struct slice joined;    // the operation of another request that this one waits for
     int64_t join_ms;        // how long it waited between the last two looks at it
     struct directory_snapshot *snapshot;
-    struct slice key; // canonical registration ID
+    struct directory_snapshot *before; // or NULL; `decision` and `record` point into it until the next load
+    struct slice key;                  // canonical registration ID
     // What the store said last and what was decided by it live in `loaded`, until the answer to the next
     // load, which is made in `loading`, takes its place. A run that waits long loads often, and must not grow
     // by it.
@@ -82,7 +83,7 @@ struct run {
     struct fetched fetched; // in `loaded`
     bool left_lost;         // the hub that it leaves did not answer, and is not asked for its data any more
     bool left_empty;        // it does not have the device
-    bool left_removed;      // it is gone from there
+    bool left_removed;      // it is gone from there, or may be
     int64_t removing_us;    // monotonic: since when it is tried; 0: it is not
     struct slice from;      // the hub that it moves away from; for the log
     bool made_room;         // it stays for this operation, and what it left before is removed first
@@ -145,8 +146,11 @@ void run_tidy(struct run *run);
 enum step_result run_put(struct run *run, struct store_request *also,
                          void (*done)(struct store_request *request));
 bool run_lost_race(struct err e);
-// overtaken.c: a put of what came of a call to a hub lost its race against another call's record, or NULL.
+// overtaken.c: this run was at a hub, and then the record was another call's (or NULL), as a put that lost
+// its race or a further look said. Puts right what it did there, and goes on with run_decide_anew.
 void run_lost(struct run *run, const struct registration *found);
+// The same where nothing was done at a hub: whether that call's end may be told to this device is decided.
+void run_decide_anew(struct run *run, const struct registration *found);
 // run->record: as it is before this operation changes it, and the operation's name.
 struct err run_record_begin(struct run *run);
 // run->record: what the hub is told to know the device by.

@@ -49,6 +49,13 @@ static void put_as_before(struct run *run)
         run_end(run);
 }
 
+// Not so: the record was deleted and the device registered anew, or another run claimed the operation.
+static bool is_ours(const struct run *run, const struct registration *found)
+{
+    return run->operation.len == 0 ||
+           (slice_equal(found->operation_id, run->operation) && found->etag == run->held);
+}
+
 static void intention_loaded(struct store_request *request)
 {
     struct run *run = request->context;
@@ -57,18 +64,22 @@ static void intention_loaded(struct store_request *request)
         take_up_later(run, request->result);
         return;
     }
-    if (request->admission.registration == NULL && must_stay_named(run)) {
+    const struct registration *found = request->admission.registration;
+    if (found == NULL && must_stay_named(run)) {
         name_again(run);
         return;
     }
-    uint64_t held = run->held;
+    if (found != NULL && !is_ours(run, found)) { // seen while what this run did is still known
+        if (must_stay_named(run))
+            run_lost(run, found);
+        else
+            run_decide_anew(run, found);
+        return;
+    }
     run_loaded(run);
     const struct registration *prior = run->admission.prior;
     if (run->resumed && prior != NULL) // where the device was then
         (void)places_find(run->flow->ports.places, prior->address, &run->admission.place);
-    // the same operation with another etag: another run claimed it
-    bool ours = prior != NULL && (run->operation.len == 0 ||
-                                  (slice_equal(prior->operation_id, run->operation) && prior->etag == held));
     if (prior == NULL && !run->resumed &&
         !run->answered) { // an operator deleted it: the device has nothing yet
         run->intended = false;
@@ -76,9 +87,7 @@ static void intention_loaded(struct store_request *request)
         run_advance(run);
         return;
     }
-    if (!ours || prior->status != STATUS_ASSIGNING) { // somebody finished it, or carries it on
-        if (prior != NULL)
-            run_answer(run, prior);
+    if (prior == NULL || prior->status != STATUS_ASSIGNING) { // somebody finished it, and nobody waits
         run_end(run);
         return;
     }
@@ -132,7 +141,10 @@ enum step_result step_claim_intention(struct run *run)
 enum step_result step_load_intention(struct run *run)
 {
     struct flow *flow = run->flow;
-    directory_release(run->snapshot);
+    if (run->before == NULL)
+        run->before = run->snapshot;
+    else // of a load that failed
+        directory_release(run->snapshot);
     run->snapshot = directory_hold(flow->ports.directory);
     run->admission.service = directory_by_scope(run->snapshot, run->request.id_scope);
     run->admission.registration_id = run->request.registration_id;

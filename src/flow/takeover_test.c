@@ -49,6 +49,30 @@ static void a_device_whose_name_went_to_another_group_meanwhile_hears_nothing_of
     assert_int_equal(r->status, STATUS_ASSIGNED);
 }
 
+// The same when the hub's answer to that call is lost, though it took what it was told.
+static void
+a_device_whose_name_went_to_another_group_between_two_tries_hears_nothing_of_that_one(void **state)
+{
+    struct world *w = *state;
+    struct certificate *leaf = device(w, "dev3", fleet(w));
+    struct certificate *rival = root_of(w, "Rival root");
+    put_ca(w, "rival", rival, true);
+    put_group(w, "rival", rival, PROVISIONING_ENABLED);
+    overtake(w, leaf, device(w, "dev3", rival));
+    answer_hub(w, FAIL(ERR_HUB_UNAVAILABLE));
+    for (int i = 0; i < 40 && w->answers < 2; i++) {
+        deliver(w, 1);
+        pass(w, 10);
+    }
+    until_answers(w, 2);
+    assert_refused(w, ERR_REGISTRATION_TAKEN);
+    until_idle(w);
+    assert_int_equal(w->hub_calls, 3); // nor does the hub let it in
+    const struct registration *r = stored_registration(w, SLICE("dev3"));
+    assert_slice(r->enrollment_id, "rival");
+    assert_int_equal(r->status, STATUS_ASSIGNED);
+}
+
 static void a_device_that_was_registered_anew_meanwhile_hears_the_same_on_both_calls(void **state)
 {
     struct world *w = *state;
@@ -121,6 +145,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, pki_teardown)
         TEST(another_group_cannot_take_a_device_over),
         TEST(a_device_whose_name_went_to_another_group_meanwhile_hears_nothing_of_that_one),
+        TEST(a_device_whose_name_went_to_another_group_between_two_tries_hears_nothing_of_that_one),
         TEST(a_device_that_was_registered_anew_meanwhile_hears_the_same_on_both_calls),
         TEST(who_wants_the_name_of_another_device_is_slowed_down_and_the_device_is_not),
         TEST(a_refusal_does_not_open_a_device_to_another_group),
