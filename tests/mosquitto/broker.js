@@ -148,7 +148,7 @@ use_username_as_clientid true
   /** A connection that the broker took; throws its reason code when it did not. */
   async connect({ port = this.keyPort, id, ...options }) {
     const client = mqtt.connect({
-      protocol: 'mqtts', host: 'localhost', port, ca: fs.readFileSync(this.caFile), clientId: id, protocolVersion: 5,
+      protocol: 'mqtts', host: '127.0.0.1', servername: 'localhost', port, ca: fs.readFileSync(this.caFile), clientId: id, protocolVersion: 5,
       reconnectPeriod: 0, ...options,
     });
     const device = new Device(client);

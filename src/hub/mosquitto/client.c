@@ -32,6 +32,9 @@ static int limit_packets(struct mosquitto *client, const char *host)
     return rc == MOSQ_ERR_INVAL ? MOSQ_ERR_SUCCESS : rc;
 }
 
+// To be bound to it, a socket must be of its family; those of others are passed over.
+static const char *const sources[CLIENT_WAYS] = {NULL, "0.0.0.0", "::"};
+
 int client_begin(struct mosquitto *client, const struct client_settings *settings, const char **what)
 {
     const char *system_cas = settings->ca_file == NULL ? "/etc/ssl/certs" : NULL;
@@ -52,7 +55,8 @@ int client_begin(struct mosquitto *client, const struct client_settings *setting
     if (rc == MOSQ_ERR_SUCCESS)
         rc = limit_packets(client, settings->host);
     if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_connect_async(client, settings->host, settings->port, KEEP_ALIVE_S);
+        rc = mosquitto_connect_bind_async(client, settings->host, settings->port, KEEP_ALIVE_S,
+                                          sources[settings->way]);
     return rc;
 }
 

@@ -12,7 +12,13 @@ struct client_settings { // lent for the call
     const char *user;
     const struct secret *password;
     const char *ca_file; // PEM; NULL: the system's
+    size_t way;          // of CLIENT_WAYS
 };
+
+// A name may lead to addresses of IPv4 and of IPv6, and the broker listen on one of them only. libmosquitto
+// tries the first of them and no other, so its user does: by the system's order, by IPv4 alone, by IPv6
+// alone.
+enum { CLIENT_WAYS = 3 };
 
 // Sets the client up and begins to connect; names are looked up before it returns. Returns a code of
 // libmosquitto; `what` is set where there is more to say than client_error does.

@@ -67,6 +67,7 @@ struct link {
     uint32_t connection;
     bool up;
     bool reached; // TCP stands
+    size_t way;   // to the broker's addresses, that is tried next; of CLIENT_WAYS
     bool over;    // the connection is to be dropped; trouble says why
     struct err trouble_code;
     struct why trouble;
@@ -375,7 +376,8 @@ static int begin(struct link *link)
                                        .port = link->settings.port,
                                        .user = link->user,
                                        .password = &link->password,
-                                       .ca_file = link->ca_file};
+                                       .ca_file = link->ca_file,
+                                       .way = link->way};
     const char *what = NULL;
     int rc = client_begin(client, &settings, &what);
     if (what != NULL)
@@ -414,7 +416,7 @@ static int turn(struct link *link)
     int rc = fds[1].revents != 0 ? read_all(link) : MOSQ_ERR_SUCCESS;
     if (rc == MOSQ_ERR_SUCCESS && (fds[1].revents & (POLLERR | POLLHUP)) != 0)
         drop(link, ERR_HUB_UNAVAILABLE, link->reached ? "the connection was lost" : "it refuses connections");
-    link->reached = link->reached || fds[1].revents != 0;
+    link->reached = link->reached || (fds[1].revents != 0 && !(fds[1].revents & (POLLERR | POLLHUP)));
     if (rc == MOSQ_ERR_SUCCESS && !link->over && mosquitto_want_write(link->client))
         rc = mosquitto_loop_write(link->client, 1);
     if (rc == MOSQ_ERR_SUCCESS && !link->over)
@@ -422,16 +424,14 @@ static int turn(struct link *link)
     return rc;
 }
 
-static void connection(struct link *link)
+static void connect_once(struct link *link, int64_t until_us)
 {
-    link->connection++;
     link->up = link->over = link->reached = false;
     link->trouble = (struct why){0};
     link->outstanding_count = 0;
     link->client = mosquitto_new(link->client_id, true, link);
     if (link->client == NULL)
         return drop(link, ERR_HUB_UNAVAILABLE, "out of memory");
-    int64_t until_us = clock_monotonic_us(link->settings.clock) + LINK_UP_MS * INT64_C(1000);
     int rc = begin(link);
     while (rc == MOSQ_ERR_SUCCESS && !link->over && !atomic_load(&link->stopping)) {
         rc = turn(link);
@@ -446,6 +446,29 @@ static void connection(struct link *link)
         mosquitto_disconnect(link->client);
     mosquitto_destroy(link->client);
     link->client = NULL;
+}
+
+// By the way that led to the broker last, then by the others; of troubles the first is told.
+static void connection(struct link *link)
+{
+    int64_t until_us = clock_monotonic_us(link->settings.clock) + LINK_UP_MS * INT64_C(1000);
+    struct err code = OK;
+    struct why first = {0};
+    link->connection++;
+    for (size_t i = 0; i < CLIENT_WAYS; i++) {
+        connect_once(link, until_us);
+        if (link->reached || atomic_load(&link->stopping))
+            return;
+        link->way = (link->way + 1) % CLIENT_WAYS;
+        if (i == 0) {
+            code = link->trouble_code;
+            first = link->trouble;
+        }
+        if (clock_monotonic_us(link->settings.clock) > until_us)
+            break;
+    }
+    link->trouble_code = code;
+    link->trouble = first;
 }
 
 // The wake-ups of orders that come too late are heard and forgotten.
