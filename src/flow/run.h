@@ -77,7 +77,7 @@ struct run {
     struct why why;
     struct store_request store;
     struct store_request also; // written together with `store`
-    bool named_again;          // after it was deleted (record.c)
+    bool named_again;          // after it was deleted (take_up.c)
     bool settle_refused;       // the hub has the device already
     struct hub_request hub;
     struct fetched fetched; // in `loaded`

@@ -21,7 +21,7 @@ static int no_passphrase(char *room, int size, int writing, void *context)
 
 // libmosquitto makes room for a packet as its sender announces it, up to 256 MB: the broker is told to send
 // none that long (MQTT 5, 3.1.2.11.4). Only mosquitto_connect_bind_v5 takes properties, and it waits for TCP;
-// given a port that is none it keeps them all the same, for mosquitto_connect_async.
+// given a port that is none it keeps them all the same, for mosquitto_connect_bind_async.
 static int limit_packets(struct mosquitto *client, const char *host)
 {
     mosquitto_property *properties = NULL;

@@ -125,7 +125,7 @@ void command_remove(struct buf *out, struct command_correlation correlation, str
     end(&m);
 }
 
-// All that a device may do, and the only place that says so (README.md shows it).
+// All that a device may do, and the only place that says so (docs/mosquitto.md shows it).
 static void write_acls(struct json_writer *w, struct slice device_id)
 {
     static const struct {

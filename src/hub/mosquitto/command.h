@@ -1,5 +1,5 @@
 // What is said to the dynamic security plugin, and what its answers mean: JSON on two topics. Pure.
-// The plugin's commands: README.md, "What the plugin does".
+// The plugin's commands: plugin.md.
 #pragma once
 
 #include "base/buf.h"

@@ -54,7 +54,6 @@ struct broker {
     bool linked;     // the connection stands
     bool superseded; // the service has another user or password there by now
     bool failing;    // as the watch was told
-    bool logged;     // as the log was told
     struct err trouble_code;
     struct why trouble;
     int64_t retry_us; // while DOWN

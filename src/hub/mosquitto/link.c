@@ -40,7 +40,7 @@ struct outstanding {
 };
 
 struct link {
-    struct link_settings settings; // views into `text`
+    struct link_settings settings; // without what is text: that is copied below
     char *host;
     char *user;
     struct secret password;
