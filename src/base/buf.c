@@ -86,6 +86,12 @@ void buf_bytes(struct buf *b, struct slice s)
     b->len += s.len;
 }
 
+void buf_lower(struct buf *b, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        buf_u8(b, s.at[i] >= 'A' && s.at[i] <= 'Z' ? (uint8_t)(s.at[i] + ('a' - 'A')) : s.at[i]);
+}
+
 void buf_text(struct buf *b, const char *text)
 {
     buf_bytes(b, slice_text(text));

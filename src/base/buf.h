@@ -29,6 +29,7 @@ void buf_shrink(struct buf *b);
 uint8_t *buf_reserve(struct buf *b, size_t len);
 void buf_added(struct buf *b, size_t len);
 void buf_bytes(struct buf *b, struct slice s);
+void buf_lower(struct buf *b, struct slice s); // in small letters, as far as they are ASCII
 void buf_text(struct buf *b, const char *text);
 void buf_u8(struct buf *b, uint8_t v);
 void buf_u16(struct buf *b, uint16_t v); // big-endian

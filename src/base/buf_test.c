@@ -22,6 +22,15 @@ static void appended_parts_stand_in_order(void **state)
     buf_release(&b);
 }
 
+static void letters_are_made_small_and_nothing_else(void **state)
+{
+    (void)state;
+    struct buf b = buf_capped(64);
+    buf_lower(&b, SLICE("@AZ[`az{09\xc3\x84"));
+    assert_slice(buf_slice(&b), "@az[`az{09\xc3\x84");
+    buf_release(&b);
+}
+
 static void long_formats_are_not_cut(void **state)
 {
     (void)state;
@@ -89,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appended_parts_stand_in_order),
+        cmocka_unit_test(letters_are_made_small_and_nothing_else),
         cmocka_unit_test(long_formats_are_not_cut),
         cmocka_unit_test(over_the_cap_nothing_more_is_taken_until_it_is_cleared),
         cmocka_unit_test(consuming_keeps_the_rest),

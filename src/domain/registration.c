@@ -11,6 +11,12 @@ enum registration_substatus registration_substatus_for(const struct registration
     return old && r->substatus == SUBSTATUS_REPROVISIONED ? SUBSTATUS_INITIAL_ASSIGNMENT : r->substatus;
 }
 
+bool same_identity(struct slice hub, struct slice device_id, struct slice other_hub,
+                   struct slice other_device_id)
+{
+    return slice_equal_nocase(hub, other_hub) && slice_equal(device_id, other_device_id);
+}
+
 bool registration_is_tidied(const struct registration *r)
 {
     return r->status == STATUS_ASSIGNING && r->intended_hub.len == 0 && r->plan_steps == PLAN_REMOVE_LEFT;

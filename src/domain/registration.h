@@ -51,6 +51,10 @@ struct registration {
 enum registration_substatus registration_substatus_for(const struct registration *r,
                                                        struct slice api_version);
 
+// The same identity at the same hub; a hub's name compares without case.
+bool same_identity(struct slice hub, struct slice device_id, struct slice other_hub,
+                   struct slice other_device_id);
+
 // A device that is nowhere, and what it left somewhere is being removed: no operation of the device's is
 // under way, but none begins before that ended.
 bool registration_is_tidied(const struct registration *r);

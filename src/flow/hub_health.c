@@ -46,8 +46,7 @@ void hub_health_free(struct hub_health *health)
 static struct slice key_write(struct slice host, struct slice id_scope, uint8_t room[KEY_MAX_BYTES])
 {
     struct buf key = {.at = room, .room = KEY_MAX_BYTES, .cap = KEY_MAX_BYTES};
-    for (size_t i = 0; i < host.len; i++)
-        buf_u8(&key, host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] | 0x20 : host.at[i]);
+    buf_lower(&key, host);
     if (id_scope.len > 0)
         buf_u8(&key, '\n');
     buf_bytes(&key, id_scope);

@@ -110,8 +110,7 @@ static struct slice key_of(struct slice id_scope, struct slice host, uint8_t roo
     struct buf key = {.at = room, .room = NAME_MAX_BYTES, .cap = NAME_MAX_BYTES};
     buf_bytes(&key, id_scope);
     buf_bytes(&key, slice_of("", 1));
-    for (size_t i = 0; i < host.len; i++)
-        buf_u8(&key, host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] | 0x20 : host.at[i]);
+    buf_lower(&key, host);
     return buf_slice(&key);
 }
 

@@ -10,11 +10,6 @@ enum {
     REMOVE_MS = 30 * 1000, // once the copy stands nobody waits longer: flow_tidy goes on
 };
 
-static bool same_place(struct slice hub, struct slice id, struct slice other_hub, struct slice other_id)
-{
-    return slice_equal_nocase(hub, other_hub) && slice_equal(id, other_id);
-}
-
 // ---- which identities are named
 // ---------------------------------------------------------------------------------------
 
@@ -38,9 +33,9 @@ static void tell_if_unnamed(const struct run *run, struct slice hub, struct slic
 {
     const struct registration *r = &run->record;
     const struct decision *decision = &run->decision;
-    bool stays = !decision->moves && same_place(hub, device_id, r->assigned_hub, r->device_id);
-    if (hub.len > 0 && !stays && !same_place(hub, device_id, decision->hub->host, decision->device_id) &&
-        !same_place(hub, device_id, decision->left_host, decision->left_device_id))
+    bool stays = !decision->moves && same_identity(hub, device_id, r->assigned_hub, r->device_id);
+    if (hub.len > 0 && !stays && !same_identity(hub, device_id, decision->hub->host, decision->device_id) &&
+        !same_identity(hub, device_id, decision->left_host, decision->left_device_id))
         run_tell_forgotten(run, hub, device_id);
 }
 
@@ -50,7 +45,7 @@ void run_name_left(struct run *run)
     const struct decision *decision = &run->decision;
     struct slice before = r->left_hub, target = decision->hub->host;
     bool back = before.len > 0 && slice_equal_nocase(before, target);
-    bool kept = same_place(before, r->left_device_id, decision->left_host, decision->left_device_id);
+    bool kept = same_identity(before, r->left_device_id, decision->left_host, decision->left_device_id);
     if (back) // an identity is there whatever comes of this operation
         run->may_be_there = true;
     else if (before.len > 0 && !kept)
@@ -65,7 +60,7 @@ void run_name_left(struct run *run)
 void run_name_left_at_end(struct run *run)
 {
     struct registration *r = &run->record;
-    if (same_place(r->left_hub, r->left_device_id, r->assigned_hub, r->device_id))
+    if (same_identity(r->left_hub, r->left_device_id, r->assigned_hub, r->device_id))
         r->left_hub = r->left_device_id = (struct slice){0};
 }
 

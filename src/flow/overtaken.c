@@ -51,26 +51,21 @@ static bool removed_theirs(const struct run *run, const struct registration *fou
     if (!run->left_removed || found == NULL || run->decision.left == NULL)
         return false;
     struct slice host = run->decision.left->host, id = run->decision.left_device_id;
-    bool there = slice_equal_nocase(found->assigned_hub, host) && slice_equal(found->device_id, id);
-    bool goes_there = found->status == STATUS_ASSIGNING && slice_equal_nocase(found->intended_hub, host) &&
-                      slice_equal(found->intended_device_id, id);
+    bool there = same_identity(found->assigned_hub, found->device_id, host, id);
+    bool goes_there = found->status == STATUS_ASSIGNING &&
+                      same_identity(found->intended_hub, found->intended_device_id, host, id);
     return there || goes_there;
-}
-
-static bool same_place(struct slice hub, struct slice id, const struct decision *ours)
-{
-    return slice_equal_nocase(hub, ours->hub->host) && slice_equal(id, ours->device_id);
 }
 
 // The registration was deleted meanwhile, and the device registered anew at another hub.
 static bool nobody_names_ours(const struct run *run, const struct registration *found)
 {
-    const struct decision *ours = &run->decision;
     if (found == NULL || run->tidying || (failed(run->failure) && !run->may_be_there))
         return false;
-    return !same_place(found->assigned_hub, found->device_id, ours) &&
-           !same_place(found->intended_hub, found->intended_device_id, ours) &&
-           !same_place(found->left_hub, found->left_device_id, ours);
+    struct slice hub = run->decision.hub->host, id = run->decision.device_id;
+    return !same_identity(found->assigned_hub, found->device_id, hub, id) &&
+           !same_identity(found->intended_hub, found->intended_device_id, hub, id) &&
+           !same_identity(found->left_hub, found->left_device_id, hub, id);
 }
 
 // ---- putting it right

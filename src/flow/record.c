@@ -366,8 +366,7 @@ static void record_failure(struct run *run)
 static bool must_be_carried_on(const struct run *run)
 {
     const struct registration *r = &run->record;
-    bool at_home = slice_equal_nocase(r->intended_hub, r->assigned_hub) &&
-                   slice_equal(r->intended_device_id, r->device_id);
+    bool at_home = same_identity(r->intended_hub, r->intended_device_id, r->assigned_hub, r->device_id);
     bool again = (r->plan_steps & PLAN_RESET) != 0 || (r->plan_steps & (PLAN_SET_TWIN | PLAN_MIGRATE)) == 0;
     return failed(run->failure) && run->may_be_there && !(at_home && again);
 }

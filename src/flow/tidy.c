@@ -28,10 +28,8 @@ static bool is_leftover(const struct registration *r)
 {
     if (r->left_hub.len == 0 || r->status == STATUS_ASSIGNING)
         return false;
-    bool is_there =
-        slice_equal_nocase(r->left_hub, r->assigned_hub) && slice_equal(r->left_device_id, r->device_id);
-    bool goes_there = slice_equal_nocase(r->left_hub, r->intended_hub) &&
-                      slice_equal(r->left_device_id, r->intended_device_id);
+    bool is_there = same_identity(r->left_hub, r->left_device_id, r->assigned_hub, r->device_id);
+    bool goes_there = same_identity(r->left_hub, r->left_device_id, r->intended_hub, r->intended_device_id);
     return !is_there && !goes_there;
 }
 

@@ -75,10 +75,7 @@ static struct err read_authority(const struct guard *guard, struct slice authori
         return refuse(why, "has no host that can be called");
     TRY(read_port(guard, authority, host, out, why));
     struct buf name = {.at = (uint8_t *)out->host, .room = sizeof out->host, .cap = sizeof out->host};
-    for (size_t i = 0; i < host.len; i++) {
-        uint8_t c = host.at[i];
-        buf_u8(&name, c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c);
-    }
+    buf_lower(&name, host);
     buf_printf(&name, ":%u%c", out->port, '\0');
     return failed(buf_err(&name)) ? refuse(why, "has a host that is too long") : OK;
 }

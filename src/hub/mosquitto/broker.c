@@ -2,7 +2,7 @@
 // is kept to itself (threats F8, F9).
 #include <stdlib.h>
 
-#include "base/text.h"
+#include "base/bucket.h"
 #include "domain/identifier.h"
 #include "hub/mosquitto/internal.h"
 
@@ -110,19 +110,15 @@ static bool room_for(const struct hub_mosquitto *connector, struct slice host)
 
 static void keep_names(struct broker *broker, const struct linked_hub *hub, struct slice id_scope)
 {
-    struct slice host = hub->host;
-    uint8_t *at = broker->text;
-    for (size_t i = 0; i < host.len; i++)
-        at[i] = host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] | 0x20 : host.at[i];
-    broker->host = slice_of(at, host.len);
-    at += host.len;
-    if (id_scope.len > 0)
-        memcpy(at, id_scope.at, id_scope.len);
-    broker->id_scope = slice_of(at, id_scope.len);
-    at += id_scope.len;
-    if (hub->policy_name.len > 0)
-        memcpy(at, hub->policy_name.at, hub->policy_name.len);
-    broker->user = slice_of(at, hub->policy_name.len);
+    size_t len = hub->host.len + id_scope.len + hub->policy_name.len;
+    struct buf names = {.at = broker->text, .room = len, .cap = len};
+    buf_lower(&names, hub->host);
+    buf_bytes(&names, id_scope);
+    buf_bytes(&names, hub->policy_name);
+    struct slice all = buf_slice(&names);
+    broker->host = slice_to(all, hub->host.len);
+    broker->id_scope = slice_to(slice_from(all, hub->host.len), id_scope.len);
+    broker->user = slice_from(all, hub->host.len + id_scope.len);
 }
 
 static struct broker *broker_new(struct hub_mosquitto *connector, const struct linked_hub *hub,
@@ -256,17 +252,14 @@ static bool may_go(struct broker *broker, const struct call *call)
 {
     int64_t per_minute = call->request->hub->calls_per_minute;
     int64_t shares = broker->connector->settings.shares;
-    int64_t now_us = now_of(broker);
     if (per_minute == 0)
         return true;
     int64_t each_us = INT64_C(60000000) * shares / per_minute;
-    int64_t rest_us = shares < BROKER_BURST ? (BROKER_BURST / shares - 1) * each_us : 0;
-    if (broker->paced_until_us > now_us)
-        return false;
-    if (broker->paced_until_us < now_us - rest_us)
-        broker->paced_until_us = now_us - rest_us;
-    broker->paced_until_us += each_us;
-    return true;
+    int64_t room_us = shares < BROKER_BURST ? BROKER_BURST / shares * each_us : each_us;
+    if (bucket_take(&broker->pace, now_of(broker), each_us, room_us))
+        return true;
+    broker->turn_us = broker->pace + each_us - room_us;
+    return false;
 }
 
 // A call may end at once, which comes back here: the outer loop goes on for it.
@@ -483,8 +476,8 @@ static void arm(struct broker *broker)
         next_us = least(next_us, broker->retry_us);
     if (asks_itself(broker))
         next_us = least(next_us, broker->ask_us);
-    if (broker->state == BROKER_READY && broker->waiting_count > 0 && broker->paced_until_us > now_us)
-        next_us = least(next_us, broker->paced_until_us);
+    if (broker->state == BROKER_READY && broker->waiting_count > 0 && broker->turn_us > now_us)
+        next_us = least(next_us, broker->turn_us);
     int64_t ms = next_us > now_us ? (next_us - now_us) / 1000 + 1 : 1;
     (void)!failed(poller_timer_start(broker->connector->settings.poller, &broker->timer, ms));
 }

@@ -61,7 +61,8 @@ struct broker {
     int64_t probe_until_us;
     uint64_t probe_tag;
     int64_t used_us;
-    int64_t paced_until_us;
+    int64_t pace;    // base/bucket.h
+    int64_t turn_us; // when it lets the next one go
     unsigned silent; // calls in a row that ran out of time
     struct list waiting;
     size_t waiting_count;
