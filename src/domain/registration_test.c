@@ -98,6 +98,16 @@ static void old_devices_are_told_what_they_know(void **state)
     }
 }
 
+static void an_identity_is_a_hub_in_any_case_and_a_device_id_to_the_letter(void **state)
+{
+    (void)state;
+    struct slice a = SLICE("a.example.com"), d = SLICE("Dev");
+    assert_true(same_identity(a, d, SLICE("A.Example.com"), SLICE("Dev")));
+    assert_false(same_identity(a, d, SLICE("b.example.com"), SLICE("Dev")));
+    assert_false(same_identity(a, d, a, SLICE("dev")));
+    assert_false(same_identity(a, d, a, SLICE("Dev2")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +115,7 @@ int main(void)
         cmocka_unit_test(an_assigned_device_is_shown_as_the_real_service_does),
         cmocka_unit_test(old_devices_are_told_what_they_know),
         cmocka_unit_test(a_failure_shows_number_and_message_and_no_half_of_a_pair),
+        cmocka_unit_test(an_identity_is_a_hub_in_any_case_and_a_device_id_to_the_letter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
