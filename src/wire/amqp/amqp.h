@@ -1,7 +1,6 @@
-// The service's side of one AMQP 1.0 connection without I/O, over qpid-proton's connection driver: bytes in;
-// events, and bytes out. Protocol headers, SASL or none, open, one session with a few links, messages and
-// their outcomes (device-protocol 4). Knows nothing of devices: who they are and what messages mean is the
-// front's.
+// The service's side of one AMQP 1.0 connection without I/O: bytes in; events, and bytes out. Protocol
+// headers, SASL or none, open, few sessions with few links, messages and their outcomes (device-protocol 4).
+// Knows nothing of devices: who they are and what messages mean is the front's.
 #pragma once
 
 #include "base/arena.h"
@@ -15,7 +14,7 @@ enum {
     AMQP_HELD_MAX = 32 * 1024,      // bytes that a peer may send while an answer is outstanding
     AMQP_MESSAGE_MAX = 100 * 1024,  // bytes of a message: 96 KB of payload, and what is around it
     AMQP_SESSIONS_MAX = 4,          // at once; channel-max says so
-    AMQP_LINKS_MAX = 8,             // at once, over all sessions; proton has no way to tell handle-max
+    AMQP_LINKS_MAX = 8,             // at once, over all sessions
     AMQP_CREDIT = 10,               // messages that a peer may send ahead
     AMQP_UNSENT_MAX = 16,           // messages to the peer that wait for its credit, over all links
     AMQP_PROPERTIES_MAX = 16,       // application properties of a message that are looked at

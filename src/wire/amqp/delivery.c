@@ -1,185 +1,317 @@
-// Messages in both directions and their outcomes. A struct amqp_delivery is a pn_delivery_t by another name.
+// Messages in both directions and their outcomes (AMQP 1.0, 2.6.12 and 2.7.5).
 #include <stdlib.h>
-
-#include <proton/codec.h>
-#include <proton/delivery.h>
-#include <proton/disposition.h>
-#include <proton/link.h>
 
 #include "wire/amqp/internal.h"
 
-static pn_delivery_t *proton_of(struct amqp_delivery *delivery)
-{
-    return (pn_delivery_t *)(void *)delivery;
-}
-
-void amqp_inbox_free(struct amqp_inbox *inbox)
-{
-    if (inbox == NULL)
-        return;
-    buf_release(&inbox->bytes);
-    free(inbox);
-}
+enum { TRANSFER_FIELDS = 48 }; // bytes of a transfer frame before its payload, at most
 
 // Credit goes back in lots, so that few flow frames are needed.
 static void give_back_credit(struct amqp_link *link)
 {
     if (++link->owed < AMQP_CREDIT / 2)
         return;
-    pn_link_flow(link->proton, link->owed);
-    link->credit = (uint8_t)(link->credit + link->owed);
+    link->credit += link->owed;
     link->owed = 0;
+    amqp_send_flow(link->peer, link->session, link, false);
 }
 
-static void discard(struct amqp_link *link, pn_delivery_t *delivery)
+static void forget(struct amqp_delivery *delivery)
 {
-    pn_delivery_settle(delivery);
+    struct amqp_link *link = delivery->link;
+    struct amqp_delivery **at = &link->deliveries;
+    while (*at != delivery)
+        at = &(*at)->next;
+    *at = delivery->next;
+    if (link->current == delivery) {
+        link->current = NULL;
+        buf_release(&link->parts);
+    }
+    free(delivery);
     if (link->state == AMQP_LINK_OPEN)
         give_back_credit(link);
 }
 
-static bool read_message(struct amqp_inbox *inbox, pn_link_t *link, pn_delivery_t *delivery)
+// The first frame of a message takes credit and says its delivery-id, which counts through the session.
+static bool begin_message(struct amqp_link *link, const struct amqp_value *id)
 {
-    size_t len = pn_delivery_pending(delivery);
-    inbox->bytes = buf_capped(AMQP_MESSAGE_MAX);
-    if (len == 0)
-        return true;
-    uint8_t *at = buf_reserve(&inbox->bytes, len);
-    ssize_t got = at != NULL ? pn_link_recv(link, (char *)at, len) : -1;
-    if (got < 0 || (size_t)got != len)
+    struct amqp_session *session = link->session;
+    struct amqp_peer *peer = link->peer;
+    uint32_t number;
+    if (!amqp_to_uint(id, &number)) {
+        amqp_break_field(peer, "transfer without a delivery-id");
         return false;
-    buf_added(&inbox->bytes, len);
-    return true;
-}
-
-static void deliver(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
-{
-    peer->inbox = calloc(1, sizeof *peer->inbox);
-    if (peer->inbox == NULL || !read_message(peer->inbox, link->proton, delivery)) {
+    }
+    if (session->counting && number != session->next_delivery) {
+        amqp_break(peer, "amqp:session:invalid-field", "transfer with delivery-id %u, where %u comes next",
+                   number, session->next_delivery);
+        return false;
+    }
+    if (link->credit == 0) {
+        amqp_break(peer, "amqp:link:transfer-limit-exceeded", "transfer without credit; %d messages may wait",
+                   AMQP_CREDIT);
+        return false;
+    }
+    struct amqp_delivery *delivery = calloc(1, sizeof *delivery);
+    if (delivery == NULL) {
         amqp_break(peer, "amqp:internal-error", "out of memory for a message");
-        return;
+        return false;
     }
-    (void)pn_link_advance(link->proton);
-    if (!amqp_message_decode(peer->inbox)) {
-        amqp_break(peer, "amqp:decode-error", "a message's sections are malformed");
-        return;
-    }
-    peer->event = (struct amqp_event){.kind = AMQP_DELIVERED,
-                                      .link = link,
-                                      .delivery = (struct amqp_delivery *)(void *)delivery,
-                                      .message = &peer->inbox->message};
-    peer->has_event = true;
+    *delivery = (struct amqp_delivery){.next = link->deliveries, .link = link, .id = number};
+    link->deliveries = link->current = delivery;
+    link->credit--;
+    link->delivery_count++;
+    session->counting = true;
+    session->next_delivery = number + 1;
+    return true;
 }
 
 static size_t bytes_in_parts(const struct amqp_peer *peer)
 {
     size_t sum = 0;
-    for (size_t i = 0; i < AMQP_LINKS_MAX; i++) {
-        const struct amqp_link *link = &peer->links[i];
-        if (link->state == AMQP_LINK_FREE || link->proton == NULL || link->to_peer)
-            continue;
-        pn_delivery_t *current = pn_link_current(link->proton);
-        sum += current != NULL ? pn_delivery_pending(current) : 0;
-    }
+    for (size_t i = 0; i < AMQP_LINKS_MAX; i++)
+        sum += peer->links[i].parts.len;
     return sum;
 }
 
-// Neither the link nor the connection has to end for it: there are peers that wait for their message's
-// outcome and notice no other end.
-static void too_large(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
+static void tell_of(struct amqp_link *link, enum amqp_event_kind kind)
 {
-    peer->event = (struct amqp_event){.kind = AMQP_TOO_LARGE,
+    struct amqp_peer *peer = link->peer;
+    peer->event = (struct amqp_event){.kind = kind,
                                       .link = link,
-                                      .delivery = (struct amqp_delivery *)(void *)delivery,
+                                      .delivery = link->current,
+                                      .message = kind == AMQP_DELIVERED ? &peer->inbox->message : NULL,
                                       .limit = peer->message_max};
     peer->has_event = true;
 }
 
-static void received(struct amqp_peer *peer, struct amqp_link *link, pn_delivery_t *delivery)
+static void deliver(struct amqp_link *link)
 {
-    if (!pn_delivery_current(delivery))
-        return; // the peer settled what has been delivered; its outcome is still ours to give
-    if (pn_delivery_aborted(delivery) || link->state != AMQP_LINK_OPEN || peer->closing)
-        discard(link, delivery);
-    else if (peer->has_event || peer->over)
+    struct amqp_peer *peer = link->peer;
+    peer->inbox = calloc(1, sizeof *peer->inbox);
+    if (peer->inbox == NULL) {
+        amqp_break(peer, "amqp:internal-error", "out of memory for a message");
         return;
+    }
+    peer->inbox->bytes = link->parts;
+    link->parts = buf_capped(link->parts.cap);
+    if (!amqp_message_decode(peer->inbox)) {
+        amqp_break(peer, "amqp:decode-error", "a message's sections are malformed");
+        return;
+    }
+    tell_of(link, AMQP_DELIVERED);
+    link->current = NULL;
+}
+
+// One message of several frames is put together; neither link nor connection has to end for one that is too
+// large: there are peers that wait for their message's outcome and notice no other end.
+static void take_part(struct amqp_link *link, struct slice part, bool more)
+{
+    struct amqp_peer *peer = link->peer;
+    buf_bytes(&link->parts, part);
+    if (link->parts.broken != 0)
+        amqp_break(peer, "amqp:internal-error", "out of memory for a message");
     else if (bytes_in_parts(peer) > peer->message_max)
-        too_large(peer, link, delivery);
-    else if (!pn_delivery_partial(delivery))
-        deliver(peer, link, delivery);
+        tell_of(link, AMQP_TOO_LARGE);
+    else if (!more)
+        deliver(link);
 }
 
-void amqp_delivery_changed(struct amqp_peer *peer, pn_delivery_t *delivery)
+void amqp_take_transfer(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    struct amqp_link *link = pn_link_get_context(pn_delivery_link(delivery));
+    struct amqp_session *session = amqp_need_session(peer, f);
+    struct amqp_value handle = amqp_element(&f->fields);
+    struct amqp_link *link = session != NULL ? amqp_need_link(peer, session, &handle) : NULL;
     if (link == NULL)
         return;
-    if (!link->to_peer)
-        received(peer, link, delivery);
-    else if (pn_delivery_remote_state(delivery) != 0 || pn_delivery_settled(delivery))
-        pn_delivery_settle(delivery); // whatever the peer made of it, it is not sent again
+    struct amqp_value id = amqp_element(&f->fields), tag = amqp_element(&f->fields);
+    amqp_elements_skip(&f->fields, 1); // message-format
+    struct amqp_value settled_field = amqp_element(&f->fields), more_field = amqp_element(&f->fields);
+    amqp_elements_skip(&f->fields, 3); // rcv-settle-mode, state, resume
+    struct amqp_value aborted_field = amqp_element(&f->fields);
+    bool settled, more, aborted;
+    (void)amqp_to_bool(&settled_field, &settled);
+    (void)amqp_to_bool(&more_field, &more);
+    (void)amqp_to_bool(&aborted_field, &aborted);
+    session->received++;
+    if (link->to_peer) {
+        amqp_break(peer, "amqp:not-allowed", "transfer on a link on which the peer receives");
+        return;
+    }
+    if (amqp_to_binary(&tag).len > AMQP_TAG_MAX) {
+        amqp_break_field(peer, "transfer with a delivery-tag of more than 32 bytes");
+        return;
+    }
+    if (!link->partial && !begin_message(link, &id))
+        return;
+    link->partial = more && !aborted;
+    if (link->current == NULL)
+        return; // it has its outcome already
+    link->current->settled |= settled;
+    if (aborted || link->state != AMQP_LINK_OPEN)
+        forget(link->current);
+    else
+        take_part(link, f->payload, more);
 }
 
-// Settled, and credit for a further one.
-static void answered(pn_delivery_t *delivery)
+static struct amqp_compound say_disposition(struct amqp_peer *peer, const struct amqp_session *session,
+                                            bool receiver, uint32_t first, uint32_t last)
 {
-    struct amqp_link *link = pn_link_get_context(pn_delivery_link(delivery));
-    pn_delivery_settle(delivery);
-    if (link == NULL)
-        return;
-    if (link->state == AMQP_LINK_OPEN)
-        give_back_credit(link);
-    amqp_turn(link->peer);
+    struct amqp_compound f = amqp_say(peer, session->channel, AMQP_DISPOSITION);
+    amqp_put_bool(&f, receiver); // our role
+    amqp_put_uint(&f, first);
+    amqp_put_uint(&f, last);
+    amqp_put_bool(&f, true); // settled
+    return f;
+}
+
+// Whether it is to be told; else there is nobody who wants to know.
+static bool is_wanted(const struct amqp_delivery *delivery)
+{
+    const struct amqp_link *link = delivery->link;
+    return link->state == AMQP_LINK_OPEN && !delivery->settled && !link->peer->over && !link->peer->closing;
 }
 
 void amqp_accept(struct amqp_delivery *delivery)
 {
-    pn_delivery_update(proton_of(delivery), PN_ACCEPTED);
-    answered(proton_of(delivery));
-}
-
-// Both spellings, because one SDK looks for this and one for that, and neither for other case.
-static void put_retry_after(pn_data_t *info, uint32_t seconds)
-{
-    static const struct slice names[] = {{(const uint8_t *)"Retry-After", 11},
-                                         {(const uint8_t *)"retry-after", 11}};
-    int32_t value = seconds < INT32_MAX ? (int32_t)seconds : INT32_MAX;
-    pn_data_put_map(info);
-    pn_data_enter(info);
-    for (size_t i = 0; i < 2; i++) {
-        pn_data_put_symbol(info, pn_bytes(names[i].len, (const char *)names[i].at));
-        pn_data_put_int(info, value);
+    struct amqp_link *link = delivery->link;
+    if (is_wanted(delivery)) {
+        struct amqp_compound f = say_disposition(link->peer, link->session, true, delivery->id, delivery->id);
+        struct amqp_compound accepted = amqp_list_in(&f, AMQP_ACCEPTED);
+        amqp_end(&accepted);
+        amqp_tell(link->peer, &f, (struct slice){0});
     }
-    pn_data_exit(info);
-    pn_data_rewind(info);
+    forget(delivery);
 }
 
 void amqp_reject(struct amqp_delivery *delivery, struct slice condition, struct slice description,
                  uint32_t retry_after_s)
 {
-    pn_condition_t *error = pn_disposition_condition(pn_delivery_local(proton_of(delivery)));
-    amqp_set_condition(error, condition, description);
-    if (retry_after_s > 0)
-        put_retry_after(pn_condition_info(error), retry_after_s);
-    pn_delivery_update(proton_of(delivery), PN_REJECTED);
-    answered(proton_of(delivery));
+    struct amqp_link *link = delivery->link;
+    if (is_wanted(delivery)) {
+        struct amqp_compound f = say_disposition(link->peer, link->session, true, delivery->id, delivery->id);
+        struct amqp_compound rejected = amqp_list_in(&f, AMQP_REJECTED);
+        amqp_put_error(link->peer, &rejected, condition, description, retry_after_s);
+        amqp_end(&rejected);
+        amqp_tell(link->peer, &f, (struct slice){0});
+    }
+    forget(delivery);
 }
 
-static int waiting_messages(const struct amqp_peer *peer)
+// What the peer makes of our messages changes nothing: none is sent again. If it waits for us to settle, we
+// do (rcv-settle-mode second). What it says of its own is no news either: their outcomes are ours to give.
+void amqp_take_disposition(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    int sum = 0;
-    for (size_t i = 0; i < AMQP_LINKS_MAX; i++)
-        if (peer->links[i].state == AMQP_LINK_OPEN && peer->links[i].to_peer)
-            sum += pn_link_queued(peer->links[i].proton);
-    return sum;
+    struct amqp_session *session = amqp_need_session(peer, f);
+    if (session == NULL)
+        return;
+    struct amqp_value role = amqp_element(&f->fields), first_field = amqp_element(&f->fields);
+    struct amqp_value last_field = amqp_element(&f->fields), settled_field = amqp_element(&f->fields);
+    uint32_t first, last;
+    bool receiver, settled;
+    if (!amqp_to_bool(&role, &receiver) || !amqp_to_uint(&first_field, &first)) {
+        amqp_break_field(peer, "disposition without a role and a delivery");
+        return;
+    }
+    if (!amqp_to_uint(&last_field, &last))
+        last = first;
+    (void)amqp_to_bool(&settled_field, &settled);
+    bool ours = first <= last && last < session->our_delivery;
+    if (!receiver || settled || !ours)
+        return;
+    struct amqp_compound answer = say_disposition(peer, session, false, first, last);
+    amqp_tell(peer, &answer, (struct slice){0});
 }
 
-// A peer that never says what it made of messages would have us remember all of them.
-static void forget_oldest(pn_link_t *link)
+// ---- messages to the peer
+
+void amqp_unsent_drop(struct amqp_peer *peer, const struct amqp_link *link)
 {
-    pn_delivery_t *oldest = pn_unsettled_head(link);
-    if (pn_link_unsettled(link) > AMQP_UNSENT_MAX && oldest != NULL && !pn_delivery_buffered(oldest))
-        pn_delivery_settle(oldest);
+    for (struct amqp_unsent **at = &peer->unsent; *at != NULL;) {
+        struct amqp_unsent *one = *at;
+        if (link != NULL && one->link != link) {
+            at = &one->next;
+            continue;
+        }
+        *at = one->next;
+        buf_release(&one->message);
+        free(one);
+    }
+}
+
+bool amqp_is_waiting(const struct amqp_peer *peer, const struct amqp_link *link)
+{
+    for (const struct amqp_unsent *one = peer->unsent; one != NULL; one = one->next)
+        if (one->link == link)
+            return true;
+    return false;
+}
+
+static void begin_unsent(struct amqp_unsent *one)
+{
+    one->id = one->link->session->our_delivery++;
+    one->begun = true;
+    one->link->credit--;
+    one->link->delivery_count++;
+}
+
+// One frame of a message.
+static void send_part(struct amqp_peer *peer, struct amqp_unsent *one)
+{
+    struct amqp_link *link = one->link;
+    size_t room = peer->frame_max - TRANSFER_FIELDS;
+    struct slice rest = slice_from(buf_slice(&one->message), one->done);
+    struct slice part = slice_to(rest, room);
+    struct amqp_compound f = amqp_say(peer, link->session->channel, AMQP_TRANSFER);
+    amqp_put_uint(&f, link->handle);
+    amqp_put_uint(&f, one->id);
+    amqp_put_binary(&f, slice_of(&one->id, sizeof one->id)); // delivery-tag
+    amqp_put_uint(&f, 0);                                    // message-format
+    amqp_put_bool(&f, link->presettled);
+    amqp_put_bool(&f, part.len < rest.len); // more
+    amqp_tell(peer, &f, part);
+    link->session->sent++;
+    link->session->window--;
+    one->done += part.len;
+}
+
+static bool may_send(const struct amqp_unsent *one)
+{
+    return one->link->session->window > 0 && (one->begun || one->link->credit > 0);
+}
+
+void amqp_send_waiting(struct amqp_peer *peer)
+{
+    for (struct amqp_unsent **at = &peer->unsent; *at != NULL && !peer->over;) {
+        struct amqp_unsent *one = *at;
+        if (!may_send(one)) {
+            at = &one->next;
+            continue;
+        }
+        if (!one->begun)
+            begin_unsent(one);
+        send_part(peer, one);
+        if (one->done < one->message.len)
+            continue;
+        *at = one->next;
+        buf_release(&one->message);
+        free(one);
+    }
+}
+
+static size_t count_unsent(const struct amqp_peer *peer)
+{
+    size_t count = 0;
+    for (const struct amqp_unsent *one = peer->unsent; one != NULL; one = one->next)
+        count++;
+    return count;
+}
+
+static void enqueue(struct amqp_peer *peer, struct amqp_unsent *last)
+{
+    struct amqp_unsent **at = &peer->unsent;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = last;
 }
 
 struct err amqp_send(struct amqp_link *link, const struct amqp_correlation *correlation,
@@ -188,26 +320,20 @@ struct err amqp_send(struct amqp_link *link, const struct amqp_correlation *corr
     struct amqp_peer *peer = link->peer;
     if (link->state != AMQP_LINK_OPEN || !link->to_peer || peer->over || peer->closing)
         return FAIL(ERR_ABSENT);
-    if (waiting_messages(peer) >= AMQP_UNSENT_MAX)
+    if (count_unsent(peer) >= AMQP_UNSENT_MAX)
         return FAIL(ERR_CAPPED);
-    struct buf message = buf_capped(AMQP_MESSAGE_MAX);
-    amqp_message_encode(&message, correlation, properties, property_count, body);
-    struct err result = buf_err(&message);
-    if (failed(result))
-        goto out;
-    uint32_t tag = peer->next_tag++;
-    pn_delivery_t *delivery = pn_delivery(link->proton, pn_dtag((const char *)&tag, sizeof tag));
-    if (delivery == NULL ||
-        pn_link_send(link->proton, (const char *)message.at, message.len) != (ssize_t)message.len) {
-        result = FAIL(ERR_NO_MEMORY);
-        goto out;
+    struct amqp_unsent *one = calloc(1, sizeof *one);
+    if (one == NULL)
+        return FAIL(ERR_NO_MEMORY);
+    *one = (struct amqp_unsent){.link = link, .message = buf_capped(AMQP_MESSAGE_MAX)};
+    amqp_message_encode(&one->message, correlation, properties, property_count, body);
+    struct err result = buf_err(&one->message);
+    if (failed(result)) {
+        buf_release(&one->message);
+        free(one);
+        return result;
     }
-    (void)pn_link_advance(link->proton);
-    if (pn_link_snd_settle_mode(link->proton) == PN_SND_SETTLED)
-        pn_delivery_settle(delivery);
-    forget_oldest(link->proton);
-    amqp_turn(peer);
-out:
-    buf_release(&message);
-    return result;
+    enqueue(peer, one);
+    amqp_send_waiting(peer);
+    return OK;
 }

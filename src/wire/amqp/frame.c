@@ -1,11 +1,9 @@
-// Cuts the peer's bytes into protocol headers and frames and hands them to proton one whole frame at a time,
-// so that how they were split on the way makes no difference, and nothing larger than the caps is ever kept.
-#include <string.h>
-
+// Cuts the peer's bytes into protocol headers and frames, so that how they were split on the way makes no
+// difference, and nothing larger than the caps is ever kept.
 #include "base/secret.h"
 #include "wire/amqp/internal.h"
 
-enum { SASL_FRAME = 1, DATA_OFFSET_MIN = 2 };
+enum { DATA_OFFSET_MIN = 2 };
 
 static const struct slice sasl_header = {(const uint8_t *)"AMQP\3\1\0\0", AMQP_PROTOCOL_HEADER};
 static const struct slice plain_header = {(const uint8_t *)"AMQP\0\1\0\0", AMQP_PROTOCOL_HEADER};
@@ -15,31 +13,9 @@ static bool in_sasl(const struct amqp_peer *peer)
     return peer->phase == AMQP_AT_SASL_INIT || peer->phase == AMQP_AT_SASL_ANSWER;
 }
 
-bool amqp_event_waits(const struct amqp_peer *peer)
+static bool event_waits(const struct amqp_peer *peer)
 {
-    return peer->has_event || peer->has_last || amqp_link_gone(peer) != NULL;
-}
-
-// All of it is read at once: what was held is one whole frame.
-static void give(struct amqp_peer *peer, struct slice bytes)
-{
-    peer->stirred = true;
-    while (bytes.len > 0) {
-        pn_rwbytes_t room = pn_connection_driver_read_buffer_sized(&peer->driver, bytes.len);
-        size_t len = room.size < bytes.len ? room.size : bytes.len;
-        if (len == 0)
-            return; // proton is done with the connection; its event says why
-        memcpy(room.start, bytes.at, len);
-        pn_connection_driver_read_done(&peer->driver, len);
-        bytes = slice_from(bytes, len);
-    }
-}
-
-// Asking proton what is new costs much of what a short frame costs.
-static void turn_if_stirred(struct amqp_peer *peer)
-{
-    if (peer->stirred)
-        amqp_turn(peer);
+    return peer->has_event || peer->has_last || (peer->gone > 0 && !peer->over && !peer->closing);
 }
 
 static void drop_frame(struct amqp_peer *peer)
@@ -89,7 +65,7 @@ static size_t size_of_next(struct amqp_peer *peer, struct slice have)
     if (offset < DATA_OFFSET_MIN || size < 4 * offset)
         amqp_break(peer, "amqp:connection:framing-error", "a frame of %u bytes with its body at word %u",
                    size, offset);
-    else if (type != (in_sasl(peer) ? SASL_FRAME : 0))
+    else if (type != (in_sasl(peer) ? AMQP_SASL_FRAME : AMQP_PLAIN_FRAME))
         amqp_break(peer, "amqp:connection:framing-error", "a frame of type %u %s SASL", type,
                    in_sasl(peer) ? "during" : "outside of");
     else if (size > frame_limit(peer))
@@ -132,33 +108,46 @@ static void take_header(struct amqp_peer *peer, struct slice header)
         peer->sasl = true;
         return;
     }
-    if (!amqp_drive(peer)) {
-        amqp_break(peer, "amqp:internal-error", "out of memory");
-        return;
-    }
+    buf_bytes(&peer->out, plain_header);
     peer->phase = AMQP_AT_OPEN;
     peer->phase_bytes = 0;
-    give(peer, header);
-    amqp_turn(peer);
 }
 
-static void take_frame(struct amqp_peer *peer, struct slice frame)
+bool amqp_read_frame(struct slice bytes, struct amqp_frame *out)
 {
-    enum amqp_verdict verdict = amqp_judge(peer, frame);
-    if (peer->driven && (verdict == AMQP_GIVEN || verdict == AMQP_ASKING))
-        give(peer, frame);
-    turn_if_stirred(peer);
-    if (verdict == AMQP_ASKING && !peer->over)
-        peer->has_event = peer->blocked = true;
-    peer->fresh_link = NULL;
-    peer->fresh_session = NULL;
+    struct slice body = slice_from(bytes, (size_t)bytes.at[4] * 4);
+    struct cursor c = cursor_over(body);
+    struct amqp_value performative;
+    *out = (struct amqp_frame){.channel = (uint16_t)(bytes.at[6] << 8 | bytes.at[7])};
+    if (!amqp_value_read(&c, &performative) || !performative.described || !amqp_is_list(&performative) ||
+        performative.descriptor == UINT64_MAX)
+        return false;
+    out->what = performative.descriptor;
+    out->fields = amqp_elements_of(&performative);
+    out->payload = c.rest;
+    return amqp_value_check(slice_to(body, body.len - c.rest.len));
+}
+
+static void take_frame(struct amqp_peer *peer, struct slice bytes)
+{
+    struct amqp_frame f;
+    bool empty = bytes.len == (size_t)bytes.at[4] * 4;
+    if (empty && peer->phase == AMQP_AT_FRAMES)
+        return; // a sign of life
+    if (!amqp_read_frame(bytes, &f))
+        amqp_break_field(peer, "a frame's body is malformed, too deep or of too many values");
+    else if (f.what != AMQP_TRANSFER && !slice_empty(f.payload))
+        amqp_break_field(peer, "a frame with more behind its performative");
+    else
+        amqp_take_frame(peer, &f);
 }
 
 // Keeps what comes while an answer is outstanding.
 static void hold(struct amqp_peer *peer, struct slice *in)
 {
     size_t cap = peer->proven ? AMQP_HELD_MAX : AMQP_OPEN_BYTES_MAX;
-    if (in->len > cap - (peer->held.len < cap ? peer->held.len : cap)) {
+    size_t ahead = peer->held.len - peer->frame;
+    if (in->len > cap - (ahead < cap ? ahead : cap)) {
         amqp_break(peer, "amqp:resource-limit-exceeded", "more than %zu bytes without waiting for an answer",
                    cap);
         return;
@@ -192,13 +181,13 @@ static void step(struct amqp_peer *peer, size_t size)
 
 void amqp_advance(struct amqp_peer *peer, struct slice *in)
 {
-    while (!peer->over && !amqp_event_waits(peer)) {
-        drop_frame(peer);
-        amqp_links_reap(peer); // a session that is over makes room for the next one of the same write
-        if (peer->blocked) {
+    while (!peer->over && !event_waits(peer)) {
+        if (peer->blocked) { // the frame that asks stays: the answer may need it
             hold(peer, in);
             break;
         }
+        drop_frame(peer);
+        amqp_links_reap(peer);
         size_t size = size_of_next(peer, buf_slice(&peer->held));
         if (peer->over)
             break;
@@ -212,7 +201,6 @@ void amqp_advance(struct amqp_peer *peer, struct slice *in)
         if (!peer->over && gather(peer, size, in))
             step(peer, size);
     }
-    turn_if_stirred(peer);
     if (peer->over)
         *in = slice_from(*in, in->len);
 }

@@ -1,23 +1,47 @@
 // What the files of this folder share. Nobody else includes it.
 #pragma once
 
-#include <proton/condition.h>
-#include <proton/connection_driver.h>
-#include <proton/types.h>
-
 #include "wire/amqp/amqp.h"
 #include "wire/amqp/value.h"
+#include "wire/amqp/write.h"
 
 enum {
     AMQP_NAME_MAX = 256,          // bytes of a link's name
     AMQP_TAG_MAX = 32,            // bytes of a delivery tag (AMQP 1.0, 2.8.7)
-    AMQP_DESCRIPTION_MAX = 2048,  // bytes of an error's description that are sent
-    AMQP_DISPOSITION_MAX = 256,   // deliveries that one disposition may be about; proton visits each
+    AMQP_CONDITION_MAX = 64,      // bytes of an error's condition that are sent
+    AMQP_DESCRIPTION_MAX = 2048,  // and of its description
     AMQP_IDLE_MIN_MS = 1000,      // a peer may ask for a frame this often, and no oftener
     AMQP_OUTPUT_MAX = 512 * 1024, // bytes that wait for amqp_output
-    AMQP_EMPTY_FRAME = 8,         // a frame without a body keeps an idle connection alive
+    AMQP_FRAME_MIN = 512,         // bytes of a frame that every peer takes (AMQP 1.0, 2.3.1)
     AMQP_FRAME_HEADER = 8,
     AMQP_PROTOCOL_HEADER = 8,
+    AMQP_WINDOW = INT32_MAX, // transfer frames that we take ahead: what limits peers are credit and bytes
+};
+
+// Of a link: whether its sender waits for outcomes, and its receiver for the sender to have heard of them.
+enum { AMQP_SENDER_SETTLED = 1, AMQP_SENDER_MIXED = 2, AMQP_RECEIVER_FIRST = 0 };
+
+enum amqp_frame_type { AMQP_PLAIN_FRAME, AMQP_SASL_FRAME };
+
+// By their descriptors: performatives, and what they are made of.
+enum amqp_descriptor {
+    AMQP_OPEN = 0x10,
+    AMQP_BEGIN,
+    AMQP_ATTACH,
+    AMQP_FLOW,
+    AMQP_TRANSFER,
+    AMQP_DISPOSITION,
+    AMQP_DETACH,
+    AMQP_END,
+    AMQP_CLOSE,
+    AMQP_ERROR = 0x1d,
+    AMQP_ACCEPTED = 0x24,
+    AMQP_REJECTED,
+    AMQP_MECHANISMS = 0x40,
+    AMQP_INIT,
+    AMQP_CHALLENGE,
+    AMQP_RESPONSE,
+    AMQP_OUTCOME,
 };
 
 // What the next bytes of the peer have to be.
@@ -28,6 +52,27 @@ enum amqp_phase {
     AMQP_AT_PLAIN_HEADER, // after SASL
     AMQP_AT_OPEN,
     AMQP_AT_FRAMES,
+};
+
+// Serial numbers (RFC 1982) are uint32_t: their differences are modulo 2^32.
+struct amqp_session {
+    bool used;              // from its begin to its end
+    bool counting;          // the peer has sent a message: next_delivery is known
+    uint16_t channel;       // the peer's, and ours
+    uint32_t handle_max;    // the peer's
+    uint32_t received;      // number of the transfer frame that comes next
+    uint32_t sent;          // number of the one that we send next
+    uint32_t window;        // transfer frames that the peer still takes
+    uint32_t next_delivery; // the delivery-id of the peer's next message
+    uint32_t our_delivery;  // and of ours
+};
+
+// A message that came, from its first frame to its outcome.
+struct amqp_delivery {
+    struct amqp_delivery *next; // of the same link
+    struct amqp_link *link;
+    uint32_t id;
+    bool settled; // by the peer: it does not want to know the outcome
 };
 
 enum amqp_link_state {
@@ -41,21 +86,29 @@ enum amqp_link_state {
 
 struct amqp_link {
     struct amqp_peer *peer;
-    pn_link_t *proton;
-    uint32_t handle; // the peer's
-    uint8_t session;
-    uint8_t state;  // enum amqp_link_state
-    uint8_t credit; // messages that the peer may still begin
-    uint8_t owed;   // outcomes given since credit was last told
-    bool to_peer;
-    bool partial; // a message has begun and not ended
+    struct amqp_session *session; // until it is GONE
+    struct buf name;
+    uint32_t handle;                  // the peer's, and ours
+    uint32_t credit;                  // messages that the sender may still begin
+    uint32_t delivery_count;          // a serial number: messages that it began
+    uint8_t state;                    // enum amqp_link_state
+    uint8_t owed;                     // outcomes given since credit was last told
+    bool to_peer;                     // we send on it
+    bool presettled;                  // to_peer: it does not say what became of messages
+    bool partial;                     // a message has begun and not ended
+    struct amqp_delivery *deliveries; // that have no outcome yet
+    struct amqp_delivery *current;    // whose message is coming in; NULL: what is comes is thrown away
+    struct buf parts;                 // of it
 };
 
-struct amqp_session {
-    pn_session_t *proton; // NULL: unused
-    uint32_t handle_max;  // the peer's
-    uint16_t channel;     // the peer's
-    bool used;            // from its begin to its end
+// A message to the peer, until all of it is sent.
+struct amqp_unsent {
+    struct amqp_unsent *next;
+    struct amqp_link *link;
+    struct buf message;
+    size_t done; // bytes of it that were sent
+    uint32_t id; // its delivery-id, once it has begun
+    bool begun;
 };
 
 // A message, while its event is looked at.
@@ -66,18 +119,20 @@ struct amqp_inbox {
 };
 
 struct amqp_peer {
-    pn_connection_driver_t driver;
     const struct amqp_settings *settings;
-    bool driven; // there is a driver: from the plain protocol header on, because it takes much memory
     enum amqp_phase phase;
     bool sasl;      // it came first
     bool blocked;   // by an event that has no answer yet
     bool proven;    // a link was accepted: the caps of strangers do not apply any more
-    bool closing;   // a close was sent
+    bool opened;    // our open was sent
+    bool closing;   // our close was sent
     bool over;      // see amqp_is_over
-    bool stirred;   // proton was given something since the last amqp_turn
     bool has_event; // event is to be taken
     bool has_last;  // and then last, CLOSED or BROKEN
+    bool heard;     // something came since the last amqp_tick
+    bool spoke;     // a frame was sent since
+    uint8_t gone;   // links of that state
+    uint8_t parted; // links that are OVER
     enum amqp_event_kind last;
     size_t message_max;   // see amqp_limit
     uint32_t phase_bytes; // since SASL, or the time after it, began
@@ -86,53 +141,75 @@ struct amqp_peer {
     struct buf out;
     struct amqp_event event;
     struct amqp_inbox *inbox; // NULL unless the event is DELIVERED
-    uint32_t next_tag;
-    uint32_t remote_idle_ms;
-    struct amqp_session *fresh_session; // of the begin that proton is being given
-    struct amqp_link *fresh_link;       // of the attach
+    uint32_t frame_max;       // bytes of a frame that the peer takes
+    uint32_t idle_ms;         // the peer wants to hear from us this often; 0: it does not care
+    int64_t silent_at; // when we take it for dead, and when it is to hear from us: as amqp_tick's now_ms, 0:
+                       // never
+    int64_t speak_at;
+    struct amqp_unsent *unsent; // the oldest first
     struct amqp_session sessions[AMQP_SESSIONS_MAX];
     struct amqp_link links[AMQP_LINKS_MAX];
     struct why *why; // owned; NULL unless it failed
 };
 
-// Ends the connection because the peer broke a rule: why, BROKEN, and a close with the error where there is
-// an open to close. The first one counts.
+// A frame of the peer's that is well-formed.
+struct amqp_frame {
+    uint16_t channel;
+    uint64_t what; // enum amqp_descriptor, or one that we do not know
+    struct amqp_elements fields;
+    struct slice payload;
+};
+
+// Ends the connection because the peer broke a rule: why, BROKEN, and a close with the error where there may
+// be one. The first one counts.
 void amqp_break(struct amqp_peer *peer, const char *condition, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-// Moves what proton has to say to peer->out, and what it has noticed into the peer's state and event. After
-// anything was done to proton.
-void amqp_turn(struct amqp_peer *peer);
-void amqp_set_condition(pn_condition_t *to, struct slice condition, struct slice description);
+void amqp_break_field(struct amqp_peer *peer, const char *what); // amqp:decode-error
+// peer->event is to be taken, and nothing more is heard until it is answered.
+void amqp_ask(struct amqp_peer *peer, struct amqp_event event);
+
+// A frame to the peer; amqp_tell sends it, or breaks the connection when it is larger than the peer takes.
+struct amqp_compound amqp_say(struct amqp_peer *peer, uint16_t channel, enum amqp_descriptor performative);
+void amqp_tell(struct amqp_peer *peer, struct amqp_compound *performative, struct slice payload);
+// The error that a performative or outcome ends with; condition empty: none.
+void amqp_put_error(const struct amqp_peer *peer, struct amqp_compound *in, struct slice condition,
+                    struct slice description, uint32_t retry_after_s);
 
 // Cuts the stream into frames, of *in and of what is held, until an event waits or nothing is left.
 void amqp_advance(struct amqp_peer *peer, struct slice *in);
-// Makes proton's driver. False: out of memory.
-bool amqp_drive(struct amqp_peer *peer);
-bool amqp_event_waits(const struct amqp_peer *peer);
-// A link whose DETACHED is to be reported, or NULL; none once the connection ends.
-struct amqp_link *amqp_link_gone(const struct amqp_peer *peer);
+// The frame that made the event which blocks, again.
+bool amqp_read_frame(struct slice bytes, struct amqp_frame *out);
+// Acts on a frame.
+void amqp_take_frame(struct amqp_peer *peer, struct amqp_frame *f);
 
-enum amqp_verdict {
-    AMQP_REFUSED, // the connection is broken
-    AMQP_IGNORED, // proton need not see it
-    AMQP_GIVEN,   // to proton
-    AMQP_ASKING,  // to proton, and then peer->event is to be answered
-};
-// Looks at a whole frame, its header included, before proton does.
-enum amqp_verdict amqp_judge(struct amqp_peer *peer, struct slice frame);
+// What is in frames of each kind. The peer may be broken afterwards.
+void amqp_take_init(struct amqp_peer *peer, struct amqp_frame *f);
+void amqp_take_response(struct amqp_peer *peer, struct amqp_frame *f);
+void amqp_take_begin(struct amqp_peer *peer, struct amqp_frame *f);
+void amqp_take_end(struct amqp_peer *peer, struct amqp_frame *f);
+void amqp_take_attach(struct amqp_peer *peer, struct amqp_frame *f);
+void amqp_take_detach(struct amqp_peer *peer, struct amqp_frame *f);
+void amqp_take_flow(struct amqp_peer *peer, struct amqp_frame *f);
+void amqp_take_transfer(struct amqp_peer *peer, struct amqp_frame *f);
+void amqp_take_disposition(struct amqp_peer *peer, struct amqp_frame *f);
 
-// Offers the mechanisms of the settings.
-void amqp_sasl_offer(struct amqp_peer *peer);
-
-// What proton noticed about sessions, links and deliveries.
-void amqp_session_begun(struct amqp_peer *peer, pn_session_t *session);
-void amqp_session_ended(struct amqp_peer *peer, pn_session_t *session);
-void amqp_link_attached(struct amqp_peer *peer, pn_link_t *link);
-void amqp_link_detached(pn_link_t *link, bool closed);
-void amqp_link_flowed(pn_link_t *link);
-void amqp_delivery_changed(struct amqp_peer *peer, pn_delivery_t *delivery);
-// Frees what was reported as gone.
+// The session of a frame that needs one; NULL: broken.
+struct amqp_session *amqp_need_session(struct amqp_peer *peer, const struct amqp_frame *f);
+// The link of a frame that needs one; NULL: broken.
+struct amqp_link *amqp_need_link(struct amqp_peer *peer, const struct amqp_session *session,
+                                 const struct amqp_value *handle);
+// Tells the peer where the session stands, and the link, if there is one.
+void amqp_send_flow(struct amqp_peer *peer, const struct amqp_session *session, const struct amqp_link *link,
+                    bool drained);
+// Frees links whose DETACHED was taken.
 void amqp_links_reap(struct amqp_peer *peer);
+void amqp_link_free(struct amqp_link *link);  // all that it owns; what it was is forgotten
+void amqp_sasl_offer(struct amqp_peer *peer); // the mechanisms of the settings
+
+// As many waiting messages as credit and window allow.
+void amqp_send_waiting(struct amqp_peer *peer);
+bool amqp_is_waiting(const struct amqp_peer *peer, const struct amqp_link *link); // a message for it
+void amqp_unsent_drop(struct amqp_peer *peer, const struct amqp_link *link);      // link NULL: all
 
 // Reads a whole message into inbox->message, whose slices lie in inbox->bytes, which it may move about.
 // False: malformed.

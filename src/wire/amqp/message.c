@@ -1,5 +1,6 @@
 // Messages (AMQP 1.0, 3.2): their sections, read in place, and ours written.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "wire/amqp/internal.h"
@@ -136,47 +137,33 @@ bool amqp_message_decode(struct amqp_inbox *inbox)
     return true;
 }
 
-static void begin_section(struct buf *out, enum section what)
-{
-    buf_u8(out, AMQP_DESCRIBED);
-    buf_u8(out, AMQP_SMALLULONG);
-    buf_u8(out, (uint8_t)what);
-}
-
-static void put_sized(struct buf *out, enum amqp_code code, struct slice bytes)
-{
-    buf_u8(out, (uint8_t)code);
-    buf_u32(out, (uint32_t)bytes.len);
-    buf_bytes(out, bytes);
-}
-
 void amqp_message_encode(struct buf *out, const struct amqp_correlation *correlation,
                          const struct amqp_property *properties, size_t property_count, struct slice body)
 {
-    enum { SIZE_OF_COUNT = 4, CODE_AND_SIZE = 5 };
     if (correlation != NULL && correlation->kind != 0) {
-        begin_section(out, PROPERTIES);
-        buf_u8(out, AMQP_LIST32);
-        buf_u32(out, SIZE_OF_COUNT + CORRELATION_ID + 1u + correlation->len);
-        buf_u32(out, CORRELATION_ID + 1);
+        struct amqp_compound section = amqp_list(out, PROPERTIES);
         for (int i = 0; i < CORRELATION_ID; i++)
-            buf_u8(out, AMQP_NULL);
+            amqp_put_null(&section);
         buf_u8(out, correlation->kind);
         buf_bytes(out, slice_of(correlation->bytes, correlation->len));
+        section.count++;
+        amqp_end(&section);
     }
     if (property_count > 0) {
-        size_t size = SIZE_OF_COUNT;
-        for (size_t i = 0; i < property_count; i++)
-            size += 2 * CODE_AND_SIZE + properties[i].name.len + properties[i].text.len;
-        begin_section(out, APPLICATION_PROPERTIES);
-        buf_u8(out, AMQP_MAP32);
-        buf_u32(out, (uint32_t)size);
-        buf_u32(out, (uint32_t)(2 * property_count));
+        struct amqp_compound section = amqp_map(out, APPLICATION_PROPERTIES);
         for (size_t i = 0; i < property_count; i++) {
-            put_sized(out, AMQP_STRING32, properties[i].name);
-            put_sized(out, AMQP_STRING32, properties[i].text);
+            amqp_put_string(&section, properties[i].name);
+            amqp_put_string(&section, properties[i].text);
         }
+        amqp_end(&section);
     }
-    begin_section(out, DATA);
-    put_sized(out, AMQP_BINARY32, body);
+    amqp_binary(out, DATA, body);
+}
+
+void amqp_inbox_free(struct amqp_inbox *inbox)
+{
+    if (inbox == NULL)
+        return;
+    buf_release(&inbox->bytes);
+    free(inbox);
 }

@@ -1,28 +1,10 @@
-// One connection: its life, and what goes to and comes from proton's connection driver.
+// One connection: how it opens, idles and closes, and what its caller sees of it.
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <proton/condition.h>
-#include <proton/connection.h>
-#include <proton/event.h>
-#include <proton/logger.h>
-#include <proton/transport.h>
 
 #include "base/secret.h"
 #include "wire/amqp/internal.h"
-
-static void configure(struct amqp_peer *peer)
-{
-    pn_transport_t *transport = peer->driver.transport;
-    pn_logger_reset_mask(pn_transport_logger(transport), PN_SUBSYSTEM_ALL, PN_LEVEL_ALL);
-    pn_transport_set_server(transport);
-    pn_transport_require_auth(transport, false); // the caller decides, with OPENED
-    pn_transport_set_max_frame(transport, AMQP_FRAME_MAX);
-    (void)pn_transport_set_channel_max(transport, AMQP_SESSIONS_MAX - 1);
-    // proton tells the peer half of it, as AMQP 1.0, 2.4.5 advises, and waits for all of it.
-    pn_transport_set_idle_timeout(transport, (pn_millis_t)(2 * peer->settings->idle_ms));
-    pn_connection_set_container(peer->driver.connection, peer->settings->container);
-}
 
 struct err amqp_peer_new(const struct amqp_settings *settings, struct amqp_peer **out)
 {
@@ -32,30 +14,20 @@ struct err amqp_peer_new(const struct amqp_settings *settings, struct amqp_peer 
         return FAIL(ERR_NO_MEMORY);
     peer->settings = settings;
     peer->message_max = AMQP_MESSAGE_MAX;
+    peer->frame_max = AMQP_FRAME_MIN; // until its open says more
     peer->held = buf_capped(AMQP_HELD_MAX + AMQP_FRAME_MAX);
     peer->out = buf_capped(AMQP_OUTPUT_MAX);
     *out = peer;
     return OK;
 }
 
-bool amqp_drive(struct amqp_peer *peer)
-{
-    if (peer->driven)
-        return true;
-    if (pn_connection_driver_init(&peer->driver, NULL, NULL) != 0)
-        return false;
-    peer->driven = true;
-    configure(peer);
-    (void)pn_connection_driver_bind(&peer->driver);
-    return true;
-}
-
 void amqp_peer_free(struct amqp_peer *peer)
 {
     if (peer == NULL)
         return;
-    if (peer->driven)
-        pn_connection_driver_destroy(&peer->driver);
+    amqp_unsent_drop(peer, NULL);
+    for (size_t i = 0; i < AMQP_LINKS_MAX; i++)
+        amqp_link_free(&peer->links[i]);
     amqp_inbox_free(peer->inbox);
     if (peer->held.len > 0 && peer->phase <= AMQP_AT_PLAIN_HEADER)
         bytes_wipe(peer->held.at, peer->held.len);
@@ -74,36 +46,85 @@ static void end(struct amqp_peer *peer, enum amqp_event_kind how)
     peer->last = how;
 }
 
-static void explain(struct amqp_peer *peer, const char *condition, const char *text)
+static void explain(struct amqp_peer *peer, struct slice condition, struct slice text)
 {
     if (peer->why == NULL)
         peer->why = calloc(1, sizeof *peer->why);
-    (void)why_fail(peer->why, ERR_PROTOCOL, "%s: %s", condition, text);
+    (void)why_fail(peer->why, ERR_PROTOCOL, "%.*s: %.*s", SLICE_ARG(condition), SLICE_ARG(text));
 }
 
-void amqp_set_condition(pn_condition_t *to, struct slice condition, struct slice description)
+struct amqp_compound amqp_say(struct amqp_peer *peer, uint16_t channel, enum amqp_descriptor performative)
 {
-    char text[AMQP_DESCRIPTION_MAX + 1];
-    struct slice parts[] = {condition, description};
-    for (size_t i = 0; i < 2; i++) {
-        struct slice part = slice_to(parts[i], AMQP_DESCRIPTION_MAX);
-        if (part.len > 0)
-            memcpy(text, part.at, part.len);
-        text[part.len] = '\0';
-        (void)(i == 0 ? pn_condition_set_name(to, text) : pn_condition_set_description(to, text));
+    return amqp_frame_begin(&peer->out, AMQP_PLAIN_FRAME, channel, (uint8_t)performative);
+}
+
+void amqp_tell(struct amqp_peer *peer, struct amqp_compound *performative, struct slice payload)
+{
+    size_t len = amqp_frame_end(performative, payload);
+    peer->spoke = true;
+    if (len == 0) {
+        explain(peer, SLICE("amqp:internal-error"), SLICE("too much output waits for the peer"));
+        end(peer, AMQP_BROKEN);
+    } else if (len > peer->frame_max) {
+        peer->out.len -= len;
+        amqp_break(peer, "amqp:frame-size-too-small", "a frame of %zu bytes is to be sent; the peer takes %u",
+                   len, peer->frame_max);
     }
+}
+
+// Both spellings, because one SDK looks for this and one for that, and neither for other case
+// (device-protocol 4.7).
+static void put_retry_after(struct amqp_compound *error, uint32_t seconds)
+{
+    int32_t value = seconds < INT32_MAX ? (int32_t)seconds : INT32_MAX;
+    struct amqp_compound info = amqp_map_in(error);
+    amqp_put_symbol(&info, SLICE("Retry-After"));
+    amqp_put_int(&info, value);
+    amqp_put_symbol(&info, SLICE("retry-after"));
+    amqp_put_int(&info, value);
+    amqp_end(&info);
+}
+
+void amqp_put_error(const struct amqp_peer *peer, struct amqp_compound *in, struct slice condition,
+                    struct slice description, uint32_t retry_after_s)
+{
+    enum { REST = 192 }; // bytes of a frame with an error, beside the description
+    size_t room = peer->frame_max - REST;
+    if (slice_empty(condition)) {
+        amqp_put_null(in);
+        return;
+    }
+    struct amqp_compound error = amqp_list_in(in, AMQP_ERROR);
+    amqp_put_symbol(&error, slice_to(condition, AMQP_CONDITION_MAX));
+    amqp_put_string(&error, slice_to(description, room < AMQP_DESCRIPTION_MAX ? room : AMQP_DESCRIPTION_MAX));
+    if (retry_after_s > 0)
+        put_retry_after(&error, retry_after_s);
+    amqp_end(&error);
+}
+
+static void send_open(struct amqp_peer *peer)
+{
+    struct amqp_compound f = amqp_say(peer, 0, AMQP_OPEN);
+    amqp_put_string(&f, slice_text(peer->settings->container));
+    amqp_put_null(&f); // hostname
+    amqp_put_uint(&f, AMQP_FRAME_MAX);
+    amqp_put_ushort(&f, AMQP_SESSIONS_MAX - 1); // channel-max
+    if (peer->settings->idle_ms > 0)
+        amqp_put_uint(&f, (uint32_t)peer->settings->idle_ms);
+    amqp_tell(peer, &f, (struct slice){0});
+    peer->opened = true;
 }
 
 static void send_close(struct amqp_peer *peer, struct slice condition, struct slice description)
 {
-    pn_connection_t *connection = peer->driver.connection;
     if (peer->closing)
         return;
     peer->closing = true;
-    pn_connection_open(connection); // does nothing when it is
-    if (!slice_empty(condition))
-        amqp_set_condition(pn_connection_condition(connection), condition, description);
-    pn_connection_close(connection);
+    if (!peer->opened)
+        send_open(peer);
+    struct amqp_compound f = amqp_say(peer, 0, AMQP_CLOSE);
+    amqp_put_error(peer, &f, condition, description, 0);
+    amqp_tell(peer, &f, (struct slice){0});
 }
 
 void amqp_break(struct amqp_peer *peer, const char *condition, const char *format, ...)
@@ -115,101 +136,109 @@ void amqp_break(struct amqp_peer *peer, const char *condition, const char *forma
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    explain(peer, condition, text);
-    peer->stirred = true;
-    if (peer->driven && (pn_connection_state(peer->driver.connection) & PN_REMOTE_ACTIVE)) {
+    explain(peer, slice_text(condition), slice_text(text));
+    end(peer, AMQP_BROKEN);
+    if (peer->phase >= AMQP_AT_OPEN)
         send_close(peer, slice_text(condition), slice_text(text));
-    } else if (peer->phase == AMQP_AT_OPEN) { // there is no open to answer: proton sends its own, and close
-        pn_connection_driver_errorf(&peer->driver, condition, "%s", text);
-        pn_connection_driver_read_close(&peer->driver);
+}
+
+void amqp_break_field(struct amqp_peer *peer, const char *what)
+{
+    amqp_break(peer, "amqp:decode-error", "%s", what);
+}
+
+void amqp_ask(struct amqp_peer *peer, struct amqp_event event)
+{
+    peer->event = event;
+    peer->has_event = peer->blocked = true;
+}
+
+static void take_open(struct amqp_peer *peer, struct amqp_frame *f)
+{
+    struct amqp_value container = amqp_element(&f->fields), hostname = amqp_element(&f->fields);
+    struct amqp_value frame_max = amqp_element(&f->fields);
+    amqp_elements_skip(&f->fields, 1); // channel-max
+    struct amqp_value idle = amqp_element(&f->fields);
+    uint32_t bytes;
+    peer->frame_max = !amqp_to_uint(&frame_max, &bytes) ? UINT32_MAX
+                      : bytes > AMQP_FRAME_MIN          ? bytes
+                                                        : AMQP_FRAME_MIN;
+    if (amqp_to_uint(&idle, &peer->idle_ms) && peer->idle_ms > 0 && peer->idle_ms < AMQP_IDLE_MIN_MS) {
+        amqp_break(peer, "amqp:not-allowed", "idle-time-out of %u ms; the least is %d", peer->idle_ms,
+                   AMQP_IDLE_MIN_MS);
+        return;
     }
-    end(peer, AMQP_BROKEN);
+    peer->phase = AMQP_AT_FRAMES;
+    amqp_ask(peer, (struct amqp_event){.kind = AMQP_OPENED,
+                                       .sasl = peer->sasl,
+                                       .container = amqp_to_string(&container),
+                                       .hostname = amqp_to_string(&hostname)});
 }
 
-// proton found fault with the peer, and has put a close into its output.
-static void transport_failed(struct amqp_peer *peer)
+static void take_close(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    pn_condition_t *condition = pn_transport_condition(peer->driver.transport);
-    const char *name = pn_condition_get_name(condition), *text = pn_condition_get_description(condition);
-    if (!peer->over)
-        explain(peer, name != NULL ? name : "amqp:internal-error", text != NULL ? text : "");
-    end(peer, AMQP_BROKEN);
-}
-
-static void peer_closed(struct amqp_peer *peer)
-{
-    pn_condition_t *condition = pn_connection_remote_condition(peer->driver.connection);
-    const char *text = pn_condition_get_description(condition);
-    if (pn_condition_is_set(condition) && pn_condition_get_name(condition)[0] != '\0')
-        explain(peer, pn_condition_get_name(condition), text != NULL ? text : "");
+    struct amqp_value error = amqp_element(&f->fields);
+    struct amqp_elements fields = amqp_elements_of(&error);
+    struct amqp_value condition = amqp_element(&fields), description = amqp_element(&fields);
+    if (!slice_empty(amqp_to_symbol(&condition)))
+        explain(peer, condition.body, amqp_to_string(&description));
     send_close(peer, (struct slice){0}, (struct slice){0});
     end(peer, AMQP_CLOSED);
 }
 
-static void take_event(struct amqp_peer *peer, pn_event_t *event)
+// What may come in each phase: one performative, or, once open, any that is not about opening.
+void amqp_take_frame(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    switch (pn_event_type(event)) {
-    case PN_SESSION_REMOTE_OPEN:
-        amqp_session_begun(peer, pn_event_session(event));
-        break;
-    case PN_SESSION_REMOTE_CLOSE:
-        amqp_session_ended(peer, pn_event_session(event));
-        break;
-    case PN_LINK_REMOTE_OPEN:
-        amqp_link_attached(peer, pn_event_link(event));
-        break;
-    case PN_LINK_REMOTE_DETACH:
-    case PN_LINK_REMOTE_CLOSE:
-        amqp_link_detached(pn_event_link(event), pn_event_type(event) == PN_LINK_REMOTE_CLOSE);
-        break;
-    case PN_LINK_FLOW:
-        amqp_link_flowed(pn_event_link(event));
-        break;
-    case PN_DELIVERY:
-        amqp_delivery_changed(peer, pn_event_delivery(event));
-        break;
-    case PN_CONNECTION_REMOTE_CLOSE:
-        peer_closed(peer);
-        break;
-    case PN_TRANSPORT_ERROR:
-        transport_failed(peer);
-        break;
-    default:
-        break;
-    }
-}
-
-static void pump(struct amqp_peer *peer)
-{
-    for (;;) {
-        pn_bytes_t bytes = pn_connection_driver_write_buffer(&peer->driver);
-        if (bytes.size == 0)
-            return;
-        buf_bytes(&peer->out, slice_of(bytes.start, bytes.size));
-        (void)pn_connection_driver_write_done(&peer->driver, bytes.size);
-    }
-}
-
-void amqp_turn(struct amqp_peer *peer)
-{
-    peer->stirred = false;
-    if (!peer->driven)
+    static const struct row {
+        const char *name;
+        void (*take)(struct amqp_peer *, struct amqp_frame *);
+    } rows[] = {
+        [AMQP_OPEN] = {"open", take_open},
+        [AMQP_BEGIN] = {"begin", amqp_take_begin},
+        [AMQP_ATTACH] = {"attach", amqp_take_attach},
+        [AMQP_FLOW] = {"flow", amqp_take_flow},
+        [AMQP_TRANSFER] = {"transfer", amqp_take_transfer},
+        [AMQP_DISPOSITION] = {"disposition", amqp_take_disposition},
+        [AMQP_DETACH] = {"detach", amqp_take_detach},
+        [AMQP_END] = {"end", amqp_take_end},
+        [AMQP_CLOSE] = {"close", take_close},
+        [AMQP_INIT] = {"sasl-init", amqp_take_init},
+        [AMQP_RESPONSE] = {"sasl-response", amqp_take_response},
+    };
+    static const uint8_t due[] = {
+        [AMQP_AT_SASL_INIT] = AMQP_INIT,
+        [AMQP_AT_SASL_ANSWER] = AMQP_RESPONSE,
+        [AMQP_AT_OPEN] = AMQP_OPEN,
+    };
+    bool open = peer->phase == AMQP_AT_FRAMES;
+    if (peer->closing && f->what != AMQP_CLOSE)
         return;
-    do {
-        pn_event_t *event;
-        while ((event = pn_connection_driver_next_event(&peer->driver)) != NULL)
-            take_event(peer, event);
-        pump(peer);
-    } while (pn_connection_driver_has_event(&peer->driver));
-    if (peer->out.broken != 0 && !peer->over) {
-        explain(peer, "amqp:internal-error", "too much output waits for the peer");
-        end(peer, AMQP_BROKEN);
-    }
+    if (!open && f->what != due[peer->phase])
+        amqp_break(peer, "amqp:not-allowed", "performative 0x%llx instead of %s", (unsigned long long)f->what,
+                   rows[due[peer->phase]].name);
+    else if (open && (f->what < AMQP_BEGIN || f->what > AMQP_CLOSE))
+        amqp_break(peer, "amqp:not-allowed",
+                   f->what == AMQP_OPEN ? "a second open" : "unknown performative 0x%llx",
+                   (unsigned long long)f->what);
+    else
+        rows[f->what].take(peer, f);
 }
 
 void amqp_feed(struct amqp_peer *peer, struct slice *in)
 {
+    peer->heard |= in->len > 0;
     amqp_advance(peer, in);
+}
+
+// A link whose DETACHED is to be reported, or NULL; none once the connection ends.
+static struct amqp_link *link_gone(struct amqp_peer *peer)
+{
+    if (peer->gone == 0 || peer->over || peer->closing)
+        return NULL;
+    struct amqp_link *link = peer->links;
+    while (link->state != AMQP_LINK_GONE)
+        link++;
+    return link;
 }
 
 static bool take_waiting(struct amqp_peer *peer, struct amqp_event *event)
@@ -219,9 +248,11 @@ static bool take_waiting(struct amqp_peer *peer, struct amqp_event *event)
         peer->has_event = false;
         return true;
     }
-    struct amqp_link *gone = amqp_link_gone(peer);
+    struct amqp_link *gone = link_gone(peer);
     if (gone != NULL) {
         gone->state = AMQP_LINK_OVER;
+        peer->gone--;
+        peer->parted++;
         *event = (struct amqp_event){.kind = AMQP_DETACHED, .link = gone};
         return true;
     }
@@ -260,13 +291,32 @@ bool amqp_is_amid(const struct amqp_peer *peer)
     return amid && !peer->over;
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+// AMQP 1.0, 2.4.5: what a side tells is half of what it waits for. The peer is to hear from us twice as often
+// as it asks.
 int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms)
 {
-    if (peer->over || !peer->driven)
+    if (peer->over || peer->phase < AMQP_AT_OPEN)
         return 0;
-    int64_t next = pn_transport_tick(peer->driver.transport, now_ms);
-    amqp_turn(peer);
-    return peer->over ? 0 : next;
+    if (peer->silent_at == 0 || peer->heard)
+        peer->silent_at = peer->settings->idle_ms > 0 ? now_ms + 2 * peer->settings->idle_ms : 0;
+    if (peer->speak_at == 0 || peer->spoke)
+        peer->speak_at = peer->idle_ms > 0 ? now_ms + peer->idle_ms / 2 : 0;
+    peer->heard = peer->spoke = false;
+    if (peer->silent_at != 0 && now_ms >= peer->silent_at) {
+        amqp_break(peer, "amqp:resource-limit-exceeded", "nothing came for %lld ms",
+                   (long long)(2 * peer->settings->idle_ms));
+        return 0;
+    }
+    if (peer->speak_at != 0 && now_ms >= peer->speak_at) {
+        buf_bytes(&peer->out, SLICE("\0\0\0\10\2\0\0\0")); // a frame without a body is a sign of life
+        peer->speak_at = now_ms + peer->idle_ms / 2;
+    }
+    return sooner(peer->silent_at, peer->speak_at);
 }
 
 void amqp_limit(struct amqp_peer *peer, size_t max_message)
@@ -282,11 +332,10 @@ const struct why *amqp_why(const struct amqp_peer *peer)
 
 void amqp_open(struct amqp_peer *peer)
 {
-    if (peer->over || peer->closing || !peer->blocked || peer->phase != AMQP_AT_FRAMES)
+    if (peer->over || peer->closing || peer->opened || !peer->blocked || peer->phase != AMQP_AT_FRAMES)
         return;
-    pn_connection_open(peer->driver.connection);
+    send_open(peer);
     peer->blocked = false;
-    amqp_turn(peer);
 }
 
 void amqp_close(struct amqp_peer *peer, struct slice condition, struct slice description)
@@ -299,5 +348,4 @@ void amqp_close(struct amqp_peer *peer, struct slice condition, struct slice des
     }
     send_close(peer, condition, description);
     peer->blocked = peer->has_event = false;
-    amqp_turn(peer);
 }

@@ -177,10 +177,11 @@ static bool check(struct cursor *c, int depth, uint32_t *left)
     return check_inside(&v, depth, left) || fail(c);
 }
 
-bool amqp_value_check(struct cursor *c)
+bool amqp_value_check(struct slice value)
 {
     uint32_t left = AMQP_VALUES_MAX;
-    return check(c, AMQP_DEPTH_MAX, &left);
+    struct cursor c = cursor_over(value);
+    return check(&c, AMQP_DEPTH_MAX, &left) && cursor_done(&c);
 }
 
 bool amqp_is_list(const struct amqp_value *v)
@@ -230,12 +231,12 @@ bool amqp_to_bool(const struct amqp_value *v, bool *out)
     return *out || v->code == AMQP_FALSE || v->code == AMQP_BOOLEAN;
 }
 
-bool amqp_to_ushort(const struct amqp_value *v, uint16_t *out)
+bool amqp_to_ubyte(const struct amqp_value *v, uint8_t *out)
 {
     *out = 0;
-    if (v->code != AMQP_USHORT)
+    if (v->code != AMQP_UBYTE)
         return false;
-    *out = (uint16_t)big_endian(v->body);
+    *out = v->body.at[0];
     return true;
 }
 

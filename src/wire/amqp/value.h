@@ -6,7 +6,7 @@
 
 enum {
     AMQP_DEPTH_MAX = 8,    // of values within values
-    AMQP_VALUES_MAX = 256, // within one frame's performative; proton makes a node of each
+    AMQP_VALUES_MAX = 256, // within one frame's performative
 };
 
 enum amqp_code {
@@ -58,9 +58,9 @@ struct amqp_value {
 
 // The next value of *c, without looking into it. False: malformed, and the cursor is broken.
 bool amqp_value_read(struct cursor *c, struct amqp_value *out);
-// Takes the next value off *c and looks into all of it: known types, sizes and counts that agree, at most
-// AMQP_DEPTH_MAX deep and AMQP_VALUES_MAX values in all.
-bool amqp_value_check(struct cursor *c);
+// Looks into all of a value: known types, sizes and counts that agree, at most AMQP_DEPTH_MAX deep and
+// AMQP_VALUES_MAX values in all, and nothing behind it.
+bool amqp_value_check(struct slice value);
 
 // The elements of a list or map, one after the other; null after the last. An element that is malformed reads
 // as null too and breaks the cursor.
@@ -82,7 +82,7 @@ static inline bool amqp_is_null(const struct amqp_value *v)
 
 // False: the value is of another type, null too.
 bool amqp_to_bool(const struct amqp_value *v, bool *out);
-bool amqp_to_ushort(const struct amqp_value *v, uint16_t *out);
+bool amqp_to_ubyte(const struct amqp_value *v, uint8_t *out);
 bool amqp_to_uint(const struct amqp_value *v, uint32_t *out);
 bool amqp_to_ulong(const struct amqp_value *v, uint64_t *out);
 // A whole number of any type: its magnitude and sign.
