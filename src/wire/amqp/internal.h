@@ -198,7 +198,7 @@ struct amqp_session *amqp_need_session(struct amqp_peer *peer, const struct amqp
 // The link of a frame that needs one; NULL: broken.
 struct amqp_link *amqp_need_link(struct amqp_peer *peer, const struct amqp_session *session,
                                  const struct amqp_value *handle);
-// Tells the peer where the session stands, and the link, if there is one.
+// Tells the peer where the session stands, and the link, if there is one; nothing once the connection ends.
 void amqp_send_flow(struct amqp_peer *peer, const struct amqp_session *session, const struct amqp_link *link,
                     bool drained);
 // Frees links whose DETACHED was taken.

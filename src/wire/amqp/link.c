@@ -350,6 +350,8 @@ void amqp_take_detach(struct amqp_peer *peer, struct amqp_frame *f)
 void amqp_send_flow(struct amqp_peer *peer, const struct amqp_session *session, const struct amqp_link *link,
                     bool drained)
 {
+    if (peer->over || peer->closing)
+        return;
     struct amqp_compound f = amqp_say(peer, session->channel, AMQP_FLOW);
     amqp_put_uint(&f, session->received);
     amqp_put_uint(&f, AMQP_WINDOW);
@@ -418,6 +420,6 @@ void amqp_take_flow(struct amqp_peer *peer, struct amqp_frame *f)
     amqp_send_waiting(peer);
     struct amqp_value echo_field = amqp_element(&f->fields);
     (void)amqp_to_bool(&echo_field, &echo);
-    if ((drained || echo) && !peer->over && (link == NULL || link->state == AMQP_LINK_OPEN))
+    if ((drained || echo) && (link == NULL || link->state == AMQP_LINK_OPEN))
         amqp_send_flow(peer, session, link, drained);
 }

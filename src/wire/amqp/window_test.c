@@ -365,6 +365,67 @@ static void nothing_larger_than_the_peer_s_frames_is_sent(void **state)
     amqp_stage_release(&stage);
 }
 
+// Its answer repeats source and target. The peer may itself send larger frames than it takes.
+static void an_attach_that_cannot_be_answered_in_its_frames_ends_the_connection(void **state)
+{
+    (void)state;
+    char address[251] = {0};
+    memset(address, 'a', sizeof address - 1);
+    for (int role = 0; role < 2; role++) {
+        struct amqp_stage stage;
+        struct buf b = buf_capped(1 << 12);
+        amqp_stage_init(&stage);
+        put_header(&b, false);
+        amqp_frame(&b, 0, 0, "DL[SSI]", (uint64_t)0x10, "c", "dps.example", 512);
+        put_begin(&b, 0);
+        amqp_frame(&b, 0, 0, ATTACH_FORMAT, (uint64_t)0x12, "link", 0, (bool)role, (uint64_t)0x28, address,
+                   (uint64_t)0x29, address, 0, UINT64_MAX);
+        feed(&stage, &b);
+        assert_non_null(strstr(amqp_why(stage.peer)->text, "amqp:frame-size-too-small"));
+        assert_true(amqp_is_over(stage.peer));
+        assert_true(output_has(&stage, "amqp:frame-size-too-small"));
+        assert_int_equal(sent(&stage, 0x12, NULL), 0);
+        assert_int_equal(last_sent(&stage), 0x18);
+        assert_true(largest_sent(&stage) <= 512);
+        amqp_stage_release(&stage);
+    }
+}
+
+// AMQP 1.0, 2.4.3: a close is the last thing that is written.
+static void nothing_comes_behind_a_close(void **state)
+{
+    (void)state;
+    for (int ours = 0; ours < 2; ours++) {
+        struct amqp_stage stage;
+        struct buf b = buf_capped(1 << 12);
+        amqp_stage_init(&stage);
+        stage.hold = true;
+        put_header(&b, false);
+        amqp_frame(&b, 0, 0, "DL[SSnnI]", (uint64_t)0x10, "c", "dps.example", 2000);
+        put_begin(&b, 0);
+        put_attach(&b, "s", 0, false, "a");
+        for (uint32_t i = 0; i < AMQP_CREDIT; i++)
+            put_transfer(&b, 0, i);
+        feed(&stage, &b);
+        (void)amqp_tick(stage.peer, 1);
+        if (!ours)
+            put_close(&b);
+        else
+            amqp_close(stage.peer, (struct slice){0}, (struct slice){0});
+        feed(&stage, &b);
+        amqp_stage_events(&stage);
+        assert_int_equal(last_sent(&stage), 0x18);
+        buf_clear(&stage.out);
+        for (size_t i = 0; i < AMQP_CREDIT; i++) // the credit would come back
+            amqp_accept(stage.kept[i]);
+        for (int64_t now = 2; now < 10000; now += 999) // and a sign of life be due
+            (void)amqp_tick(stage.peer, now);
+        amqp_stage_events(&stage);
+        assert_int_equal(stage.out.len, 0);
+        amqp_stage_release(&stage);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +440,8 @@ int main(void)
         cmocka_unit_test(a_settled_message_is_heard_without_a_word_about_its_outcome),
         cmocka_unit_test(credit_comes_back_once_five_messages_have_their_outcome),
         cmocka_unit_test(nothing_larger_than_the_peer_s_frames_is_sent),
+        cmocka_unit_test(an_attach_that_cannot_be_answered_in_its_frames_ends_the_connection),
+        cmocka_unit_test(nothing_comes_behind_a_close),
     };
     return cmocka_run_group_tests_name("amqp window", tests, NULL, NULL);
 }
