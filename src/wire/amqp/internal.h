@@ -95,6 +95,7 @@ struct amqp_link {
     uint8_t owed;                     // outcomes given since credit was last told
     bool to_peer;                     // we send on it
     bool presettled;                  // to_peer: it does not say what became of messages
+    bool draining;                    // to_peer: it wants back the credit that messages do not use now
     bool partial;                     // a message has begun and not ended
     struct amqp_delivery *deliveries; // that have no outcome yet
     struct amqp_delivery *current;    // whose message is coming in; NULL: what is comes is thrown away

@@ -238,6 +238,27 @@ static void a_drained_peer_is_told_where_the_link_stands(void **state)
     amqp_stage_release(&stage);
 }
 
+static void what_waits_is_sent_before_the_credit_is_given_back(void **state)
+{
+    (void)state;
+    struct amqp_stage stage;
+    receiver_init(&stage, 0);
+    say(&stage, 2);
+    flow(&stage, 0, 1, 0, 5, true);
+    assert_int_equal(sent(&stage, 0x14, NULL), 1);
+    assert_int_equal(sent(&stage, 0x13, NULL), 0); // the other one waits for the window
+    struct buf b = buf_capped(1 << 10);
+    amqp_frame(&b, 0, 0, "DL[IIII]", (uint64_t)0x13, 1, 100, 7, 100); // which opens
+    feed(&stage, &b);
+    assert_int_equal(sent(&stage, 0x14, NULL), 2);
+    struct flow f = last_flow(&stage);
+    assert_true(f.of_link && f.drain);
+    assert_int_equal(f.count, 5);
+    assert_int_equal(f.credit, 0);
+    assert_int_equal(last_sent(&stage), 0x13);
+    amqp_stage_release(&stage);
+}
+
 static void a_peer_that_asks_for_an_echo_gets_one(void **state)
 {
     (void)state;
@@ -434,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_has_not_seen_our_begin_or_attach_gets_no_more_than_it_takes),
         cmocka_unit_test(a_peer_that_drains_gets_its_credit_back),
         cmocka_unit_test(a_drained_peer_is_told_where_the_link_stands),
+        cmocka_unit_test(what_waits_is_sent_before_the_credit_is_given_back),
         cmocka_unit_test(a_peer_that_asks_for_an_echo_gets_one),
         cmocka_unit_test(a_peer_that_settles_second_is_told_that_we_have_settled),
         cmocka_unit_test(a_presettled_link_gets_settled_messages),
