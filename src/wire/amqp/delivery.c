@@ -215,8 +215,12 @@ void amqp_take_disposition(struct amqp_peer *peer, struct amqp_frame *f)
     if (!amqp_to_uint(&last_field, &last))
         last = first;
     (void)amqp_to_bool(&settled_field, &settled);
-    bool ours = first <= last && last < session->our_delivery;
-    if (!receiver || settled || !ours)
+    if (receiver && (first > last || last >= session->our_delivery)) {
+        amqp_break(peer, "amqp:not-allowed", "disposition of deliveries %u to %u; there were %u", first, last,
+                   session->our_delivery);
+        return;
+    }
+    if (!receiver || settled)
         return;
     struct amqp_compound answer = say_disposition(peer, session, false, first, last);
     amqp_tell(peer, &answer, (struct slice){0});
