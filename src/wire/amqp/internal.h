@@ -95,6 +95,7 @@ struct amqp_link {
     uint8_t owed;                     // outcomes given since credit was last told
     bool to_peer;                     // we send on it
     bool presettled;                  // to_peer: it does not say what became of messages
+    bool draining;                    // to_peer: it wants back the credit that messages do not use now
     bool partial;                     // a message has begun and not ended
     struct amqp_delivery *deliveries; // that have no outcome yet
     struct amqp_delivery *current;    // whose message is coming in; NULL: what is comes is thrown away
@@ -198,7 +199,7 @@ struct amqp_session *amqp_need_session(struct amqp_peer *peer, const struct amqp
 // The link of a frame that needs one; NULL: broken.
 struct amqp_link *amqp_need_link(struct amqp_peer *peer, const struct amqp_session *session,
                                  const struct amqp_value *handle);
-// Tells the peer where the session stands, and the link, if there is one.
+// Tells the peer where the session stands, and the link, if there is one; nothing once the connection ends.
 void amqp_send_flow(struct amqp_peer *peer, const struct amqp_session *session, const struct amqp_link *link,
                     bool drained);
 // Frees links whose DETACHED was taken.

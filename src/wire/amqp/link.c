@@ -350,6 +350,8 @@ void amqp_take_detach(struct amqp_peer *peer, struct amqp_frame *f)
 void amqp_send_flow(struct amqp_peer *peer, const struct amqp_session *session, const struct amqp_link *link,
                     bool drained)
 {
+    if (peer->over || peer->closing)
+        return;
     struct amqp_compound f = amqp_say(peer, session->channel, AMQP_FLOW);
     amqp_put_uint(&f, session->received);
     amqp_put_uint(&f, AMQP_WINDOW);
@@ -373,26 +375,36 @@ static uint32_t left_of(uint32_t limit, uint32_t ours, uint32_t its)
     return limit > ours - its ? limit - (ours - its) : 0;
 }
 
-// The peer's fields of the link on which it receives. True: it wants back at once what credit is not used,
-// and has it.
-static bool take_credit(struct amqp_link *link, struct amqp_elements *fields)
+// The peer's fields of the link on which it receives.
+static void take_credit(struct amqp_link *link, struct amqp_elements *fields)
 {
-    struct amqp_peer *peer = link->peer;
     struct amqp_value count_field = amqp_element(fields), credit_field = amqp_element(fields);
     amqp_elements_skip(fields, 1); // available
     struct amqp_value drain_field = amqp_element(fields);
     uint32_t count, credit;
-    bool drain;
     (void)amqp_to_uint(&count_field, &count); // absent: it has not seen our attach
     if (amqp_to_uint(&credit_field, &credit))
         link->credit = left_of(credit, link->delivery_count, count);
-    (void)amqp_to_bool(&drain_field, &drain);
-    amqp_send_waiting(peer);
-    if (!drain || amqp_is_waiting(peer, link))
-        return false;
-    link->delivery_count += link->credit;
-    link->credit = 0;
-    return true;
+    (void)amqp_to_bool(&drain_field, &link->draining);
+}
+
+// Links whose peer wants back at once what credit is not used, have it once nothing waits for the window.
+static bool give_back_drained(struct amqp_peer *peer, struct amqp_session *session,
+                              const struct amqp_link *asked)
+{
+    bool told = false;
+    for (size_t i = 0; i < AMQP_LINKS_MAX; i++) {
+        struct amqp_link *link = &peer->links[i];
+        if (link->state != AMQP_LINK_OPEN || link->session != session || !link->draining ||
+            amqp_is_waiting(peer, link))
+            continue;
+        link->delivery_count += link->credit;
+        link->credit = 0;
+        link->draining = false;
+        amqp_send_flow(peer, session, link, true);
+        told |= link == asked;
+    }
+    return told;
 }
 
 void amqp_take_flow(struct amqp_peer *peer, struct amqp_frame *f)
@@ -405,19 +417,20 @@ void amqp_take_flow(struct amqp_peer *peer, struct amqp_frame *f)
     struct amqp_value handle = amqp_element(&f->fields);
     struct amqp_link *link = amqp_is_null(&handle) ? NULL : amqp_need_link(peer, session, &handle);
     uint32_t expected, window;
-    bool echo, drained = false;
+    bool echo;
     if (peer->over)
         return;
     (void)amqp_to_uint(&number, &expected); // absent: it has not seen our begin
     if (amqp_to_uint(&window_field, &window))
         session->window = left_of(window, session->sent, expected);
     if (link != NULL && link->to_peer && link->state == AMQP_LINK_OPEN)
-        drained = take_credit(link, &f->fields);
+        take_credit(link, &f->fields);
     else
         amqp_elements_skip(&f->fields, 4);
-    amqp_send_waiting(peer);
     struct amqp_value echo_field = amqp_element(&f->fields);
     (void)amqp_to_bool(&echo_field, &echo);
-    if ((drained || echo) && !peer->over && (link == NULL || link->state == AMQP_LINK_OPEN))
-        amqp_send_flow(peer, session, link, drained);
+    amqp_send_waiting(peer);
+    bool told = give_back_drained(peer, session, link);
+    if (echo && !told && (link == NULL || link->state == AMQP_LINK_OPEN))
+        amqp_send_flow(peer, session, link, false);
 }

@@ -305,7 +305,7 @@ int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms)
     if (peer->silent_at == 0 || peer->heard)
         peer->silent_at = peer->settings->idle_ms > 0 ? now_ms + 2 * peer->settings->idle_ms : 0;
     if (peer->speak_at == 0 || peer->spoke)
-        peer->speak_at = peer->idle_ms > 0 ? now_ms + peer->idle_ms / 2 : 0;
+        peer->speak_at = peer->idle_ms > 0 && !peer->closing ? now_ms + peer->idle_ms / 2 : 0;
     peer->heard = peer->spoke = false;
     if (peer->silent_at != 0 && now_ms >= peer->silent_at) {
         amqp_break(peer, "amqp:resource-limit-exceeded", "nothing came for %lld ms",

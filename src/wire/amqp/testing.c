@@ -91,6 +91,7 @@ static void answer_delivery(struct amqp_stage *stage, const struct amqp_event *e
     stage->correlation = m->correlation;
     if (stage->hold) {
         INVARIANT(stage->kept_count < STAGE_DELIVERIES_MAX);
+        stage->kept_of[stage->kept_count] = e->link;
         stage->kept[stage->kept_count++] = e->delivery;
         return;
     }
@@ -102,6 +103,18 @@ static void answer_delivery(struct amqp_stage *stage, const struct amqp_event *e
     struct amqp_property status = {SLICE("iotdps-status"), SLICE("200")};
     if (stage->to_peer != NULL && failed(amqp_send(stage->to_peer, &m->correlation, &status, 1, m->body)))
         buf_text(&stage->said, " unsent");
+}
+
+static void forget_kept(struct amqp_stage *stage, const struct amqp_link *link)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < stage->kept_count; i++) {
+        if (stage->kept_of[i] == link)
+            continue;
+        stage->kept_of[left] = stage->kept_of[i];
+        stage->kept[left++] = stage->kept[i];
+    }
+    stage->kept_count = left;
 }
 
 static void answer(struct amqp_stage *stage, const struct amqp_event *e)
@@ -130,6 +143,7 @@ static void answer(struct amqp_stage *stage, const struct amqp_event *e)
         if (e->link == stage->to_peer)
             stage->to_peer = NULL;
         stage->last_link = NULL;
+        forget_kept(stage, e->link);
         break;
     case AMQP_DELIVERED:
         answer_delivery(stage, e);

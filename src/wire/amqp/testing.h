@@ -4,7 +4,7 @@
 
 #include "wire/amqp/amqp.h"
 
-enum { STAGE_DELIVERIES_MAX = 64 };
+enum { STAGE_DELIVERIES_MAX = AMQP_LINKS_MAX * AMQP_CREDIT };
 
 struct amqp_stage {
     struct amqp_peer *peer;
@@ -17,7 +17,8 @@ struct amqp_stage {
     struct buf out;  // what the peer was sent
     struct amqp_link *to_peer;
     struct amqp_link *last_link;
-    struct amqp_delivery *kept[STAGE_DELIVERIES_MAX];
+    struct amqp_delivery *kept[STAGE_DELIVERIES_MAX]; // until their link is detached
+    struct amqp_link *kept_of[STAGE_DELIVERIES_MAX];
     size_t kept_count;
     struct amqp_correlation correlation; // of the last message
 };
