@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "crypto/begin.h"
 #include "crypto/bench_pki.h"
 #include "crypto/certificate.h"
 #include "crypto/openssl_context.h"
@@ -182,6 +183,7 @@ static void a_damaged_key_is_no_key(void **state)
 
 int main(void)
 {
+    crypto_begin(); // as usherd does
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_house_uses_is_there),
         cmocka_unit_test(what_nobody_should_use_cannot_be_had),

@@ -12,7 +12,9 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { PREFIX = 26, POINT = 65, WHOLE = PREFIX + POINT, FUNCTIONS_MAX = 48 };
+#include "crypto/openssl_dispatch.h"
+
+enum { PREFIX = 26, POINT = 65, WHOLE = PREFIX + POINT };
 
 // SEQUENCE {SEQUENCE {id-ecPublicKey, prime256v1}, BIT STRING of 65 bytes}, and that the point is
 // uncompressed.
@@ -34,8 +36,8 @@ static OSSL_FUNC_keymgmt_set_params_fn *key_set;
 static OSSL_FUNC_keymgmt_free_fn *key_free;
 static OSSL_FUNC_keymgmt_load_fn *key_load;
 static OSSL_FUNC_decoder_decode_fn *decode_any;
-static OSSL_DISPATCH key_functions[FUNCTIONS_MAX];
-static OSSL_DISPATCH decoder_functions[FUNCTIONS_MAX];
+static OSSL_DISPATCH key_functions[DISPATCH_MAX];
+static OSSL_DISPATCH decoder_functions[DISPATCH_MAX];
 
 static void *load(const void *reference, size_t size)
 {
@@ -97,37 +99,11 @@ static int decode(void *context, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK
     return decode_any(context, in, selection, found, arg, passphrase, passphrase_arg);
 }
 
-typedef void (*function)(void);
-
-static function function_of(const OSSL_DISPATCH *table, int id)
-{
-    for (; table->function_id != 0; table++) {
-        if (table->function_id == id)
-            return table->function;
-    }
-    return NULL;
-}
-
-// A copy of the table in which one function is ours.
-static bool copy_but(const OSSL_DISPATCH *table, int id, function ours, OSSL_DISPATCH out[FUNCTIONS_MAX])
-{
-    size_t i = 0;
-    for (; table[i].function_id != 0; i++) {
-        if (i == FUNCTIONS_MAX - 1)
-            return false;
-        out[i] = table[i];
-        if (table[i].function_id == id)
-            out[i].function = ours;
-    }
-    out[i] = (OSSL_DISPATCH){0, NULL};
-    return true;
-}
-
 static bool make_curve(void *provider, const OSSL_DISPATCH *keys)
 {
-    OSSL_FUNC_keymgmt_new_fn *make = (OSSL_FUNC_keymgmt_new_fn *)function_of(keys, OSSL_FUNC_KEYMGMT_NEW);
+    OSSL_FUNC_keymgmt_new_fn *make = (OSSL_FUNC_keymgmt_new_fn *)dispatch_find(keys, OSSL_FUNC_KEYMGMT_NEW);
     OSSL_FUNC_keymgmt_import_fn *fill =
-        (OSSL_FUNC_keymgmt_import_fn *)function_of(keys, OSSL_FUNC_KEYMGMT_IMPORT);
+        (OSSL_FUNC_keymgmt_import_fn *)dispatch_find(keys, OSSL_FUNC_KEYMGMT_IMPORT);
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char[]){"P-256"}, 0),
         OSSL_PARAM_construct_end(),
@@ -146,17 +122,18 @@ void openssl_p256_take_over(void *provider, const OSSL_DISPATCH *core, OSSL_ALGO
 {
     const OSSL_DISPATCH *of_keys = keys->implementation;
     const OSSL_DISPATCH *of_decoder = decoder->implementation;
-    bio_read = (OSSL_FUNC_BIO_read_ex_fn *)function_of(core, OSSL_FUNC_BIO_READ_EX);
-    bio_control = (OSSL_FUNC_BIO_ctrl_fn *)function_of(core, OSSL_FUNC_BIO_CTRL);
-    key_copy = (OSSL_FUNC_keymgmt_dup_fn *)function_of(of_keys, OSSL_FUNC_KEYMGMT_DUP);
-    key_set = (OSSL_FUNC_keymgmt_set_params_fn *)function_of(of_keys, OSSL_FUNC_KEYMGMT_SET_PARAMS);
-    key_free = (OSSL_FUNC_keymgmt_free_fn *)function_of(of_keys, OSSL_FUNC_KEYMGMT_FREE);
-    key_load = (OSSL_FUNC_keymgmt_load_fn *)function_of(of_keys, OSSL_FUNC_KEYMGMT_LOAD);
-    decode_any = (OSSL_FUNC_decoder_decode_fn *)function_of(of_decoder, OSSL_FUNC_DECODER_DECODE);
+    bio_read = (OSSL_FUNC_BIO_read_ex_fn *)dispatch_find(core, OSSL_FUNC_BIO_READ_EX);
+    bio_control = (OSSL_FUNC_BIO_ctrl_fn *)dispatch_find(core, OSSL_FUNC_BIO_CTRL);
+    key_copy = (OSSL_FUNC_keymgmt_dup_fn *)dispatch_find(of_keys, OSSL_FUNC_KEYMGMT_DUP);
+    key_set = (OSSL_FUNC_keymgmt_set_params_fn *)dispatch_find(of_keys, OSSL_FUNC_KEYMGMT_SET_PARAMS);
+    key_free = (OSSL_FUNC_keymgmt_free_fn *)dispatch_find(of_keys, OSSL_FUNC_KEYMGMT_FREE);
+    key_load = (OSSL_FUNC_keymgmt_load_fn *)dispatch_find(of_keys, OSSL_FUNC_KEYMGMT_LOAD);
+    decode_any = (OSSL_FUNC_decoder_decode_fn *)dispatch_find(of_decoder, OSSL_FUNC_DECODER_DECODE);
     bool all = bio_read != NULL && bio_control != NULL && key_copy != NULL && key_set != NULL &&
                key_free != NULL && key_load != NULL && decode_any != NULL;
-    if (!all || !copy_but(of_keys, OSSL_FUNC_KEYMGMT_LOAD, (function)load, key_functions) ||
-        !copy_but(of_decoder, OSSL_FUNC_DECODER_DECODE, (function)decode, decoder_functions) ||
+    if (!all || !dispatch_copy_but(of_keys, OSSL_FUNC_KEYMGMT_LOAD, (dispatch_function)load, key_functions) ||
+        !dispatch_copy_but(of_decoder, OSSL_FUNC_DECODER_DECODE, (dispatch_function)decode,
+                           decoder_functions) ||
         !make_curve(provider, of_keys))
         return;
     keys->implementation = key_functions;

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "crypto/begin.h"
 #include "server/daemon.h"
 #include "server/dev.h"
 #include "server/files.h"
@@ -259,6 +260,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.arena = arena_capped(1 << 20)};
     struct dev dev = {0};
+    crypto_begin();
     config_init(&options.config);
     int code = read_options(&options, argc, argv);
     if (code == 0) {

@@ -142,7 +142,6 @@ function withoutLink({ scope, id }) {
     ['attach with a name with a NUL', attach(address, 'a\0b'), DECODE, /unusable name/],
     ['attach with a name of 300 bytes', attach(address, 'n'.repeat(300)), DECODE, /unusable name/],
     ['attach without a handle', amqpFrame('attach', [e.string('l')]), DECODE, /without a handle and role/],
-    ['attach with handle 2^31', attach(address, 'l', 0x80000000), DECODE, /without a handle and role/],
     ['attach with a role that is a number', amqpFrame('attach', [e.string('l'), e.uint(0), e.uint(1)]), DECODE, /without a handle and role/],
     ['a performative that is none', raw('00 53 77 45'), NOT_ALLOWED, /unknown performative 0x77/],
     ['a performative with a symbol for its descriptor', raw('00 a3 01 78 45'), DECODE, /malformed|unknown performative/],

@@ -7,7 +7,6 @@ enum { BUSY_MS = 2000, SEALED_MAX = SEAL_PLAIN_MAX + SEAL_OVERHEAD, PLAIN_MAX = 
 
 struct err connection_failure(struct connection *c, int code, struct why *why)
 {
-    const char *message = sqlite3_errmsg(c->db);
     switch (code & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -24,7 +23,7 @@ struct err connection_failure(struct connection *c, int code, struct why *why)
     case SQLITE_NOTADB:
         return why_fail(why, ERR_CONFIG, "%s is not a database.", sqlite3_db_filename(c->db, "main"));
     default:
-        return why_fail(why, ERR_STORE, "The database failed: %s (%d).", message, code);
+        return why_fail(why, ERR_STORE, "The database failed: %s (%d).", sqlite3_errmsg(c->db), code);
     }
 }
 

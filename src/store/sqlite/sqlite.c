@@ -169,6 +169,9 @@ static void take_options(struct sqlite_store *s, const struct store_sqlite_optio
 struct err store_sqlite_open(const struct store_sqlite_options *options, struct store **out, struct why *why)
 {
     *out = NULL;
+    // SQLite would count its memory under one lock for all threads, and nobody asks for the sum. Refused, and
+    // not needed, from the second store of a process on.
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_store *s = calloc(1, sizeof *s);
     if (s == NULL)
         return FAIL(ERR_NO_MEMORY);

@@ -8,18 +8,19 @@
 #include "base/err.h"
 
 enum {
-    AMQP_SASL_BYTES_MAX = 8 * 1024, // that a peer may send before SASL is over
-    AMQP_OPEN_BYTES_MAX = 8 * 1024, // and then before its first link is accepted
-    AMQP_FRAME_MAX = 16 * 1024,     // bytes of a frame, told to the peer, who cuts messages accordingly
-    AMQP_HELD_MAX = 32 * 1024,      // bytes that a peer may send while an answer is outstanding
-    AMQP_MESSAGE_MAX = 100 * 1024,  // bytes of a message: 96 KB of payload, and what is around it
-    AMQP_SESSIONS_MAX = 4,          // at once; channel-max says so
-    AMQP_LINKS_MAX = 8,             // at once, over all sessions
-    AMQP_CREDIT = 10,               // messages that a peer may send ahead
-    AMQP_UNSENT_MAX = 16,           // messages to the peer that wait for its credit, over all links
-    AMQP_PROPERTIES_MAX = 16,       // application properties of a message that are looked at
-    AMQP_CORRELATION_MAX = 256,     // bytes of a correlation ID
-    AMQP_CHALLENGE_MAX = 480,       // bytes of a SASL challenge, so that its frame stays within 512
+    AMQP_SASL_BYTES_MAX = 8 * 1024,     // that a peer may send before SASL is over
+    AMQP_OPEN_BYTES_MAX = 8 * 1024,     // and then before its first link is accepted
+    AMQP_FRAME_MAX = 16 * 1024,         // bytes of a frame, told to the peer, who cuts messages accordingly
+    AMQP_HELD_MAX = 32 * 1024,          // bytes that a peer may send while an answer is outstanding
+    AMQP_MESSAGE_MAX = 100 * 1024,      // bytes of a message: 96 KB of payload, and what is around it
+    AMQP_SESSIONS_MAX = 4,              // at once; channel-max says so
+    AMQP_LINKS_MAX = 8,                 // at once, over all sessions
+    AMQP_CREDIT = 10,                   // messages that a peer may send ahead
+    AMQP_UNSENT_MAX = 16,               // messages to the peer that wait for its credit, over all links
+    AMQP_UNSENT_BYTES_MAX = 128 * 1024, // and bytes of them
+    AMQP_PROPERTIES_MAX = 16,           // application properties of a message that are looked at
+    AMQP_CORRELATION_MAX = 256,         // bytes of a correlation ID
+    AMQP_CHALLENGE_MAX = 480,           // bytes of a SASL challenge, so that its frame stays within 512
 };
 
 struct amqp_peer; // the connection
@@ -143,6 +144,7 @@ struct amqp_property {
     struct slice text; // sent as a string
 };
 // A message with one data section on an accepted link to the peer; all is copied. Waits for the peer's
-// credit. ERR_ABSENT when the link is gone, ERR_CAPPED when AMQP_UNSENT_MAX wait already, or ERR_NO_MEMORY.
+// credit. ERR_ABSENT when the link is gone, ERR_CAPPED when too many or too large ones wait already, or
+// ERR_NO_MEMORY.
 struct err amqp_send(struct amqp_link *link, const struct amqp_correlation *correlation,
                      const struct amqp_property *properties, size_t property_count, struct slice body);

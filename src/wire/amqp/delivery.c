@@ -42,8 +42,8 @@ static bool begin_message(struct amqp_link *link, const struct amqp_value *id)
         return false;
     }
     if (session->counting && number != session->next_delivery) {
-        amqp_break(peer, "amqp:session:invalid-field", "transfer with delivery-id %u, where %u comes next",
-                   number, session->next_delivery);
+        amqp_break(peer, "amqp:invalid-field", "transfer with delivery-id %u, where %u comes next", number,
+                   session->next_delivery);
         return false;
     }
     if (link->credit == 0) {
@@ -215,8 +215,12 @@ void amqp_take_disposition(struct amqp_peer *peer, struct amqp_frame *f)
     if (!amqp_to_uint(&last_field, &last))
         last = first;
     (void)amqp_to_bool(&settled_field, &settled);
-    bool ours = first <= last && last < session->our_delivery;
-    if (!receiver || settled || !ours)
+    if (receiver && (first > last || last >= session->our_delivery)) {
+        amqp_break(peer, "amqp:not-allowed", "disposition of deliveries %u to %u; there were %u", first, last,
+                   session->our_delivery);
+        return;
+    }
+    if (!receiver || settled)
         return;
     struct amqp_compound answer = say_disposition(peer, session, false, first, last);
     amqp_tell(peer, &answer, (struct slice){0});
@@ -262,7 +266,7 @@ static void send_part(struct amqp_peer *peer, struct amqp_unsent *one)
     struct slice rest = slice_from(buf_slice(&one->message), one->done);
     struct slice part = slice_to(rest, room);
     struct amqp_compound f = amqp_say(peer, link->session->channel, AMQP_TRANSFER);
-    amqp_put_uint(&f, link->handle);
+    amqp_put_uint(&f, link->our_handle);
     amqp_put_uint(&f, one->id);
     amqp_put_binary(&f, slice_of(&one->id, sizeof one->id)); // delivery-tag
     amqp_put_uint(&f, 0);                                    // message-format
@@ -298,12 +302,14 @@ void amqp_send_waiting(struct amqp_peer *peer)
     }
 }
 
-static size_t count_unsent(const struct amqp_peer *peer)
+static bool is_too_much(const struct amqp_peer *peer, size_t more)
 {
-    size_t count = 0;
-    for (const struct amqp_unsent *one = peer->unsent; one != NULL; one = one->next)
+    size_t count = 1, bytes = more;
+    for (const struct amqp_unsent *one = peer->unsent; one != NULL; one = one->next) {
         count++;
-    return count;
+        bytes += one->message.len;
+    }
+    return count > AMQP_UNSENT_MAX || bytes > AMQP_UNSENT_BYTES_MAX;
 }
 
 static void enqueue(struct amqp_peer *peer, struct amqp_unsent *last)
@@ -320,14 +326,12 @@ struct err amqp_send(struct amqp_link *link, const struct amqp_correlation *corr
     struct amqp_peer *peer = link->peer;
     if (link->state != AMQP_LINK_OPEN || !link->to_peer || peer->over || peer->closing)
         return FAIL(ERR_ABSENT);
-    if (count_unsent(peer) >= AMQP_UNSENT_MAX)
-        return FAIL(ERR_CAPPED);
     struct amqp_unsent *one = calloc(1, sizeof *one);
     if (one == NULL)
         return FAIL(ERR_NO_MEMORY);
     *one = (struct amqp_unsent){.link = link, .message = buf_capped(AMQP_MESSAGE_MAX)};
     amqp_message_encode(&one->message, correlation, properties, property_count, body);
-    struct err result = buf_err(&one->message);
+    struct err result = is_too_much(peer, one->message.len) ? FAIL(ERR_CAPPED) : buf_err(&one->message);
     if (failed(result)) {
         buf_release(&one->message);
         free(one);

@@ -88,7 +88,7 @@ struct amqp_link {
     struct amqp_peer *peer;
     struct amqp_session *session; // until it is GONE
     struct buf name;
-    uint32_t handle;                  // the peer's, and ours
+    uint32_t handle, our_handle;      // the peer's, and what we call it
     uint32_t credit;                  // messages that the sender may still begin
     uint32_t delivery_count;          // a serial number: messages that it began
     uint8_t state;                    // enum amqp_link_state
@@ -98,7 +98,7 @@ struct amqp_link {
     bool draining;                    // to_peer: it wants back the credit that messages do not use now
     bool partial;                     // a message has begun and not ended
     struct amqp_delivery *deliveries; // that have no outcome yet
-    struct amqp_delivery *current;    // whose message is coming in; NULL: what is comes is thrown away
+    struct amqp_delivery *current;    // whose message is coming in; NULL: it is thrown away
     struct buf parts;                 // of it
 };
 
@@ -131,7 +131,6 @@ struct amqp_peer {
     bool has_event; // event is to be taken
     bool has_last;  // and then last, CLOSED or BROKEN
     bool heard;     // something came since the last amqp_tick
-    bool spoke;     // a frame was sent since
     uint8_t gone;   // links of that state
     uint8_t parted; // links that are OVER
     enum amqp_event_kind last;

@@ -43,8 +43,7 @@ struct amqp_link *amqp_need_link(struct amqp_peer *peer, const struct amqp_sessi
     return NULL;
 }
 
-// We answer on the channel, and later with the handles, that the peer took: they are free on our side when
-// they are on its, and within its limits.
+// We answer on the channel that the peer took: it is free on our side when it is on its.
 static void begin(struct amqp_peer *peer, struct amqp_session *session, struct amqp_frame *f)
 {
     struct amqp_value number = amqp_element(&f->fields), window = amqp_element(&f->fields);
@@ -127,6 +126,25 @@ void amqp_links_reap(struct amqp_peer *peer)
     }
 }
 
+static bool is_ours(const struct amqp_peer *peer, const struct amqp_session *session, uint32_t handle)
+{
+    for (size_t i = 0; i < AMQP_LINKS_MAX; i++) {
+        const struct amqp_link *link = &peer->links[i];
+        if (is_attached(link) && link->session == session && link->our_handle == handle)
+            return true;
+    }
+    return false;
+}
+
+// The lowest that has no link on our side of the session: the peer's handle-max is about these.
+static uint32_t free_handle(const struct amqp_peer *peer, const struct amqp_session *session)
+{
+    uint32_t handle = 0;
+    while (is_ours(peer, session, handle))
+        handle++;
+    return handle;
+}
+
 // What speaks against a further link of this name, handle and direction; NULL: nothing.
 static const char *objection(const struct amqp_peer *peer, const struct amqp_session *session,
                              uint32_t handle, struct slice name, bool to_peer)
@@ -140,7 +158,7 @@ static const char *objection(const struct amqp_peer *peer, const struct amqp_ses
         if (link->to_peer == to_peer && slice_equal(buf_slice(&link->name), name))
             return "attach with a name that is in use";
     }
-    return handle > session->handle_max ? "attach above its own handle-max" : NULL;
+    return free_handle(peer, session) > session->handle_max ? "attach above its own handle-max" : NULL;
 }
 
 static struct slice property(struct amqp_elements map, struct slice name)
@@ -212,6 +230,7 @@ static struct amqp_link *new_link(struct amqp_peer *peer, struct amqp_session *s
         .state = AMQP_LINK_ASKED,
         .session = session,
         .handle = handle,
+        .our_handle = free_handle(peer, session),
         .to_peer = to_peer,
         .name = buf_capped(AMQP_NAME_MAX),
         .parts = buf_capped(AMQP_MESSAGE_MAX + AMQP_FRAME_MAX),
@@ -285,7 +304,7 @@ static void answer_attach(struct amqp_link *link, bool accepted)
     uint8_t mode;
     struct amqp_compound f = amqp_say(peer, link->session->channel, AMQP_ATTACH);
     amqp_put_string(&f, a.name);
-    amqp_put_uint(&f, link->handle);
+    amqp_put_uint(&f, link->our_handle);
     amqp_put_bool(&f, !link->to_peer); // role: true receives
     amqp_put_ubyte(&f, amqp_to_ubyte(&a.sender_mode, &mode) ? mode : AMQP_SENDER_MIXED);
     amqp_put_ubyte(&f, amqp_to_ubyte(&a.receiver_mode, &mode) ? mode : AMQP_RECEIVER_FIRST);
@@ -297,8 +316,7 @@ static void answer_attach(struct amqp_link *link, bool accepted)
         amqp_put_uint(&f, link->delivery_count);
     else
         amqp_put_null(&f);
-    if (!link->to_peer)
-        amqp_put_ulong(&f, AMQP_MESSAGE_MAX);
+    amqp_put_ulong(&f, link->to_peer ? 0 : AMQP_MESSAGE_MAX); // 0: any
     amqp_tell(peer, &f, (struct slice){0});
 }
 
@@ -308,6 +326,8 @@ void amqp_link_accept(struct amqp_link *link)
     if (!answers(link))
         return;
     answer_attach(link, true);
+    if (peer->over)
+        return;
     if (!link->to_peer)
         amqp_send_flow(peer, link->session, link, false);
     link->state = AMQP_LINK_OPEN;
@@ -318,7 +338,7 @@ static void send_detach(struct amqp_link *link, bool closed, struct slice condit
 {
     struct amqp_peer *peer = link->peer;
     struct amqp_compound f = amqp_say(peer, link->session->channel, AMQP_DETACH);
-    amqp_put_uint(&f, link->handle);
+    amqp_put_uint(&f, link->our_handle);
     amqp_put_bool(&f, closed);
     amqp_put_error(peer, &f, condition, description, 0);
     amqp_tell(peer, &f, (struct slice){0});
@@ -350,15 +370,13 @@ void amqp_take_detach(struct amqp_peer *peer, struct amqp_frame *f)
 void amqp_send_flow(struct amqp_peer *peer, const struct amqp_session *session, const struct amqp_link *link,
                     bool drained)
 {
-    if (peer->over || peer->closing)
-        return;
     struct amqp_compound f = amqp_say(peer, session->channel, AMQP_FLOW);
     amqp_put_uint(&f, session->received);
     amqp_put_uint(&f, AMQP_WINDOW);
     amqp_put_uint(&f, session->sent);
     amqp_put_uint(&f, AMQP_WINDOW);
     if (link != NULL) {
-        amqp_put_uint(&f, link->handle);
+        amqp_put_uint(&f, link->our_handle);
         amqp_put_uint(&f, link->delivery_count);
         amqp_put_uint(&f, link->credit);
         if (drained) {
@@ -372,7 +390,8 @@ void amqp_send_flow(struct amqp_peer *peer, const struct amqp_session *session, 
 // What is left of a limit that the peer told, of which it did not know yet that `ours - its` was used up.
 static uint32_t left_of(uint32_t limit, uint32_t ours, uint32_t its)
 {
-    return limit > ours - its ? limit - (ours - its) : 0;
+    int64_t left = (int64_t)limit - (int32_t)(ours - its);
+    return left < 0 ? 0 : left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
 }
 
 // The peer's fields of the link on which it receives.

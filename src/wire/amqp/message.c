@@ -76,6 +76,8 @@ static void read_data(struct amqp_inbox *inbox, const struct amqp_value *section
         m->body = section->body;
         return;
     }
+    if (section->body.len == 0)
+        return;
     uint8_t *end = inbox->bytes.at + (m->body.at - inbox->bytes.at) + m->body.len;
     memmove(end, section->body.at, section->body.len);
     m->body.len += section->body.len;

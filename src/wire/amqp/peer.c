@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "wire/amqp/internal.h"
 
 struct err amqp_peer_new(const struct amqp_settings *settings, struct amqp_peer **out)
@@ -61,10 +62,11 @@ struct amqp_compound amqp_say(struct amqp_peer *peer, uint16_t channel, enum amq
 void amqp_tell(struct amqp_peer *peer, struct amqp_compound *performative, struct slice payload)
 {
     size_t len = amqp_frame_end(performative, payload);
-    peer->spoke = true;
     if (len == 0) {
         explain(peer, SLICE("amqp:internal-error"), SLICE("too much output waits for the peer"));
         end(peer, AMQP_BROKEN);
+    } else if (peer->closing) { // a close is the last that is sent (AMQP 1.0, 2.4.3)
+        peer->out.len -= len;
     } else if (len > peer->frame_max) {
         peer->out.len -= len;
         amqp_break(peer, "amqp:frame-size-too-small", "a frame of %zu bytes is to be sent; the peer takes %u",
@@ -85,18 +87,27 @@ static void put_retry_after(struct amqp_compound *error, uint32_t seconds)
     amqp_end(&info);
 }
 
+// Text that was cut may end within a character (UTF-8).
+static struct slice whole_characters(struct slice text)
+{
+    size_t last = text.len; // where its last character begins, behind the first byte
+    while (last > 1 && (text.at[last - 1] & 0xc0) == 0x80)
+        last--;
+    bool whole = last == 0 || utf8_character(slice_from(text, last - 1)) == text.len - (last - 1);
+    return whole ? text : slice_to(text, last - 1);
+}
+
 void amqp_put_error(const struct amqp_peer *peer, struct amqp_compound *in, struct slice condition,
                     struct slice description, uint32_t retry_after_s)
 {
     enum { REST = 192 }; // bytes of a frame with an error, beside the description
     size_t room = peer->frame_max - REST;
-    if (slice_empty(condition)) {
-        amqp_put_null(in);
+    if (slice_empty(condition))
         return;
-    }
     struct amqp_compound error = amqp_list_in(in, AMQP_ERROR);
     amqp_put_symbol(&error, slice_to(condition, AMQP_CONDITION_MAX));
-    amqp_put_string(&error, slice_to(description, room < AMQP_DESCRIPTION_MAX ? room : AMQP_DESCRIPTION_MAX));
+    size_t most = room < AMQP_DESCRIPTION_MAX ? room : AMQP_DESCRIPTION_MAX;
+    amqp_put_string(&error, whole_characters(slice_to(description, most)));
     if (retry_after_s > 0)
         put_retry_after(&error, retry_after_s);
     amqp_end(&error);
@@ -119,12 +130,12 @@ static void send_close(struct amqp_peer *peer, struct slice condition, struct sl
 {
     if (peer->closing)
         return;
-    peer->closing = true;
     if (!peer->opened)
         send_open(peer);
     struct amqp_compound f = amqp_say(peer, 0, AMQP_CLOSE);
     amqp_put_error(peer, &f, condition, description, 0);
     amqp_tell(peer, &f, (struct slice){0});
+    peer->closing = true;
 }
 
 void amqp_break(struct amqp_peer *peer, const char *condition, const char *format, ...)
@@ -296,19 +307,19 @@ static int64_t sooner(int64_t a, int64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-// AMQP 1.0, 2.4.5: what a side tells is half of what it waits for. The peer is to hear from us twice as often
-// as it asks.
+// AMQP 1.0, 2.4.5: what a side tells is half of what it waits for, here at least. The peer hears from us
+// twice as often as it asks, whatever else was sent.
 int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms)
 {
     if (peer->over || peer->phase < AMQP_AT_OPEN)
         return 0;
     if (peer->silent_at == 0 || peer->heard)
         peer->silent_at = peer->settings->idle_ms > 0 ? now_ms + 2 * peer->settings->idle_ms : 0;
-    if (peer->speak_at == 0 || peer->spoke)
+    if (peer->speak_at == 0 || peer->closing)
         peer->speak_at = peer->idle_ms > 0 && !peer->closing ? now_ms + peer->idle_ms / 2 : 0;
-    peer->heard = peer->spoke = false;
+    peer->heard = false;
     if (peer->silent_at != 0 && now_ms >= peer->silent_at) {
-        amqp_break(peer, "amqp:resource-limit-exceeded", "nothing came for %lld ms",
+        amqp_break(peer, "amqp:resource-limit-exceeded", "nothing came for %lld ms or more",
                    (long long)(2 * peer->settings->idle_ms));
         return 0;
     }

@@ -60,7 +60,7 @@ static uint32_t read_size(struct cursor *c, uint8_t code)
 }
 
 // Compounds and arrays: size, which covers the count; count; elements. None is smaller than a byte, but in an
-// array of nulls and the like, of which nobody needs more than a few.
+// array of nulls and the like, of which nobody needs more than one.
 static bool read_compound(struct cursor *c, struct amqp_value *out)
 {
     struct cursor all = cursor_over(cursor_bytes(c, read_size(c, out->code)));

@@ -5,12 +5,10 @@
 #include "wire/amqp/write.h"
 
 enum {
-    DESCRIPTOR = 3,  // bytes of one: described, smallulong, number
     BEGINNING = 9,   // a compound's code, size and count in their long form
     BRIEF = 3,       // and in the short one
     LARGE = 0x10,    // added to a code whose size is told in one byte: it is told in four
     DATA_OFFSET = 2, // in words: a frame's header has eight bytes
-    FRAME_HEADER = 8,
 };
 
 static void put_u32_at(struct buf *out, size_t at, size_t value)
@@ -66,6 +64,11 @@ void amqp_end(struct amqp_compound *c)
         return;
     uint8_t *at = out->at + c->at;
     size_t len = out->len - c->at - BEGINNING; // of the elements
+    if (c->count == 0 && at[0] == AMQP_LIST32) {
+        at[0] = AMQP_LIST0;
+        out->len = c->at + 1;
+        return;
+    }
     if (1 + len > UINT8_MAX || c->count > UINT8_MAX) {
         put_u32_at(out, c->at + 1, 4 + len);
         put_u32_at(out, c->at + 5, c->count);
@@ -118,7 +121,9 @@ void amqp_put_uint(struct amqp_compound *in, uint32_t value)
 
 void amqp_put_ulong(struct amqp_compound *in, uint64_t value)
 {
-    put_code(in, AMQP_ULONG);
+    put_code(in, value == 0 ? AMQP_ULONG0 : AMQP_ULONG);
+    if (value == 0)
+        return;
     buf_u32(in->out, (uint32_t)(value >> 32));
     buf_u32(in->out, (uint32_t)value);
 }
@@ -195,11 +200,14 @@ void amqp_binary(struct buf *out, uint8_t descriptor, struct slice bytes)
 
 struct amqp_compound amqp_frame_begin(struct buf *out, uint8_t type, uint16_t channel, uint8_t performative)
 {
+    size_t frame = out->len;
     buf_u32(out, 0);
     buf_u8(out, DATA_OFFSET);
     buf_u8(out, type);
     buf_u16(out, channel);
-    return amqp_list(out, performative);
+    struct amqp_compound c = amqp_list(out, performative);
+    c.frame = frame;
+    return c;
 }
 
 size_t amqp_frame_end(struct amqp_compound *performative, struct slice payload)
@@ -207,9 +215,11 @@ size_t amqp_frame_end(struct amqp_compound *performative, struct slice payload)
     struct buf *out = performative->out;
     amqp_end(performative);
     buf_bytes(out, payload);
-    if (out->broken != 0)
+    if (out->broken != 0) {
+        out->len = performative->frame;
         return 0;
-    size_t at = performative->at - DESCRIPTOR - FRAME_HEADER;
-    put_u32_at(out, at, out->len - at);
-    return out->len - at;
+    }
+    size_t len = out->len - performative->frame;
+    put_u32_at(out, performative->frame, len);
+    return len;
 }

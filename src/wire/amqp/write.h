@@ -10,6 +10,7 @@
 struct amqp_compound {
     struct buf *out;
     size_t at;      // of its code
+    size_t frame;   // where its frame begins, if it is a performative's
     uint32_t count; // of its elements so far
 };
 

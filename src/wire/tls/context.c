@@ -246,6 +246,8 @@ static struct err fill(struct tls_context *context, const struct tls_settings *s
     }
     if (settings->client)
         TRY(trust(context, settings->trusted_pem, why));
+    if (!settings->client) // the chain is sent as it was given; none is looked for at each handshake
+        SSL_CTX_set_mode(context->ssl, SSL_MODE_NO_AUTO_CHAIN);
     if (!settings->client && settings->request_client_certificate) {
         SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
         SSL_CTX_set_cert_verify_callback(context->ssl, any_chain, NULL);

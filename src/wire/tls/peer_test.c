@@ -11,6 +11,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include "crypto/begin.h"
 #include "crypto/path.h"
 #include "wire/tls/testing.h"
 #include "wire/tls/tls.h"
@@ -453,6 +454,7 @@ static void a_server_shows_its_chain_to_a_client(void **state)
 
 int main(void)
 {
+    crypto_begin(); // as usherd does
     const struct CMUnitTest tests[] = {
         CASE(what_a_device_shows_is_taken_once),
         CASE(a_session_goes_on_without_what_was_taken),

@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include "crypto/begin.h"
 #include "wire/tls/testing.h"
 #include "wire/tls/tls.h"
 
@@ -521,6 +522,7 @@ static void a_failed_session_leaves_no_trace_in_the_next(void **state)
 
 int main(void)
 {
+    crypto_begin(); // as usherd does
     const struct CMUnitTest tests[] = {
         CASE(two_sides_shake_hands_and_exchange_text),
         CASE(bytes_may_come_one_at_a_time),
