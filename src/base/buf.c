@@ -99,7 +99,11 @@ void buf_text(struct buf *b, const char *text)
 
 void buf_u8(struct buf *b, uint8_t v)
 {
-    buf_bytes(b, slice_of(&v, 1));
+    uint8_t *to = buf_reserve(b, 1);
+    if (to == NULL)
+        return;
+    *to = v;
+    b->len++;
 }
 
 void buf_u16(struct buf *b, uint16_t v)

@@ -27,12 +27,15 @@ static void read_properties(struct amqp_message *m, const struct amqp_value *sec
     uint64_t number;
     bool known =
         amqp_is_string(&id) || amqp_is_binary(&id) || id.code == AMQP_UUID || amqp_to_ulong(&id, &number);
-    if (!known || id.described || id.encoded.len > sizeof m->correlation.bytes)
+    if (!known || id.described)
+        return;
+    struct slice encoded = amqp_encoded(&id);
+    if (encoded.len > sizeof m->correlation.bytes)
         return;
     m->correlation.kind = id.code;
-    m->correlation.len = (uint16_t)id.encoded.len;
-    if (id.encoded.len > 0)
-        memcpy(m->correlation.bytes, id.encoded.at, id.encoded.len);
+    m->correlation.len = (uint16_t)encoded.len;
+    if (encoded.len > 0)
+        memcpy(m->correlation.bytes, encoded.at, encoded.len);
 }
 
 static struct slice in_words(const struct amqp_value *v, char *number, size_t room)

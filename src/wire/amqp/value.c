@@ -3,49 +3,40 @@
 
 enum { DESCRIPTORS_MAX = 4 }; // of a value that is described again and again
 
-static bool is_known(uint8_t code)
-{
-    switch (code) {
-    case AMQP_NULL ... AMQP_LIST0:
-    case AMQP_UBYTE ... AMQP_BOOLEAN:
-    case AMQP_USHORT:
-    case AMQP_SHORT:
-    case 0x70 ... 0x74: // uint, int, float, char, decimal32
-    case 0x80 ... 0x84: // ulong, long, double, timestamp, decimal64
-    case 0x94:          // decimal128
-    case AMQP_UUID:
-    case AMQP_BINARY8:
-    case AMQP_STRING8:
-    case AMQP_SYMBOL8:
-    case AMQP_BINARY32:
-    case AMQP_STRING32:
-    case AMQP_SYMBOL32:
-    case AMQP_LIST8:
-    case AMQP_MAP8:
-    case AMQP_LIST32:
-    case AMQP_MAP32:
-    case AMQP_ARRAY8:
-    case AMQP_ARRAY32:
-        return true;
-    default:
-        return false;
-    }
-}
+// How many bytes a code's value has.
+enum kind {
+    UNKNOWN,
+    FIXED,    // `width` of them
+    SIZED,    // as many as the `width` bytes before them say
+    COMPOUND, // that too, and a count of elements, as wide
+    ARRAY,    // that too
+};
 
-// Bytes of a value whose code alone says so; false for the others.
-static bool fixed_width(uint8_t code, size_t *width)
-{
-    static const uint8_t widths[] = {0, 1, 2, 4, 8, 16};
-    if (code < 0x40 || code > 0x9f)
-        return false;
-    *width = widths[(code >> 4) - 4];
-    return true;
-}
-
-static bool is_array(uint8_t code)
-{
-    return code == AMQP_ARRAY8 || code == AMQP_ARRAY32;
-}
+static const struct shape {
+    uint8_t kind;
+    uint8_t width;
+} shapes[UINT8_MAX + 1] = {
+    [AMQP_NULL... AMQP_LIST0] = {FIXED, 0},
+    [AMQP_UBYTE... AMQP_BOOLEAN] = {FIXED, 1},
+    [AMQP_USHORT] = {FIXED, 2},
+    [AMQP_SHORT] = {FIXED, 2},
+    [0x70 ... 0x74] = {FIXED, 4}, // uint, int, float, char, decimal32
+    [0x80 ... 0x84] = {FIXED, 8}, // ulong, long, double, timestamp, decimal64
+    [0x94] = {FIXED, 16},         // decimal128
+    [AMQP_UUID] = {FIXED, 16},
+    [AMQP_BINARY8] = {SIZED, 1},
+    [AMQP_STRING8] = {SIZED, 1},
+    [AMQP_SYMBOL8] = {SIZED, 1},
+    [AMQP_BINARY32] = {SIZED, 4},
+    [AMQP_STRING32] = {SIZED, 4},
+    [AMQP_SYMBOL32] = {SIZED, 4},
+    [AMQP_LIST8] = {COMPOUND, 1},
+    [AMQP_MAP8] = {COMPOUND, 1},
+    [AMQP_LIST32] = {COMPOUND, 4},
+    [AMQP_MAP32] = {COMPOUND, 4},
+    [AMQP_ARRAY8] = {ARRAY, 1},
+    [AMQP_ARRAY32] = {ARRAY, 4},
+};
 
 static bool fail(struct cursor *c)
 {
@@ -53,18 +44,17 @@ static bool fail(struct cursor *c)
     return false;
 }
 
-// Sizes and counts in one byte or in four.
-static uint32_t read_size(struct cursor *c, uint8_t code)
+static uint32_t read_size(struct cursor *c, uint8_t width)
 {
-    return code & 0x10 ? cursor_u32(c) : cursor_u8(c);
+    return width == 1 ? cursor_u8(c) : cursor_u32(c);
 }
 
-// Compounds and arrays: size, which covers the count; count; elements. None is smaller than a byte, but in an
-// array of nulls and the like, of which nobody needs more than one.
-static bool read_compound(struct cursor *c, struct amqp_value *out)
+// Size, which covers the count; count; elements. None is smaller than a byte, but in an array of nulls and
+// the like, of which nobody needs more than one.
+static bool read_compound(struct cursor *c, uint8_t width, struct amqp_value *out)
 {
-    struct cursor all = cursor_over(cursor_bytes(c, read_size(c, out->code)));
-    out->count = read_size(&all, out->code);
+    struct cursor all = cursor_over(cursor_bytes(c, read_size(c, width)));
+    out->count = read_size(&all, width);
     out->body = all.rest;
     if (c->broken || all.broken || out->count > out->body.len)
         return fail(c);
@@ -75,20 +65,23 @@ static bool read_compound(struct cursor *c, struct amqp_value *out)
 
 static bool read_body(struct cursor *c, struct amqp_value *out)
 {
-    size_t width;
-    struct slice begin = c->rest;
-    if (!is_known(out->code))
-        return fail(c);
-    if (fixed_width(out->code, &width))
-        out->body = cursor_bytes(c, width);
-    else if (out->code < 0xc0)
-        out->body = cursor_bytes(c, read_size(c, out->code));
-    else if (!read_compound(c, out))
-        return false;
-    out->encoded = slice_to(begin, begin.len - c->rest.len);
-    if (out->code == AMQP_BOOLEAN && !c->broken && out->body.at[0] > 1)
-        return fail(c);
-    return cursor_ok(c);
+    struct shape shape = shapes[out->code];
+    switch ((enum kind)shape.kind) {
+    case FIXED:
+        out->body = cursor_bytes(c, shape.width);
+        if (out->code == AMQP_BOOLEAN && cursor_ok(c) && out->body.at[0] > 1)
+            return fail(c);
+        return cursor_ok(c);
+    case SIZED:
+        out->body = cursor_bytes(c, read_size(c, shape.width));
+        return cursor_ok(c);
+    case COMPOUND:
+    case ARRAY:
+        return read_compound(c, shape.width, out);
+    case UNKNOWN:
+        break;
+    }
+    return fail(c);
 }
 
 // A descriptor is a number or a symbol here: others exist on paper only.
@@ -137,29 +130,30 @@ static bool check_array(const struct amqp_value *array, int depth, uint32_t *lef
 {
     struct cursor c = cursor_over(array->body);
     struct amqp_value element;
-    size_t width;
     if (array->count == 0 && array->body.len == 0)
         return true;
-    if (!read_code(&c, &element) || !is_known(element.code) || array->count > *left)
+    if (!read_code(&c, &element) || array->count > *left)
         return false;
     *left -= array->count;
-    if (fixed_width(element.code, &width))
-        return width * array->count == c.rest.len;
+    struct shape shape = shapes[element.code];
+    if (shape.kind == FIXED)
+        return (size_t)shape.width * array->count == c.rest.len;
     for (uint32_t i = 0; i < array->count; i++) {
         struct amqp_value one = {.code = element.code};
         if (!read_body(&c, &one) || !check_inside(&one, depth, left))
             return false;
     }
-    return cursor_done(&c);
+    return cursor_done(&c) && shape.kind != UNKNOWN;
 }
 
 static bool check_inside(const struct amqp_value *v, int depth, uint32_t *left)
 {
-    if (!is_array(v->code) && !amqp_is_list(v) && !amqp_is_map(v))
+    uint8_t kind = shapes[v->code].kind;
+    if (kind != ARRAY && kind != COMPOUND)
         return true;
     if (depth == 0)
         return false;
-    if (is_array(v->code))
+    if (kind == ARRAY)
         return check_array(v, depth - 1, left);
     struct cursor inner = cursor_over(v->body);
     for (uint32_t i = 0; i < v->count; i++)
@@ -215,6 +209,12 @@ void amqp_elements_skip(struct amqp_elements *e, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         (void)amqp_element(e);
+}
+
+struct slice amqp_encoded(const struct amqp_value *v)
+{
+    size_t size = shapes[v->code].kind == SIZED ? shapes[v->code].width : 0;
+    return slice_of(v->body.at - size, v->body.len + size);
 }
 
 static uint64_t big_endian(struct slice s)

@@ -53,7 +53,6 @@ struct amqp_value {
     uint32_t count;      // elements of a list, map (keys and values) or array
     struct slice body; // a string's bytes, a number's; the elements of a list or map; an array's constructor
                        // and elements
-    struct slice encoded; // all that followed the code
 };
 
 // The next value of *c, without looking into it. False: malformed, and the cursor is broken.
@@ -74,6 +73,9 @@ bool amqp_is_map(const struct amqp_value *v);
 struct amqp_elements amqp_elements_of(const struct amqp_value *v);
 struct amqp_value amqp_element(struct amqp_elements *e);
 void amqp_elements_skip(struct amqp_elements *e, size_t count);
+
+// All that followed the code of a number, text or binary.
+struct slice amqp_encoded(const struct amqp_value *v);
 
 static inline bool amqp_is_null(const struct amqp_value *v)
 {
