@@ -86,6 +86,19 @@ void buf_bytes(struct buf *b, struct slice s)
     b->len += s.len;
 }
 
+void buf_move(struct buf *b, struct buf *from)
+{
+    if (b->at == NULL && b->broken == 0 && from->room <= b->cap) {
+        b->at = from->at;
+        b->len = from->len;
+        b->room = from->room;
+        from->at = NULL;
+    } else {
+        buf_bytes(b, buf_slice(from));
+    }
+    buf_release(from);
+}
+
 void buf_lower(struct buf *b, struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)

@@ -29,6 +29,8 @@ void buf_shrink(struct buf *b);
 uint8_t *buf_reserve(struct buf *b, size_t len);
 void buf_added(struct buf *b, size_t len);
 void buf_bytes(struct buf *b, struct slice s);
+// Appends what is in `from`, which is released. One that has no memory yet takes over that of `from`.
+void buf_move(struct buf *b, struct buf *from);
 void buf_lower(struct buf *b, struct slice s); // in small letters, as far as they are ASCII
 void buf_text(struct buf *b, const char *text);
 void buf_u8(struct buf *b, uint8_t v);

@@ -94,6 +94,30 @@ static void reserved_room_can_be_written_and_counted(void **state)
     buf_release(&b);
 }
 
+static void what_is_moved_arrives_whole_whoever_has_the_memory(void **state)
+{
+    (void)state;
+    struct buf to = buf_capped(600), from = buf_capped(1000), large = buf_capped(1000);
+    buf_text(&from, "abc");
+    const uint8_t *at = from.at;
+    buf_move(&to, &from); // taken over
+    assert_ptr_equal(to.at, at);
+    assert_null(from.at);
+    buf_text(&from, "def");
+    buf_move(&to, &from); // appended
+    assert_int_equal(from.len, 0);
+    assert_slice(buf_slice(&to), "abcdef");
+    buf_move(&to, &from); // nothing
+    assert_slice(buf_slice(&to), "abcdef");
+    buf_release(&to);
+    for (int i = 0; i < 700; i++)
+        buf_u8(&large, 'x');
+    buf_move(&to, &large); // more than it may hold
+    assert_int_equal(buf_err(&to).code, ERR_CAPPED);
+    assert_int_equal(to.len, 0);
+    buf_release(&to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +127,7 @@ int main(void)
         cmocka_unit_test(over_the_cap_nothing_more_is_taken_until_it_is_cleared),
         cmocka_unit_test(consuming_keeps_the_rest),
         cmocka_unit_test(reserved_room_can_be_written_and_counted),
+        cmocka_unit_test(what_is_moved_arrives_whole_whoever_has_the_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

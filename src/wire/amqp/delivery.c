@@ -3,7 +3,21 @@
 
 #include "wire/amqp/internal.h"
 
-enum { TRANSFER_FIELDS = 48 }; // bytes of a transfer frame before its payload, at most
+enum { TRANSFER_BYTES = 48 }; // bytes of a transfer frame before its payload, at most
+
+enum transfer {
+    TRANSFER_HANDLE,
+    TRANSFER_ID,
+    TRANSFER_TAG,
+    TRANSFER_FORMAT,
+    TRANSFER_SETTLED,
+    TRANSFER_MORE,
+    TRANSFER_RECEIVER_MODE,
+    TRANSFER_STATE,
+    TRANSFER_RESUME,
+    TRANSFER_ABORTED,
+};
+enum disposition { DISPOSITION_ROLE, DISPOSITION_FIRST, DISPOSITION_LAST, DISPOSITION_SETTLED };
 
 // Credit goes back in lots, so that few flow frames are needed.
 static void give_back_credit(struct amqp_link *link)
@@ -119,29 +133,24 @@ static void take_part(struct amqp_link *link, struct slice part, bool more)
 void amqp_take_transfer(struct amqp_peer *peer, struct amqp_frame *f)
 {
     struct amqp_session *session = amqp_need_session(peer, f);
-    struct amqp_value handle = amqp_element(&f->fields);
-    struct amqp_link *link = session != NULL ? amqp_need_link(peer, session, &handle) : NULL;
+    struct amqp_link *link =
+        session != NULL ? amqp_need_link(peer, session, &f->fields[TRANSFER_HANDLE]) : NULL;
     if (link == NULL)
         return;
-    struct amqp_value id = amqp_element(&f->fields), tag = amqp_element(&f->fields);
-    amqp_elements_skip(&f->fields, 1); // message-format
-    struct amqp_value settled_field = amqp_element(&f->fields), more_field = amqp_element(&f->fields);
-    amqp_elements_skip(&f->fields, 3); // rcv-settle-mode, state, resume
-    struct amqp_value aborted_field = amqp_element(&f->fields);
     bool settled, more, aborted;
-    (void)amqp_to_bool(&settled_field, &settled);
-    (void)amqp_to_bool(&more_field, &more);
-    (void)amqp_to_bool(&aborted_field, &aborted);
+    (void)amqp_to_bool(&f->fields[TRANSFER_SETTLED], &settled);
+    (void)amqp_to_bool(&f->fields[TRANSFER_MORE], &more);
+    (void)amqp_to_bool(&f->fields[TRANSFER_ABORTED], &aborted);
     session->received++;
     if (link->to_peer) {
         amqp_break(peer, "amqp:not-allowed", "transfer on a link on which the peer receives");
         return;
     }
-    if (amqp_to_binary(&tag).len > AMQP_TAG_MAX) {
+    if (amqp_to_binary(&f->fields[TRANSFER_TAG]).len > AMQP_TAG_MAX) {
         amqp_break_field(peer, "transfer with a delivery-tag of more than 32 bytes");
         return;
     }
-    if (!link->partial && !begin_message(link, &id))
+    if (!link->partial && !begin_message(link, &f->fields[TRANSFER_ID]))
         return;
     link->partial = more && !aborted;
     if (link->current == NULL)
@@ -204,17 +213,16 @@ void amqp_take_disposition(struct amqp_peer *peer, struct amqp_frame *f)
     struct amqp_session *session = amqp_need_session(peer, f);
     if (session == NULL)
         return;
-    struct amqp_value role = amqp_element(&f->fields), first_field = amqp_element(&f->fields);
-    struct amqp_value last_field = amqp_element(&f->fields), settled_field = amqp_element(&f->fields);
     uint32_t first, last;
     bool receiver, settled;
-    if (!amqp_to_bool(&role, &receiver) || !amqp_to_uint(&first_field, &first)) {
+    if (!amqp_to_bool(&f->fields[DISPOSITION_ROLE], &receiver) ||
+        !amqp_to_uint(&f->fields[DISPOSITION_FIRST], &first)) {
         amqp_break_field(peer, "disposition without a role and a delivery");
         return;
     }
-    if (!amqp_to_uint(&last_field, &last))
+    if (!amqp_to_uint(&f->fields[DISPOSITION_LAST], &last))
         last = first;
-    (void)amqp_to_bool(&settled_field, &settled);
+    (void)amqp_to_bool(&f->fields[DISPOSITION_SETTLED], &settled);
     if (receiver && (first > last || last >= session->our_delivery)) {
         amqp_break(peer, "amqp:not-allowed", "disposition of deliveries %u to %u; there were %u", first, last,
                    session->our_delivery);
@@ -262,7 +270,7 @@ static void begin_unsent(struct amqp_unsent *one)
 static void send_part(struct amqp_peer *peer, struct amqp_unsent *one)
 {
     struct amqp_link *link = one->link;
-    size_t room = peer->frame_max - TRANSFER_FIELDS;
+    size_t room = peer->frame_max - TRANSFER_BYTES;
     struct slice rest = slice_from(buf_slice(&one->message), one->done);
     struct slice part = slice_to(rest, room);
     struct amqp_compound f = amqp_say(peer, link->session->channel, AMQP_TRANSFER);

@@ -23,7 +23,6 @@ static void drop_frame(struct amqp_peer *peer)
     if (peer->frame > 0 && (in_sasl(peer) || peer->phase == AMQP_AT_PLAIN_HEADER))
         bytes_wipe(peer->held.at, peer->frame);
     buf_consume(&peer->held, peer->frame);
-    buf_shrink(&peer->held);
     peer->frame = 0;
     amqp_inbox_free(peer->inbox);
     peer->inbox = NULL;
@@ -118,14 +117,13 @@ bool amqp_read_frame(struct slice bytes, struct amqp_frame *out)
     struct slice body = slice_from(bytes, (size_t)bytes.at[4] * 4);
     struct cursor c = cursor_over(body);
     struct amqp_value performative;
-    *out = (struct amqp_frame){.channel = (uint16_t)(bytes.at[6] << 8 | bytes.at[7])};
+    out->channel = (uint16_t)(bytes.at[6] << 8 | bytes.at[7]);
     if (!amqp_value_read(&c, &performative) || !performative.described || !amqp_is_list(&performative) ||
         performative.descriptor == UINT64_MAX)
         return false;
     out->what = performative.descriptor;
-    out->fields = amqp_elements_of(&performative);
     out->payload = c.rest;
-    return amqp_value_check(slice_to(body, body.len - c.rest.len));
+    return amqp_list_read(&performative, out->fields, AMQP_FIELDS_MAX);
 }
 
 static void take_frame(struct amqp_peer *peer, struct slice bytes)
@@ -201,6 +199,7 @@ void amqp_advance(struct amqp_peer *peer, struct slice *in)
         if (!peer->over && gather(peer, size, in))
             step(peer, size);
     }
+    buf_shrink(&peer->held);
     if (peer->over)
         *in = slice_from(*in, in->len);
 }

@@ -13,6 +13,7 @@ enum {
     AMQP_IDLE_MIN_MS = 1000,      // a peer may ask for a frame this often, and no oftener
     AMQP_OUTPUT_MAX = 512 * 1024, // bytes that wait for amqp_output
     AMQP_FRAME_MIN = 512,         // bytes of a frame that every peer takes (AMQP 1.0, 2.3.1)
+    AMQP_FIELDS_MAX = 14,         // of a performative: attach has the most
     AMQP_FRAME_HEADER = 8,
     AMQP_PROTOCOL_HEADER = 8,
     AMQP_WINDOW = INT32_MAX, // transfer frames that we take ahead: what limits peers are credit and bytes
@@ -156,7 +157,8 @@ struct amqp_peer {
 struct amqp_frame {
     uint16_t channel;
     uint64_t what; // enum amqp_descriptor, or one that we do not know
-    struct amqp_elements fields;
+    struct amqp_value
+        fields[AMQP_FIELDS_MAX]; // in the order of AMQP 1.0, 2.7, which each performative's enum has
     struct slice payload;
 };
 

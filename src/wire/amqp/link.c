@@ -3,6 +3,38 @@
 
 #include "wire/amqp/internal.h"
 
+// Fields, in their order.
+enum begin { BEGIN_REMOTE_CHANNEL, BEGIN_NUMBER, BEGIN_WINDOW, BEGIN_OUTGOING_WINDOW, BEGIN_HANDLE_MAX };
+enum attach {
+    ATTACH_NAME,
+    ATTACH_HANDLE,
+    ATTACH_ROLE,
+    ATTACH_SENDER_MODE,
+    ATTACH_RECEIVER_MODE,
+    ATTACH_SOURCE,
+    ATTACH_TARGET,
+    ATTACH_UNSETTLED,
+    ATTACH_INCOMPLETE_UNSETTLED,
+    ATTACH_DELIVERY_COUNT,
+    ATTACH_MESSAGE_MAX,
+    ATTACH_OFFERED,
+    ATTACH_DESIRED,
+    ATTACH_PROPERTIES,
+};
+enum flow {
+    FLOW_EXPECTED,
+    FLOW_WINDOW,
+    FLOW_NUMBER,
+    FLOW_OUTGOING_WINDOW,
+    FLOW_HANDLE,
+    FLOW_DELIVERY_COUNT,
+    FLOW_CREDIT,
+    FLOW_AVAILABLE,
+    FLOW_DRAIN,
+    FLOW_ECHO,
+};
+enum detach { DETACH_HANDLE, DETACH_CLOSED };
+
 static struct amqp_session *session_at(struct amqp_peer *peer, uint16_t channel)
 {
     for (size_t i = 0; i < AMQP_SESSIONS_MAX; i++)
@@ -46,13 +78,10 @@ struct amqp_link *amqp_need_link(struct amqp_peer *peer, const struct amqp_sessi
 // We answer on the channel that the peer took: it is free on our side when it is on its.
 static void begin(struct amqp_peer *peer, struct amqp_session *session, struct amqp_frame *f)
 {
-    struct amqp_value number = amqp_element(&f->fields), window = amqp_element(&f->fields);
-    amqp_elements_skip(&f->fields, 1); // outgoing-window
-    struct amqp_value handle_max = amqp_element(&f->fields);
     *session = (struct amqp_session){.used = true, .channel = f->channel};
-    (void)amqp_to_uint(&number, &session->received);
-    (void)amqp_to_uint(&window, &session->window);
-    if (!amqp_to_uint(&handle_max, &session->handle_max))
+    (void)amqp_to_uint(&f->fields[BEGIN_NUMBER], &session->received);
+    (void)amqp_to_uint(&f->fields[BEGIN_WINDOW], &session->window);
+    if (!amqp_to_uint(&f->fields[BEGIN_HANDLE_MAX], &session->handle_max))
         session->handle_max = UINT32_MAX;
     struct amqp_compound answer = amqp_say(peer, f->channel, AMQP_BEGIN);
     amqp_put_ushort(&answer, f->channel); // remote-channel
@@ -64,15 +93,15 @@ static void begin(struct amqp_peer *peer, struct amqp_session *session, struct a
 
 void amqp_take_begin(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    struct amqp_value remote_channel = amqp_element(&f->fields);
+    bool answers = !amqp_is_null(&f->fields[BEGIN_REMOTE_CHANNEL]);
     if (f->channel >= AMQP_SESSIONS_MAX) {
         amqp_break(peer, "amqp:connection:framing-error", "channel %u; the highest is %d", f->channel,
                    AMQP_SESSIONS_MAX - 1);
         return;
     }
-    if (session_at(peer, f->channel) != NULL || !amqp_is_null(&remote_channel)) {
+    if (session_at(peer, f->channel) != NULL || answers) {
         amqp_break(peer, "amqp:not-allowed", "begin on channel %u, %s", f->channel,
-                   amqp_is_null(&remote_channel) ? "which has a session" : "as an answer to none of ours");
+                   answers ? "as an answer to none of ours" : "which has a session");
         return;
     }
     struct amqp_session *session = peer->sessions;
@@ -161,9 +190,10 @@ static const char *objection(const struct amqp_peer *peer, const struct amqp_ses
     return free_handle(peer, session) > session->handle_max ? "attach above its own handle-max" : NULL;
 }
 
-static struct slice property(struct amqp_elements map, struct slice name)
+static struct slice property(const struct amqp_value *properties, struct slice name)
 {
-    while (map.left >= 2) {
+    struct amqp_elements map = amqp_elements_of(properties);
+    while (amqp_is_map(properties) && map.left > 0) {
         struct amqp_value key = amqp_element(&map);
         struct amqp_value value = amqp_element(&map);
         if (slice_equal(amqp_to_text(&key), name))
@@ -177,42 +207,6 @@ static struct slice address_of(const struct amqp_value *terminus)
     struct amqp_elements fields = amqp_elements_of(terminus);
     struct amqp_value address = amqp_element(&fields);
     return amqp_to_string(&address);
-}
-
-// The fields of an attach, in their order.
-struct attach {
-    struct slice name;
-    struct amqp_value handle, role, sender_mode, receiver_mode;
-    struct amqp_value source, target;
-    struct slice source_encoded, target_encoded; // empty when they are null
-    struct amqp_value delivery_count;
-    struct amqp_elements properties;
-};
-
-static struct slice encoded_element(struct amqp_elements *fields, struct amqp_value *value)
-{
-    struct slice before = fields->at.rest;
-    *value = amqp_element(fields);
-    return slice_to(before, before.len - fields->at.rest.len);
-}
-
-static struct attach read_attach(struct amqp_frame *f)
-{
-    struct attach a;
-    struct amqp_value name = amqp_element(&f->fields);
-    a.name = amqp_to_string(&name);
-    a.handle = amqp_element(&f->fields);
-    a.role = amqp_element(&f->fields);
-    a.sender_mode = amqp_element(&f->fields);
-    a.receiver_mode = amqp_element(&f->fields);
-    a.source_encoded = encoded_element(&f->fields, &a.source);
-    a.target_encoded = encoded_element(&f->fields, &a.target);
-    amqp_elements_skip(&f->fields, 2); // unsettled, incomplete-unsettled
-    a.delivery_count = amqp_element(&f->fields);
-    amqp_elements_skip(&f->fields, 3); // max-message-size, capabilities
-    struct amqp_value properties = amqp_element(&f->fields);
-    a.properties = amqp_is_map(&properties) ? amqp_elements_of(&properties) : (struct amqp_elements){0};
-    return a;
 }
 
 static struct amqp_link *new_link(struct amqp_peer *peer, struct amqp_session *session, uint32_t handle,
@@ -248,40 +242,44 @@ void amqp_take_attach(struct amqp_peer *peer, struct amqp_frame *f)
     struct amqp_session *session = amqp_need_session(peer, f);
     if (session == NULL)
         return;
-    struct attach a = read_attach(f);
+    struct slice name = amqp_to_string(&f->fields[ATTACH_NAME]);
     uint32_t handle;
     bool to_peer;
     uint8_t sender_mode;
-    if (slice_empty(a.name) || a.name.len > AMQP_NAME_MAX || slice_find_byte(a.name, 0) < a.name.len) {
+    if (slice_empty(name) || name.len > AMQP_NAME_MAX || slice_find_byte(name, 0) < name.len) {
         amqp_break_field(peer, "attach with an unusable name");
         return;
     }
-    if (!amqp_to_uint(&a.handle, &handle) || !amqp_to_bool(&a.role, &to_peer)) {
+    if (!amqp_to_uint(&f->fields[ATTACH_HANDLE], &handle) ||
+        !amqp_to_bool(&f->fields[ATTACH_ROLE], &to_peer)) {
         amqp_break_field(peer, "attach without a handle and role");
         return;
     }
-    const char *no = objection(peer, session, handle, a.name, to_peer);
+    const char *no = objection(peer, session, handle, name, to_peer);
     if (no != NULL) {
-        amqp_break(peer, "amqp:not-allowed", "%s: handle %u, name '%.*s'", no, handle, SLICE_ARG(a.name));
+        amqp_break(peer, "amqp:not-allowed", "%s: handle %u, name '%.*s'", no, handle, SLICE_ARG(name));
         return;
     }
-    struct amqp_link *link = new_link(peer, session, handle, to_peer, a.name);
+    struct amqp_link *link = new_link(peer, session, handle, to_peer, name);
     if (link == NULL)
         return;
-    link->presettled = amqp_to_ubyte(&a.sender_mode, &sender_mode) && sender_mode == AMQP_SENDER_SETTLED;
+    link->presettled =
+        amqp_to_ubyte(&f->fields[ATTACH_SENDER_MODE], &sender_mode) && sender_mode == AMQP_SENDER_SETTLED;
     if (!to_peer) {
-        (void)amqp_to_uint(&a.delivery_count, &link->delivery_count);
+        (void)amqp_to_uint(&f->fields[ATTACH_DELIVERY_COUNT], &link->delivery_count);
         link->credit = AMQP_CREDIT;
     }
-    amqp_ask(peer, (struct amqp_event){
-                       .kind = AMQP_ATTACHED,
-                       .link = link,
-                       .link_name = a.name,
-                       .to_peer = to_peer,
-                       .address = address_of(to_peer ? &a.source : &a.target),
-                       .api_version = property(a.properties, SLICE("com.microsoft:api-version")),
-                       .client_version = property(a.properties, SLICE("com.microsoft:client-version")),
-                   });
+    amqp_ask(
+        peer,
+        (struct amqp_event){
+            .kind = AMQP_ATTACHED,
+            .link = link,
+            .link_name = name,
+            .to_peer = to_peer,
+            .address = address_of(&f->fields[to_peer ? ATTACH_SOURCE : ATTACH_TARGET]),
+            .api_version = property(&f->fields[ATTACH_PROPERTIES], SLICE("com.microsoft:api-version")),
+            .client_version = property(&f->fields[ATTACH_PROPERTIES], SLICE("com.microsoft:client-version")),
+        });
 }
 
 static bool answers(struct amqp_link *link)
@@ -300,16 +298,16 @@ static void answer_attach(struct amqp_link *link, bool accepted)
     struct amqp_peer *peer = link->peer;
     struct amqp_frame asked;
     INVARIANT(amqp_read_frame(slice_to(buf_slice(&peer->held), peer->frame), &asked));
-    struct attach a = read_attach(&asked);
+    const struct amqp_value *its = asked.fields;
     uint8_t mode;
     struct amqp_compound f = amqp_say(peer, link->session->channel, AMQP_ATTACH);
-    amqp_put_string(&f, a.name);
+    amqp_put_string(&f, buf_slice(&link->name));
     amqp_put_uint(&f, link->our_handle);
     amqp_put_bool(&f, !link->to_peer); // role: true receives
-    amqp_put_ubyte(&f, amqp_to_ubyte(&a.sender_mode, &mode) ? mode : AMQP_SENDER_MIXED);
-    amqp_put_ubyte(&f, amqp_to_ubyte(&a.receiver_mode, &mode) ? mode : AMQP_RECEIVER_FIRST);
-    amqp_put_encoded(&f, accepted ? a.source_encoded : (struct slice){0});
-    amqp_put_encoded(&f, accepted ? a.target_encoded : (struct slice){0});
+    amqp_put_ubyte(&f, amqp_to_ubyte(&its[ATTACH_SENDER_MODE], &mode) ? mode : AMQP_SENDER_MIXED);
+    amqp_put_ubyte(&f, amqp_to_ubyte(&its[ATTACH_RECEIVER_MODE], &mode) ? mode : AMQP_RECEIVER_FIRST);
+    amqp_put_encoded(&f, accepted ? its[ATTACH_SOURCE].whole : (struct slice){0});
+    amqp_put_encoded(&f, accepted ? its[ATTACH_TARGET].whole : (struct slice){0});
     amqp_put_null(&f); // unsettled
     amqp_put_null(&f); // incomplete-unsettled
     if (link->to_peer)
@@ -356,12 +354,12 @@ void amqp_link_refuse(struct amqp_link *link, struct slice condition, struct sli
 void amqp_take_detach(struct amqp_peer *peer, struct amqp_frame *f)
 {
     struct amqp_session *session = amqp_need_session(peer, f);
-    struct amqp_value handle = amqp_element(&f->fields), closed_field = amqp_element(&f->fields);
-    struct amqp_link *link = session != NULL ? amqp_need_link(peer, session, &handle) : NULL;
+    struct amqp_link *link =
+        session != NULL ? amqp_need_link(peer, session, &f->fields[DETACH_HANDLE]) : NULL;
     bool closed;
     if (link == NULL)
         return;
-    (void)amqp_to_bool(&closed_field, &closed);
+    (void)amqp_to_bool(&f->fields[DETACH_CLOSED], &closed);
     if (link->state != AMQP_LINK_REFUSED)
         send_detach(link, closed, (struct slice){0}, (struct slice){0});
     link_gone(link);
@@ -395,16 +393,13 @@ static uint32_t left_of(uint32_t limit, uint32_t ours, uint32_t its)
 }
 
 // The peer's fields of the link on which it receives.
-static void take_credit(struct amqp_link *link, struct amqp_elements *fields)
+static void take_credit(struct amqp_link *link, const struct amqp_frame *f)
 {
-    struct amqp_value count_field = amqp_element(fields), credit_field = amqp_element(fields);
-    amqp_elements_skip(fields, 1); // available
-    struct amqp_value drain_field = amqp_element(fields);
     uint32_t count, credit;
-    (void)amqp_to_uint(&count_field, &count); // absent: it has not seen our attach
-    if (amqp_to_uint(&credit_field, &credit))
+    (void)amqp_to_uint(&f->fields[FLOW_DELIVERY_COUNT], &count); // absent: it has not seen our attach
+    if (amqp_to_uint(&f->fields[FLOW_CREDIT], &credit))
         link->credit = left_of(credit, link->delivery_count, count);
-    (void)amqp_to_bool(&drain_field, &link->draining);
+    (void)amqp_to_bool(&f->fields[FLOW_DRAIN], &link->draining);
 }
 
 // Links whose peer wants back at once what credit is not used, have it once nothing waits for the window.
@@ -431,23 +426,18 @@ void amqp_take_flow(struct amqp_peer *peer, struct amqp_frame *f)
     struct amqp_session *session = amqp_need_session(peer, f);
     if (session == NULL)
         return;
-    struct amqp_value number = amqp_element(&f->fields), window_field = amqp_element(&f->fields);
-    amqp_elements_skip(&f->fields, 2); // its numbers
-    struct amqp_value handle = amqp_element(&f->fields);
-    struct amqp_link *link = amqp_is_null(&handle) ? NULL : amqp_need_link(peer, session, &handle);
+    const struct amqp_value *handle = &f->fields[FLOW_HANDLE];
+    struct amqp_link *link = amqp_is_null(handle) ? NULL : amqp_need_link(peer, session, handle);
     uint32_t expected, window;
     bool echo;
     if (peer->over)
         return;
-    (void)amqp_to_uint(&number, &expected); // absent: it has not seen our begin
-    if (amqp_to_uint(&window_field, &window))
+    (void)amqp_to_uint(&f->fields[FLOW_EXPECTED], &expected); // absent: it has not seen our begin
+    if (amqp_to_uint(&f->fields[FLOW_WINDOW], &window))
         session->window = left_of(window, session->sent, expected);
     if (link != NULL && link->to_peer && link->state == AMQP_LINK_OPEN)
-        take_credit(link, &f->fields);
-    else
-        amqp_elements_skip(&f->fields, 4);
-    struct amqp_value echo_field = amqp_element(&f->fields);
-    (void)amqp_to_bool(&echo_field, &echo);
+        take_credit(link, f);
+    (void)amqp_to_bool(&f->fields[FLOW_ECHO], &echo);
     amqp_send_waiting(peer);
     bool told = give_back_drained(peer, session, link);
     if (echo && !told && (link == NULL || link->state == AMQP_LINK_OPEN))

@@ -29,7 +29,7 @@ static void read_properties(struct amqp_message *m, const struct amqp_value *sec
         amqp_is_string(&id) || amqp_is_binary(&id) || id.code == AMQP_UUID || amqp_to_ulong(&id, &number);
     if (!known || id.described)
         return;
-    struct slice encoded = amqp_encoded(&id);
+    struct slice encoded = slice_from(id.whole, 1); // behind the code
     if (encoded.len > sizeof m->correlation.bytes)
         return;
     m->correlation.kind = id.code;

@@ -7,6 +7,9 @@
 #include "base/text.h"
 #include "wire/amqp/internal.h"
 
+enum open { OPEN_CONTAINER, OPEN_HOSTNAME, OPEN_FRAME_MAX, OPEN_CHANNEL_MAX, OPEN_IDLE };
+enum close { CLOSE_ERROR };
+
 struct err amqp_peer_new(const struct amqp_settings *settings, struct amqp_peer **out)
 {
     *out = NULL;
@@ -166,15 +169,12 @@ void amqp_ask(struct amqp_peer *peer, struct amqp_event event)
 
 static void take_open(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    struct amqp_value container = amqp_element(&f->fields), hostname = amqp_element(&f->fields);
-    struct amqp_value frame_max = amqp_element(&f->fields);
-    amqp_elements_skip(&f->fields, 1); // channel-max
-    struct amqp_value idle = amqp_element(&f->fields);
     uint32_t bytes;
-    peer->frame_max = !amqp_to_uint(&frame_max, &bytes) ? UINT32_MAX
-                      : bytes > AMQP_FRAME_MIN          ? bytes
-                                                        : AMQP_FRAME_MIN;
-    if (amqp_to_uint(&idle, &peer->idle_ms) && peer->idle_ms > 0 && peer->idle_ms < AMQP_IDLE_MIN_MS) {
+    peer->frame_max = !amqp_to_uint(&f->fields[OPEN_FRAME_MAX], &bytes) ? UINT32_MAX
+                      : bytes > AMQP_FRAME_MIN                          ? bytes
+                                                                        : AMQP_FRAME_MIN;
+    if (amqp_to_uint(&f->fields[OPEN_IDLE], &peer->idle_ms) && peer->idle_ms > 0 &&
+        peer->idle_ms < AMQP_IDLE_MIN_MS) {
         amqp_break(peer, "amqp:not-allowed", "idle-time-out of %u ms; the least is %d", peer->idle_ms,
                    AMQP_IDLE_MIN_MS);
         return;
@@ -182,14 +182,13 @@ static void take_open(struct amqp_peer *peer, struct amqp_frame *f)
     peer->phase = AMQP_AT_FRAMES;
     amqp_ask(peer, (struct amqp_event){.kind = AMQP_OPENED,
                                        .sasl = peer->sasl,
-                                       .container = amqp_to_string(&container),
-                                       .hostname = amqp_to_string(&hostname)});
+                                       .container = amqp_to_string(&f->fields[OPEN_CONTAINER]),
+                                       .hostname = amqp_to_string(&f->fields[OPEN_HOSTNAME])});
 }
 
 static void take_close(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    struct amqp_value error = amqp_element(&f->fields);
-    struct amqp_elements fields = amqp_elements_of(&error);
+    struct amqp_elements fields = amqp_elements_of(&f->fields[CLOSE_ERROR]);
     struct amqp_value condition = amqp_element(&fields), description = amqp_element(&fields);
     if (!slice_empty(amqp_to_symbol(&condition)))
         explain(peer, condition.body, amqp_to_string(&description));
@@ -285,8 +284,7 @@ bool amqp_next(struct amqp_peer *peer, struct amqp_event *event)
 
 void amqp_output(struct amqp_peer *peer, struct buf *out)
 {
-    buf_bytes(out, buf_slice(&peer->out));
-    buf_release(&peer->out);
+    buf_move(out, &peer->out);
 }
 
 bool amqp_is_over(const struct amqp_peer *peer)

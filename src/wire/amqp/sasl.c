@@ -4,34 +4,31 @@
 
 enum sasl_code { SASL_OK, SASL_AUTH };
 
-static struct slice next_string(struct amqp_elements *fields)
-{
-    struct amqp_value v = amqp_element(fields);
-    return amqp_to_string(&v);
-}
+enum init { INIT_MECHANISM, INIT_RESPONSE, INIT_HOSTNAME };
+enum response { RESPONSE };
 
 void amqp_take_init(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    struct amqp_value mechanism = amqp_element(&f->fields);
-    struct amqp_value response = amqp_element(&f->fields);
-    if (slice_empty(amqp_to_symbol(&mechanism)))
+    const struct amqp_value *response = &f->fields[INIT_RESPONSE];
+    struct slice mechanism = amqp_to_symbol(&f->fields[INIT_MECHANISM]);
+    if (slice_empty(mechanism))
         amqp_break_field(peer, "sasl-init without a mechanism");
-    else if (!amqp_is_binary(&response) && !amqp_is_null(&response))
+    else if (!amqp_is_binary(response) && !amqp_is_null(response))
         amqp_break_field(peer, "sasl-init with a response that is not binary");
     else
         amqp_ask(peer, (struct amqp_event){.kind = AMQP_SASL_INIT,
-                                           .mechanism = mechanism.body,
-                                           .bytes = amqp_to_binary(&response),
-                                           .hostname = next_string(&f->fields)});
+                                           .mechanism = mechanism,
+                                           .bytes = amqp_to_binary(response),
+                                           .hostname = amqp_to_string(&f->fields[INIT_HOSTNAME])});
 }
 
 void amqp_take_response(struct amqp_peer *peer, struct amqp_frame *f)
 {
-    struct amqp_value response = amqp_element(&f->fields);
-    if (!amqp_is_binary(&response))
+    const struct amqp_value *response = &f->fields[RESPONSE];
+    if (!amqp_is_binary(response))
         amqp_break_field(peer, "sasl-response without a response");
     else
-        amqp_ask(peer, (struct amqp_event){.kind = AMQP_SASL_RESPONSE, .bytes = response.body});
+        amqp_ask(peer, (struct amqp_event){.kind = AMQP_SASL_RESPONSE, .bytes = response->body});
 }
 
 static struct amqp_compound say(struct amqp_peer *peer, enum amqp_descriptor what)

@@ -116,13 +116,16 @@ static bool read_code(struct cursor *c, struct amqp_value *out)
 
 bool amqp_value_read(struct cursor *c, struct amqp_value *out)
 {
+    struct slice begin = c->rest;
     bool ok = read_code(c, out) && read_body(c, out);
     if (!ok)
         *out = (struct amqp_value){.code = AMQP_NULL};
+    else
+        out->whole = slice_to(begin, begin.len - c->rest.len);
     return ok;
 }
 
-static bool check(struct cursor *c, int depth, uint32_t *left);
+static bool check(struct cursor *c, struct amqp_value *v, int depth, uint32_t *left);
 static bool check_inside(const struct amqp_value *v, int depth, uint32_t *left);
 
 // Each element is the same as a value but for the code, which they share.
@@ -156,26 +159,32 @@ static bool check_inside(const struct amqp_value *v, int depth, uint32_t *left)
     if (kind == ARRAY)
         return check_array(v, depth - 1, left);
     struct cursor inner = cursor_over(v->body);
+    struct amqp_value element;
     for (uint32_t i = 0; i < v->count; i++)
-        if (!check(&inner, depth - 1, left))
+        if (!check(&inner, &element, depth - 1, left))
             return false;
     return cursor_done(&inner);
 }
 
-static bool check(struct cursor *c, int depth, uint32_t *left)
+static bool check(struct cursor *c, struct amqp_value *v, int depth, uint32_t *left)
 {
-    struct amqp_value v;
-    if (*left == 0 || !amqp_value_read(c, &v))
+    if (*left == 0 || !amqp_value_read(c, v))
         return fail(c);
     --*left;
-    return check_inside(&v, depth, left) || fail(c);
+    return check_inside(v, depth, left) || fail(c);
 }
 
-bool amqp_value_check(struct slice value)
+bool amqp_list_read(const struct amqp_value *list, struct amqp_value *out, size_t room)
 {
     uint32_t left = AMQP_VALUES_MAX;
-    struct cursor c = cursor_over(value);
-    return check(&c, AMQP_DEPTH_MAX, &left) && cursor_done(&c);
+    struct cursor c = cursor_over(list->body);
+    struct amqp_value beyond;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (!check(&c, i < room ? &out[i] : &beyond, AMQP_DEPTH_MAX, &left))
+            return false;
+    for (size_t i = list->count; i < room; i++)
+        out[i] = (struct amqp_value){.code = AMQP_NULL};
+    return cursor_done(&c);
 }
 
 bool amqp_is_list(const struct amqp_value *v)
@@ -209,12 +218,6 @@ void amqp_elements_skip(struct amqp_elements *e, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         (void)amqp_element(e);
-}
-
-struct slice amqp_encoded(const struct amqp_value *v)
-{
-    size_t size = shapes[v->code].kind == SIZED ? shapes[v->code].width : 0;
-    return slice_of(v->body.at - size, v->body.len + size);
 }
 
 static uint64_t big_endian(struct slice s)

@@ -49,17 +49,19 @@ enum amqp_code {
 struct amqp_value {
     uint8_t code;
     bool described;
-    uint64_t descriptor; // of a described value, if it is a number; else UINT64_MAX
     uint32_t count;      // elements of a list, map (keys and values) or array
-    struct slice body; // a string's bytes, a number's; the elements of a list or map; an array's constructor
-                       // and elements
+    uint64_t descriptor; // of a described value, if it is a number; else UINT64_MAX
+    struct slice body;  // a string's bytes, a number's; the elements of a list or map; an array's constructor
+                        // and elements
+    struct slice whole; // all of it as it is on the wire, descriptor and code included; empty when absent
 };
 
 // The next value of *c, without looking into it. False: malformed, and the cursor is broken.
 bool amqp_value_read(struct cursor *c, struct amqp_value *out);
-// Looks into all of a value: known types, sizes and counts that agree, at most AMQP_DEPTH_MAX deep and
-// AMQP_VALUES_MAX values in all, and nothing behind it.
-bool amqp_value_check(struct slice value);
+// Reads the first `room` elements of a list; those that are absent are null. Looks into all of all elements:
+// known types, sizes and counts that agree, at most AMQP_DEPTH_MAX deep and AMQP_VALUES_MAX values in all.
+// False: malformed.
+bool amqp_list_read(const struct amqp_value *list, struct amqp_value *out, size_t room);
 
 // The elements of a list or map, one after the other; null after the last. An element that is malformed reads
 // as null too and breaks the cursor.
@@ -73,9 +75,6 @@ bool amqp_is_map(const struct amqp_value *v);
 struct amqp_elements amqp_elements_of(const struct amqp_value *v);
 struct amqp_value amqp_element(struct amqp_elements *e);
 void amqp_elements_skip(struct amqp_elements *e, size_t count);
-
-// All that followed the code of a number, text or binary.
-struct slice amqp_encoded(const struct amqp_value *v);
 
 static inline bool amqp_is_null(const struct amqp_value *v)
 {
