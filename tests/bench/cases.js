@@ -29,6 +29,15 @@ const NGINX = 'nginx, one tiny GET on a new TLS 1.3 connection';
 const AMQP = 'a device registers over AMQP, opening in the flights of the SDKs for Node and C#, closing as that for C#';
 const DETACH = 'a device registers over AMQP in all the flights of the SDK for Node';
 const PIPELINED = 'a device registers over AMQP in as few flights as the protocol allows';
+// The answers a device waits for once TLS is up, one after another. Over AMQP, as amqp_symmetric does: those to the SASL
+// header; init; header and open; begin; the link to receive; flow and the link to send; message; close. Over MQTT: those to
+// CONNECT, SUBSCRIBE and PUBLISH; it waits for none to its goodbye. Over WebSocket: that to the upgrade too, and MQTT waits
+// for the Close. PINGREQs before SUBSCRIBE make up the difference. That is a floor: a PINGRESP has 2 bytes and takes no thought,
+// an answer over AMQP has more and does. usherd then reads and writes as often as over AMQP, but for one write more over MQTT
+// without WebSocket: the end of TLS after a goodbye without an answer, which over AMQP goes with the answer to the close.
+const AMQP_ROUND_TRIPS = { plain: 8, webSocket: 1 + 8 };
+const MQTT_ROUND_TRIPS = { plain: 3, webSocket: 1 + 3 + 1 };
+const PINGS = { plain: AMQP_ROUND_TRIPS.plain - MQTT_ROUND_TRIPS.plain, webSocket: AMQP_ROUND_TRIPS.webSocket - MQTT_ROUND_TRIPS.webSocket };
 const REGISTRAR = 'a registrar on Node that keeps no records; CPU with what it forks: tpm2_makecredential';
 // `by`: how a device proves itself. group: a key derived from the group's; own: the key of its enrollment; certificate:
 // a leaf of its own below the intermediate of the bench's PKI, shown together with it; tpm: a TPM in software. `load`: further
@@ -45,6 +54,8 @@ const CASES = {
   https_symmetric_individual: { what: 'a device with an enrollment of its own, over HTTPS', server: 'usherd', kind: 'https', by: 'own' },
   mqtt_ws_symmetric: { what: 'as mqtt_symmetric, over WebSocket', server: 'usherd', kind: 'mqtt-ws', by: 'group' },
   mqtt_ws_x509: { what: 'as mqtt_x509, over WebSocket', server: 'usherd', kind: 'mqtt-ws', by: 'certificate' },
+  mqtt_symmetric_as_many_round_trips: { what: `as mqtt_symmetric, in as many round trips as amqp_symmetric, a floor: ${PINGS.plain} PINGREQ, whose answers are shorter`, server: 'usherd', kind: 'mqtt', by: 'group', load: { pings: PINGS.plain } },
+  mqtt_ws_symmetric_as_many_round_trips: { what: `as mqtt_ws_symmetric, in as many round trips as amqp_ws_symmetric, a floor: ${PINGS.webSocket} PINGREQ, whose answers are shorter`, server: 'usherd', kind: 'mqtt-ws', by: 'group', load: { pings: PINGS.webSocket } },
   amqp_symmetric: { what: `${AMQP}, SASL PLAIN`, server: 'usherd', kind: 'amqp', by: 'group' },
   amqp_x509: { what: `${AMQP}, no SASL layer: leaf and intermediate, P-256`, server: 'usherd', kind: 'amqp', by: 'certificate' },
   amqp_symmetric_node: { what: `${DETACH}, SASL PLAIN`, server: 'usherd', kind: 'amqp', by: 'group', load: { detach: 1 } },

@@ -117,10 +117,21 @@ static void mqtt_answered(struct load *l, struct device *d, const struct mqtt_pu
     end(l, d, good, "not assigned", answer->payload);
 }
 
+// Each PINGREQ waits for the answer to the one before.
+static void ping_or_subscribe(struct load *l, struct device *d)
+{
+    if (d->pinged < l->o.pings) {
+        d->pinged++;
+        say_ping(d);
+    } else {
+        say_subscribe(d);
+    }
+}
+
 static void mqtt_packet(struct load *l, struct device *d, const struct mqtt_packet *p)
 {
-    if (p->type == MQTT_CONNACK && p->connack.code == 0)
-        say_subscribe(d);
+    if ((p->type == MQTT_CONNACK && p->connack.code == 0) || (p->type == MQTT_PINGRESP && d->pinged > 0))
+        ping_or_subscribe(l, d);
     else if (p->type == MQTT_SUBACK)
         say_publish(d);
     else if (p->type == MQTT_PUBLISH)

@@ -39,7 +39,8 @@ struct options {
     long first;
     long stride; // from the number of one device to that of the next
     long concurrency;
-    bool keep; // connections stay open until stdin ends
+    long pings; // MQTT: round trips that each device makes for nothing before it subscribes
+    bool keep;  // connections stay open until stdin ends
 };
 
 // False: say usage.
@@ -57,6 +58,7 @@ struct device {
     struct buf plain;  // out of TLS
     struct buf stream; // out of WebSocket
     long number;
+    long pinged; // PINGREQs so far
     char id[64];
     int64_t started_us;
     double took_ms;
@@ -83,6 +85,7 @@ struct load {
 
 // What a device says, each time into its TLS session. All of it is as in device-protocol 2 to 4.
 void say_first(struct device *d);
+void say_ping(struct device *d);
 void say_subscribe(struct device *d);
 void say_publish(struct device *d);
 void say_goodbye(struct device *d, const struct mqtt_publish *answer);

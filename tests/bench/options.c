@@ -15,7 +15,7 @@ static const struct kind kinds[] = {
 const char options_usage[] =
     "usher-load --kind mqtt|mqtt-ws|amqp|amqp-ws|https|tpm|get|echo --port N --ca FILE [--scope S]\n"
     "           [--group-key B64 | --key B64 | --issuer FILE --issuer-key FILE | --tpms FILE]\n"
-    "           [--certificate FILE --certificate-key FILE] [--detach 1 | --pipelined 1]\n"
+    "           [--certificate FILE --certificate-key FILE] [--detach 1 | --pipelined 1 | --pings N]\n"
     "           [--prefix P] [--first N] [--stride N] [--count N] [--concurrency N] [--keep 1]\n";
 
 static const struct kind *kind_of(const char *name)
@@ -45,7 +45,8 @@ static bool set_number(struct options *o, const char *name, const char *value)
     } numbers[] = {{"--count", &o->count},
                    {"--first", &o->first},
                    {"--stride", &o->stride},
-                   {"--concurrency", &o->concurrency}};
+                   {"--concurrency", &o->concurrency},
+                   {"--pings", &o->pings}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(numbers[i].name, name) == 0) {
             *numbers[i].to = (long)number;
@@ -105,6 +106,8 @@ bool options_read(struct options *o, int argc, char **argv)
             return false;
     }
     bool tpm = o->kind->protocol == LOAD_TPM;
+    if (o->pings > 0 && o->kind->protocol != LOAD_MQTT)
+        return false;
     return o->port != 0 && o->ca_file != NULL && o->count > 0 && o->concurrency > 0 &&
            o->concurrency <= SLOTS_MAX && tpm == (o->tpm_file != NULL) && argc % 2 == 1;
 }

@@ -84,6 +84,13 @@ static void say_connect(struct device *d)
     buf_release(&sas);
 }
 
+void say_ping(struct device *d)
+{
+    struct buf out = buf_capped(MESSAGE_CAP);
+    mqtt_encode_pingreq(&out);
+    send_buf(d, &out);
+}
+
 void say_subscribe(struct device *d)
 {
     struct buf out = buf_capped(MESSAGE_CAP);

@@ -13,6 +13,9 @@ const TARGETS = [
   ...['mqtt_ws', 'amqp', 'amqp_ws'].flatMap((transport) => ['symmetric', 'x509'].map((by) => ratio(
     `${transport.toUpperCase().replace('_', ' over ').replace('WS', 'WebSocket')}, ${WORDS[by]}: CPU per registration against MQTT`,
     `${transport}_${by}`, `mqtt_${by}`, 1.25))),
+  ratio('as many round trips as AMQP, nothing else, symmetric key: CPU per registration against MQTT', 'mqtt_symmetric_as_many_round_trips', 'mqtt_symmetric'),
+  ratio('as many round trips as AMQP over WebSocket, nothing else, symmetric key: CPU per registration against MQTT', 'mqtt_ws_symmetric_as_many_round_trips', 'mqtt_symmetric'),
+  ratio('AMQP over WebSocket, symmetric key: CPU per registration against MQTT over WebSocket', 'amqp_ws_symmetric', 'mqtt_ws_symmetric'),
   ...['symmetric', 'x509'].flatMap((by) => [
     ratio(`AMQP, all flights of the SDK for Node, ${WORDS[by]}: CPU per registration against MQTT`, `amqp_${by}_node`, `mqtt_${by}`, 1.25),
     ratio(`AMQP, pipelined, ${WORDS[by]}: CPU per registration against MQTT`, `amqp_${by}_pipelined`, `mqtt_${by}`),
