@@ -219,19 +219,24 @@ void amqp_take_frame(struct amqp_peer *peer, struct amqp_frame *f)
         [AMQP_AT_SASL_INIT] = AMQP_INIT,
         [AMQP_AT_SASL_ANSWER] = AMQP_RESPONSE,
         [AMQP_AT_OPEN] = AMQP_OPEN,
+        [AMQP_AT_FRAMES] = 0,
     };
-    bool open = peer->phase == AMQP_AT_FRAMES;
+    uint8_t only = due[peer->phase]; // 0: it is open
     if (peer->closing && f->what != AMQP_CLOSE)
         return;
-    if (!open && f->what != due[peer->phase])
+    if (only != 0 && f->what != only) {
         amqp_break(peer, "amqp:not-allowed", "performative 0x%llx instead of %s", (unsigned long long)f->what,
-                   rows[due[peer->phase]].name);
-    else if (open && (f->what < AMQP_BEGIN || f->what > AMQP_CLOSE))
+                   rows[only].name);
+        return;
+    }
+    if (only == 0 && (f->what < AMQP_BEGIN || f->what > AMQP_CLOSE)) {
         amqp_break(peer, "amqp:not-allowed",
                    f->what == AMQP_OPEN ? "a second open" : "unknown performative 0x%llx",
                    (unsigned long long)f->what);
-    else
-        rows[f->what].take(peer, f);
+        return;
+    }
+    INVARIANT(rows[f->what].take != NULL);
+    rows[f->what].take(peer, f);
 }
 
 void amqp_feed(struct amqp_peer *peer, struct slice *in)
@@ -318,7 +323,7 @@ int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms)
     peer->heard = false;
     if (peer->silent_at != 0 && now_ms >= peer->silent_at) {
         amqp_break(peer, "amqp:resource-limit-exceeded", "nothing came for %lld ms or more",
-                   (long long)(2 * peer->settings->idle_ms));
+                   2 * (long long)peer->settings->idle_ms);
         return 0;
     }
     if (peer->speak_at != 0 && now_ms >= peer->speak_at) {

@@ -33,7 +33,7 @@ void amqp_take_response(struct amqp_peer *peer, struct amqp_frame *f)
 
 static struct amqp_compound say(struct amqp_peer *peer, enum amqp_descriptor what)
 {
-    return amqp_frame_begin(&peer->out, AMQP_SASL_FRAME, 0, what);
+    return amqp_frame_begin(&peer->out, AMQP_SASL_FRAME, 0, (uint8_t)what);
 }
 
 void amqp_sasl_offer(struct amqp_peer *peer)
