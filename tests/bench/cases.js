@@ -178,7 +178,7 @@ async function direct(names, repetitions, say) {
   const forked = [];
   const next = { group: 0, own: 0, certificate: 0, tpm: 0 }; // the first device that has not registered
   for (let i = 0; i <= repetitions; i += 1) {
-    for (const name of names) {
+    for (const name of [...names.slice(i % names.length), ...names.slice(0, i % names.length)]) { // nobody is always behind the same
       const one = CASES[name];
       const count = i === 0 ? WARM_UP : one.alone ? ONE_BY_ONE : one.ops || OPS;
       const load = { kind: one.kind, count, concurrency: one.alone ? 1 : IN_FLIGHT, ...one.load, ...proof(running.made, one.by) };

@@ -57,12 +57,13 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The median of each figure; ops are those of one repetition. */
+/** The median of each figure, and the CPU time of each repetition; ops are those of one. */
 function summary(name, what, repetitions) {
   const made = { case: name, what, repetitions: repetitions.length, ops: repetitions[0].ops };
   for (const figure of ['cpu_us_per_op', 'per_second', 'p50_ms', 'p99_ms', 'rss_kib']) {
     made[figure] = Number(median(repetitions.map((one) => one[figure])).toFixed(3));
   }
+  made.each = repetitions.map((one) => Number(one.cpu_us_per_op.toFixed(3)));
   return made;
 }
 

@@ -1,6 +1,8 @@
 // The figures for people: a table of the cases, and one of the targets with what was reached.
 'use strict';
 
+const { median } = require('./measure');
+
 const KIB = 1024;
 const WORDS = { symmetric: 'symmetric key', x509: 'X.509' };
 
@@ -39,11 +41,23 @@ const TARGETS = [
   ratio('CPU per registration, 1,000,000 enrollments against 1,000', 'mqtt_symmetric_1m_enrollments', 'mqtt_symmetric_1k_enrollments', 1.1),
 ];
 
+/** CPU time of one against another, and the middle half of what the repetitions say: of two that were measured in turns, each
+    repetition against its neighbour, because a shared machine's speed wanders from minute to minute. */
+function against(one, base) {
+  if (!one.each || !base.each || one.each.length !== base.each.length) return { factor: one.cpu_us_per_op / base.cpu_us_per_op, spread: '' };
+  const factors = one.each.map((cpu, i) => cpu / base.each[i]).sort((a, b) => a - b);
+  const [low, high] = [0.25, 0.75].map((part) => factors[Math.round(part * (factors.length - 1))].toFixed(2));
+  return { factor: median(factors), spread: ` (${low} to ${high})` };
+}
+
 /** Without a limit the ratio is for information. */
 function ratio(target, name, base, limit) {
   return {
     target, limit: limit ? `≤ ${limit.toFixed(2)} ×` : '', needs: [name, base],
-    reach: (of) => ({ text: `${(of[name].cpu_us_per_op / of[base].cpu_us_per_op).toFixed(2)} ×`, good: limit ? of[name].cpu_us_per_op <= limit * of[base].cpu_us_per_op : undefined }),
+    reach: (of) => {
+      const { factor, spread } = against(of[name], of[base]);
+      return { text: `${factor.toFixed(2)} ×${spread}`, good: limit ? factor <= limit : undefined };
+    },
   };
 }
 
