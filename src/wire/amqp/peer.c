@@ -66,7 +66,8 @@ void amqp_tell(struct amqp_peer *peer, struct amqp_compound *performative, struc
 {
     size_t len = amqp_frame_end(performative, payload);
     if (len == 0) {
-        explain(peer, SLICE("amqp:internal-error"), SLICE("too much output waits for the peer"));
+        if (!peer->over)
+            explain(peer, SLICE("amqp:internal-error"), SLICE("too much output waits for the peer"));
         end(peer, AMQP_BROKEN);
     } else if (peer->closing) { // a close is the last that is sent (AMQP 1.0, 2.4.3)
         peer->out.len -= len;
@@ -318,8 +319,9 @@ int64_t amqp_tick(struct amqp_peer *peer, int64_t now_ms)
         return 0;
     if (peer->silent_at == 0 || peer->heard)
         peer->silent_at = peer->settings->idle_ms > 0 ? now_ms + 2 * peer->settings->idle_ms : 0;
-    if (peer->speak_at == 0 || peer->closing)
-        peer->speak_at = peer->idle_ms > 0 && !peer->closing ? now_ms + peer->idle_ms / 2 : 0;
+    bool open = peer->opened && !peer->closing; // an open is the first that is sent, a close the last
+    if (peer->speak_at == 0 || !open)
+        peer->speak_at = open && peer->idle_ms > 0 ? now_ms + peer->idle_ms / 2 : 0;
     peer->heard = false;
     if (peer->silent_at != 0 && now_ms >= peer->silent_at) {
         amqp_break(peer, "amqp:resource-limit-exceeded", "nothing came for %lld ms or more",

@@ -51,6 +51,29 @@ static void a_peer_never_waits_longer_than_it_asked(void **state)
     scene_release(&x);
 }
 
+// AMQP 1.0, 2.4.1: an open is the first frame, however long its answer takes.
+static void no_sign_of_life_comes_before_our_open(void **state)
+{
+    (void)state;
+    struct scene x;
+    scene_init(&x);
+    x.s.silent = true;
+    put_header(&x.b, false);
+    amqp_frame(&x.b, 0, 0, "DL[SSIHI]", (uint64_t)0x10, "c", "h", 65536, 10, 1000);
+    scene_feed(&x);
+    for (int64_t now = 1000; now < 10000; now += 500)
+        (void)amqp_tick(x.s.peer, now);
+    amqp_stage_events(&x.s);
+    assert_int_equal(x.s.out.len, 8); // the protocol header
+    amqp_open(x.s.peer);
+    for (int64_t now = 10000; now < 12000; now += 500)
+        (void)amqp_tick(x.s.peer, now);
+    amqp_stage_events(&x.s);
+    assert_true(was_sent(&x.s, 0x10));
+    assert_true(slice_ends_with(buf_slice(&x.s.out), SLICE("\0\0\0\10\2\0\0\0")));
+    scene_release(&x);
+}
+
 // The C SDK's client (uamqp) counts transfer frames where it should count messages: its delivery-count is
 // ahead of ours behind a message of two frames. Its credit is from there on, and not nothing.
 static void credit_of_a_peer_whose_count_is_ahead_is_credit(void **state)
@@ -290,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_never_waits_longer_than_it_asked),
+        cmocka_unit_test(no_sign_of_life_comes_before_our_open),
         cmocka_unit_test(credit_of_a_peer_whose_count_is_ahead_is_credit),
         cmocka_unit_test(a_window_from_a_number_ahead_is_a_window),
         cmocka_unit_test(a_peer_may_use_handles_above_what_it_takes_itself),
