@@ -63,7 +63,6 @@ struct device {
     int64_t started_us;
     double took_ms;
     bool upgraded;   // to WebSocket
-    bool greeted;    // MQTT: CONNECT is accepted
     bool challenged; // TPM
     bool answered;   // assigned, and saying goodbye
     bool busy;

@@ -1,6 +1,7 @@
 // What the tests with frames made by hand share.
 #pragma once
 
+#include "base/cursor.h"
 #include "base/testing.h"
 #include "wire/amqp/testing.h"
 
@@ -63,18 +64,24 @@ static inline void put_sender(struct buf *out)
     put_attach(out, "sender_link", 0, false, "a");
 }
 
-// The bytes of a performative in the stage's output: descriptor `what` begins a frame's body.
+// Takes the next frame off what was sent; protocol headers before it are passed over. False: there is none.
+static inline bool cut_frame(struct slice *rest, struct slice *frame)
+{
+    while (slice_starts_with(*rest, SLICE("AMQP")))
+        *rest = slice_from(*rest, 8);
+    struct cursor c = cursor_over(*rest);
+    *frame = slice_to(*rest, cursor_u32(&c));
+    *rest = slice_from(*rest, frame->len);
+    return !slice_empty(*frame);
+}
+
+// Is a frame with this performative in the stage's output?
 static inline bool was_sent(const struct amqp_stage *stage, uint8_t what)
 {
-    for (struct slice rest = slice_from(buf_slice(&stage->out), 8); rest.len >= 11;) {
-        size_t size =
-            (size_t)rest.at[0] << 24 | (size_t)rest.at[1] << 16 | (size_t)rest.at[2] << 8 | rest.at[3];
-        if (slice_equal(slice_to(rest, 8), SLICE("AMQP\0\1\0\0")))
-            size = 8;
-        else if (size >= 11 && rest.at[10] == what)
+    struct slice frame;
+    for (struct slice rest = buf_slice(&stage->out); cut_frame(&rest, &frame);)
+        if (frame.len > 10 && frame.at[10] == what)
             return true;
-        rest = slice_from(rest, size);
-    }
     return false;
 }
 

@@ -180,7 +180,9 @@ static void step(struct amqp_peer *peer, size_t size)
 void amqp_advance(struct amqp_peer *peer, struct slice *in)
 {
     while (!peer->over && !event_waits(peer)) {
-        if (peer->blocked) { // the frame that asks stays: the answer may need it
+        if (peer->blocked) {
+            if (in_sasl(peer)) // a secret does not wait for its answer; an attach does, which repeats it
+                drop_frame(peer);
             hold(peer, in);
             break;
         }

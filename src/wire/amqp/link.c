@@ -192,8 +192,10 @@ static const char *objection(const struct amqp_peer *peer, const struct amqp_ses
 
 static struct slice property(const struct amqp_value *properties, struct slice name)
 {
+    if (!amqp_is_map(properties))
+        return (struct slice){0};
     struct amqp_elements map = amqp_elements_of(properties);
-    while (amqp_is_map(properties) && map.left > 0) {
+    while (map.left > 0) {
         struct amqp_value key = amqp_element(&map);
         struct amqp_value value = amqp_element(&map);
         if (slice_equal(amqp_to_text(&key), name))

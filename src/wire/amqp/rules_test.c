@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "wire/amqp/amqp_test.h"
+#include "wire/amqp/internal.h"
 
 struct scene {
     struct buf b;
@@ -74,33 +75,47 @@ static void no_sign_of_life_comes_before_our_open(void **state)
     scene_release(&x);
 }
 
-// The C SDK's client (uamqp) counts transfer frames where it should count messages: its delivery-count is
-// ahead of ours behind a message of two frames. Its credit is from there on, and not nothing.
-static void credit_of_a_peer_whose_count_is_ahead_is_credit(void **state)
+// Of a peer that tells what it took so far, while nothing was sent: does it get the answer to a message?
+static void is_answered_behind_a_flow(uint32_t frames, uint32_t messages)
 {
-    (void)state;
     struct scene x;
     scene_init(&x);
     put_sender(&x.b);
     put_attach(&x.b, "r", 1, true, "a");
-    amqp_frame(&x.b, 0, 0, "DL[IIIIIII]", (uint64_t)0x13, 0, 100, 0, 100, 1, 1, 10); // count 1; we sent none
+    amqp_frame(&x.b, 0, 0, "DL[IIIIIII]", (uint64_t)0x13, frames, 100, 0, 100, 1, messages, 10);
     put_transfer(&x.b, 0, 0);
     scene_feed(&x);
     assert_true(was_sent(&x.s, 0x14));
     scene_release(&x);
 }
 
+// The C SDK's client (uamqp) counts transfer frames where it should count messages: its delivery-count is
+// ahead of ours behind a message of two frames. Its credit is from there on, and not nothing.
+static void credit_of_a_peer_whose_count_is_ahead_is_credit(void **state)
+{
+    (void)state;
+    is_answered_behind_a_flow(0, 1);
+}
+
 static void a_window_from_a_number_ahead_is_a_window(void **state)
+{
+    (void)state;
+    is_answered_behind_a_flow(1, 0);
+}
+
+// What a device proves itself with is forgotten as soon as more comes, whether it was judged by then or not.
+static void a_token_is_not_kept_while_its_answer_is_outstanding(void **state)
 {
     (void)state;
     struct scene x;
     scene_init(&x);
-    put_sender(&x.b);
-    put_attach(&x.b, "r", 1, true, "a");
-    amqp_frame(&x.b, 0, 0, "DL[IIIIIII]", (uint64_t)0x13, 1, 100, 0, 100, 1, 0, 10);
-    put_transfer(&x.b, 0, 0);
+    x.s.silent = true;
+    put_header(&x.b, true);
+    amqp_frame(&x.b, 1, 0, "DL[szS]", (uint64_t)0x41, "PLAIN", (size_t)9, "\0u\0token.", "h");
     scene_feed(&x);
-    assert_true(was_sent(&x.s, 0x14));
+    put_header(&x.b, false);
+    scene_feed(&x);
+    assert_true(slice_equal(buf_slice(&x.s.peer->held), slice_of("AMQP\0\1\0\0", 8)));
     scene_release(&x);
 }
 
@@ -316,6 +331,7 @@ int main(void)
         cmocka_unit_test(no_sign_of_life_comes_before_our_open),
         cmocka_unit_test(credit_of_a_peer_whose_count_is_ahead_is_credit),
         cmocka_unit_test(a_window_from_a_number_ahead_is_a_window),
+        cmocka_unit_test(a_token_is_not_kept_while_its_answer_is_outstanding),
         cmocka_unit_test(a_peer_may_use_handles_above_what_it_takes_itself),
         cmocka_unit_test(more_than_the_output_has_room_for_is_not_taken_for_sending),
         cmocka_unit_test(an_empty_data_section_at_the_end_is_nothing),

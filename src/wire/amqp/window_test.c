@@ -1,21 +1,10 @@
 // What a peer is sent while it takes little: its window, its credit, its frame size and its settle modes are
 // kept, and it hears where things stand when it asks. What peers may send is flow_test.c's and
 // refusal_test.c's.
-#include "base/cursor.h"
 #include "wire/amqp/amqp_test.h"
 #include "wire/amqp/client_test.h"
 
 // ---- what was sent
-
-static bool cut_frame(struct slice *rest, struct slice *frame)
-{
-    while (slice_starts_with(*rest, SLICE("AMQP")))
-        *rest = slice_from(*rest, 8);
-    struct cursor c = cursor_over(*rest);
-    *frame = slice_to(*rest, cursor_u32(&c));
-    *rest = slice_from(*rest, frame->len);
-    return !slice_empty(*frame);
-}
 
 // How many frames with this performative; last, unless NULL: what is in the last of them.
 static unsigned sent(const struct amqp_stage *stage, uint8_t what, pn_data_t *last)
