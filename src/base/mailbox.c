@@ -20,17 +20,23 @@ void mailbox_release(struct mailbox *box)
     pthread_mutex_destroy(&box->lock);
 }
 
-void mailbox_post(struct mailbox *box, struct mail *mail)
+static bool put_locked(struct mailbox *box, struct mail *mail)
 {
-    mail->next = NULL;
-    pthread_mutex_lock(&box->lock);
     bool first = box->first == NULL;
+    mail->next = NULL;
     if (first)
         box->first = mail;
     else
         box->last->next = mail;
     box->last = mail;
     box->count++;
+    return first;
+}
+
+void mailbox_post(struct mailbox *box, struct mail *mail)
+{
+    pthread_mutex_lock(&box->lock);
+    bool first = put_locked(box, mail);
     // once the lock is open the owner may take the mail and destroy the box
     void (*wake)(void *context) = first ? box->wake : NULL;
     void *context = box->context;
@@ -39,6 +45,21 @@ void mailbox_post(struct mailbox *box, struct mail *mail)
     pthread_mutex_unlock(&box->lock);
     if (wake != NULL)
         wake(context);
+}
+
+void mailbox_put(struct mailbox *box, struct mail *mail)
+{
+    pthread_mutex_lock(&box->lock);
+    (void)put_locked(box, mail);
+    pthread_mutex_unlock(&box->lock);
+}
+
+void mailbox_ring(struct mailbox *box)
+{
+    if (box->wake != NULL)
+        box->wake(box->context);
+    else
+        pthread_cond_signal(&box->arrived);
 }
 
 bool mailbox_withdraw(struct mailbox *box, struct mail *mail)

@@ -30,6 +30,10 @@ void mailbox_release(struct mailbox *box);
 // Any thread. Never fails, never blocks for long. The number of mails is bounded by what the senders may have
 // under way.
 void mailbox_post(struct mailbox *box, struct mail *mail);
+// The same in two steps, for a sender with more to post: the owner may sleep on until it is rung for, or look
+// by itself. Whoever puts rings soon, once for all that it put.
+void mailbox_put(struct mailbox *box, struct mail *mail);
+void mailbox_ring(struct mailbox *box);
 // Owner only. Takes back one mail that was posted and not taken yet, so that its memory may go; false when it
 // is not in the box.
 bool mailbox_withdraw(struct mailbox *box, struct mail *mail);

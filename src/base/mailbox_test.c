@@ -2,6 +2,8 @@
 #include "base/mailbox.h"
 #include "base/testing.h"
 
+#include <unistd.h>
+
 enum { SENDERS = 3, EACH = 2000 };
 
 struct letter {
@@ -47,6 +49,48 @@ static void the_owner_is_woken_once_for_a_box_that_was_empty(void **state)
     mailbox_post(&box, &letters[0].mail);
     assert_int_equal(wakes, 2);
     assert_int_equal(mailbox_deliver(&box), 1);
+    mailbox_release(&box);
+}
+
+static void the_owner_sleeps_on_until_it_is_rung_for(void **state)
+{
+    (void)state;
+    struct mailbox box;
+    mailbox_init(&box, woken, NULL);
+    struct letter letters[2] = {{.number = 0}, {.number = 1}};
+    next_number[0] = 0;
+    wakes = 0;
+    for (int i = 0; i < 2; i++) {
+        letters[i].mail.deliver = delivered;
+        mailbox_put(&box, &letters[i].mail);
+    }
+    assert_int_equal(wakes, 0);
+    mailbox_ring(&box);
+    assert_int_equal(wakes, 1);
+    assert_int_equal(mailbox_deliver(&box), 2);
+    mailbox_release(&box);
+}
+
+static void *ring_soon(void *context)
+{
+    usleep(20000);
+    mailbox_ring(context);
+    return NULL;
+}
+
+static void an_owner_that_waits_is_rung_for(void **state)
+{
+    (void)state;
+    struct mailbox box;
+    mailbox_init(&box, NULL, NULL);
+    struct letter letter = {.mail = {.deliver = delivered}};
+    pthread_t ringer;
+    next_number[0] = 0;
+    assert_int_equal(pthread_create(&ringer, NULL, ring_soon, &box), 0);
+    mailbox_put(&box, &letter.mail);
+    struct mail *mail = mailbox_wait(&box, 60000);
+    assert_ptr_equal(mail, &letter.mail);
+    pthread_join(ringer, NULL);
     mailbox_release(&box);
 }
 
@@ -132,6 +176,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_owner_is_woken_once_for_a_box_that_was_empty),
+        cmocka_unit_test(the_owner_sleeps_on_until_it_is_rung_for),
+        cmocka_unit_test(an_owner_that_waits_is_rung_for),
         cmocka_unit_test(mail_that_was_withdrawn_does_not_arrive),
         cmocka_unit_test(waiting_ends_without_mail),
         cmocka_unit_test(many_senders_lose_nothing_and_each_keeps_its_order),

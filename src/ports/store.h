@@ -130,8 +130,9 @@ struct store;
 struct store_client;
 
 struct store_methods {
-    // One client per thread; replies go to `replies`, which outlives the client. Freeing the client waits for
-    // a thread of the store that is just leaving that mailbox.
+    // One client per thread; replies go to `replies`, which outlives the client. Mail of the store's own goes
+    // there too, and a write may not begin before that was delivered. Freeing the client waits for a thread
+    // of the store that is just leaving that mailbox.
     struct err (*client_new)(struct store *store, struct mailbox *replies, struct store_client **out);
     void (*submit)(struct store_client *client, struct store_request *request);
     void (*client_free)(struct store_client *client); // no request of it is under way

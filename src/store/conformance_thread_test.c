@@ -44,11 +44,16 @@ static struct err do_raced(struct store_client *client, struct mailbox *replies,
     r->request.done = note_answer;
     r->request.context = r;
     store_submit(client, &r->request);
-    for (struct mail *m = mailbox_wait(replies, ANSWER_MS), *next; m != NULL; m = next) {
-        next = m->next;
-        m->deliver(m);
+    while (!r->answered) {
+        struct mail *mail = mailbox_wait(replies, ANSWER_MS);
+        if (mail == NULL)
+            return FAIL(ERR_TIMEOUT);
+        for (struct mail *next; mail != NULL; mail = next) {
+            next = mail->next;
+            mail->deliver(mail);
+        }
     }
-    return r->answered ? r->request.result : FAIL(ERR_TIMEOUT);
+    return r->request.result;
 }
 
 // Each creates the same records; then each counts a number in one record up, by compare-and-set.

@@ -28,6 +28,8 @@ struct sqlite_client {
     struct store_client client;
     struct store_replies replies;
     struct reader reader;
+    struct mail bell; // to the client's own mailbox: rings for the writer
+    bool bell_posted;
 };
 
 static struct sqlite_store *store_of(struct sqlite_client *c)
@@ -59,6 +61,8 @@ static void client_free(struct store_client *client)
 {
     struct sqlite_client *c = CONTAINER_OF(client, struct sqlite_client, client);
     store_replies_end(&c->replies);
+    if (c->bell_posted)
+        (void)mailbox_withdraw(c->replies.to, &c->bell);
     groups_release(&c->reader.groups);
     connection_close(&c->reader.connection);
     free(c);
@@ -71,14 +75,34 @@ static void answer(struct store_request *request, struct err result)
     store_request_answer(request, &c->replies, result);
 }
 
-// Hands over to a thread, unless too many are under way.
-static void hand_over(struct sqlite_client *c, struct store_request *request, struct mailbox *to)
+static void ring(struct mail *mail)
+{
+    struct sqlite_client *c = CONTAINER_OF(mail, struct sqlite_client, bell);
+    c->bell_posted = false;
+    mailbox_ring(&store_of(c)->writer.inbox);
+}
+
+// The writer is rung for once all mail before this is delivered: whoever else writes then, of a crowd that
+// arrived together, is in the same commit. The bell comes first, so that it is out of the mailbox before the
+// last answer, after which the client may be freed.
+static void write_soon(struct sqlite_client *c, struct store_request *request)
+{
+    if (!c->bell_posted) {
+        c->bell_posted = true;
+        c->bell.deliver = ring;
+        mailbox_post(c->replies.to, &c->bell);
+    }
+    mailbox_put(&store_of(c)->writer.inbox, &request->mail);
+}
+
+// False when too many are under way; then it is answered.
+static bool admit(struct sqlite_client *c, struct store_request *request)
 {
     struct sqlite_store *s = store_of(c);
-    if (atomic_fetch_add(&s->under_way, 1) >= s->under_way_cap)
-        answer(request, FAIL(ERR_OVERLOADED));
-    else
-        mailbox_post(to, &request->mail);
+    if (atomic_fetch_add(&s->under_way, 1) < s->under_way_cap)
+        return true;
+    answer(request, FAIL(ERR_OVERLOADED));
+    return false;
 }
 
 static void submit(struct store_client *client, struct store_request *request)
@@ -101,11 +125,13 @@ static void submit(struct store_client *client, struct store_request *request)
         break;
     case STORE_PUT:
     case STORE_DELETE:
-        hand_over(c, request, &s->writer.inbox);
+        if (admit(c, request))
+            write_soon(c, request);
         break;
     case STORE_QUERY:
     case STORE_COUNT:
-        hand_over(c, request, &s->scanner.inbox);
+        if (admit(c, request))
+            mailbox_post(&s->scanner.inbox, &request->mail);
         break;
     }
 }

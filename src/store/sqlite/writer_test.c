@@ -1,0 +1,64 @@
+// Writes of a crowd are one commit: the writer is rung for at the end of the turn in which they were handed
+// over.
+#include "store/sqlite/scratch_test.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CROWD = 50, PAUSE_US = 50000, FRAME = 24 + 4096 }; // a page in the log, with its header
+
+struct crowd {
+    struct store_request requests[CROWD];
+    struct enrollment records[CROWD];
+    char keys[CROWD][16];
+    size_t left;
+};
+
+static void submit_crowd(struct bench *b, struct crowd *crowd)
+{
+    crowd->left = CROWD;
+    for (size_t i = 0; i < CROWD; i++) {
+        (void)snprintf(crowd->keys[i], sizeof crowd->keys[i], "dev-%zu", i);
+        crowd->records[i] = bench_enrollment(ENROLLMENT_INDIVIDUAL, crowd->keys[i], i + 1);
+        crowd->requests[i] = (struct store_request){.verb = STORE_PUT,
+                                                    .table = STORE_ENROLLMENT,
+                                                    .partition = SLICE("s"),
+                                                    .key = slice_text(crowd->keys[i]),
+                                                    .record = &crowd->records[i],
+                                                    .condition = STORE_IF_ABSENT};
+        bench_submit(b, &crowd->requests[i], &crowd->left);
+    }
+}
+
+static off_t log_size(const struct scratch *s)
+{
+    char path[sizeof s->path + 4];
+    struct stat is;
+    (void)snprintf(path, sizeof path, "%s-wal", s->path);
+    return stat(path, &is) == 0 ? is.st_size : 0;
+}
+
+static void writes_handed_over_in_one_turn_are_one_commit(void **state)
+{
+    (void)state;
+    static struct scratch s;
+    static struct crowd crowd;
+    scratch_init(&s);
+    scratch_open(&s);
+    off_t before = log_size(&s);
+    submit_crowd(&s.bench, &crowd);
+    usleep(PAUSE_US); // ample time for a writer that was woken
+    assert_int_equal(log_size(&s), before);
+    assert_int_equal(crowd.left, CROWD);
+    bench_await(&s.bench, &crowd.left);
+    for (size_t i = 0; i < CROWD; i++)
+        assert_ok(crowd.requests[i].result);
+    assert_in_range(log_size(&s) - before, 1, CROWD * FRAME); // each alone would write several pages
+    scratch_release(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(writes_handed_over_in_one_turn_are_one_commit)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
