@@ -94,12 +94,9 @@ enum conn_state {
     CONN_DEAD,      // handles are closing
 };
 
-// What libuv still has to write, or to end. Apart from the connection, which seldom needs it.
+// What libuv still has to write. Apart from the connection, which seldom needs it.
 struct departure {
-    union {
-        uv_write_t write;
-        uv_shutdown_t shutdown;
-    } request;
+    uv_write_t request;
     struct conn *conn;
     struct buf bytes;
 };

@@ -1,6 +1,8 @@
 // The one pump for all protocols: socket, TLS, perhaps WebSocket, protocol, and back; and the orderly end of
 // a connection.
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "net/internal.h"
 
@@ -49,11 +51,10 @@ static struct conn *departure_end(struct departure *d)
     return conn;
 }
 
-static void shut(uv_shutdown_t *request, int status)
+static int descriptor(const struct conn *conn)
 {
-    struct conn *conn = departure_end(CONTAINER_OF(request, struct departure, request.shutdown));
-    if (status != 0)
-        conn_kill(conn);
+    uv_os_fd_t fd;
+    return uv_fileno(&conn->io.handle, &fd) == 0 ? fd : -1;
 }
 
 // All is written. Closing now would make the kernel send RST if the peer had sent anything we did not read,
@@ -62,19 +63,15 @@ static void shut(uv_shutdown_t *request, int status)
 static void half_close(struct conn *conn)
 {
     conn->state = CONN_LINGERING;
-    struct departure *d = conn->fin_seen || conn->notified ? NULL : departure_new(conn);
-    if (d != NULL && uv_shutdown(&d->request.shutdown, &conn->io.stream, shut) == 0) {
+    if (!conn->fin_seen && !conn->notified && shutdown(descriptor(conn), SHUT_WR) == 0)
         read_on(conn, true);
-        return;
-    }
-    if (d != NULL)
-        (void)departure_end(d);
-    conn_kill(conn);
+    else
+        conn_kill(conn);
 }
 
 static void written(uv_write_t *request, int status)
 {
-    struct conn *conn = departure_end(CONTAINER_OF(request, struct departure, request.write));
+    struct conn *conn = departure_end(CONTAINER_OF(request, struct departure, request));
     conn->writing = false;
     if (conn->state == CONN_DEAD)
         return;
@@ -128,11 +125,22 @@ static struct buf *to_wire(struct conn *conn)
     return conn->tls != NULL ? through_tls(conn, wire, cap) : wire;
 }
 
+// As much as the kernel takes; the number of bytes, or libuv's error. The last bytes wait in the kernel for
+// the FIN that follows at once, so that one segment carries both.
+static ssize_t send_now(struct conn *conn, const struct buf *wire)
+{
+    if (conn->state == CONN_FLUSHING) {
+        ssize_t sent = send(descriptor(conn), wire->at, wire->len, MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL);
+        return sent >= 0 ? sent : uv_translate_sys_error(errno);
+    }
+    uv_buf_t all = uv_buf_init((char *)wire->at, (unsigned)wire->len);
+    return uv_try_write(&conn->io.stream, &all, 1);
+}
+
 static void send_wire(struct conn *conn, struct buf *wire)
 {
-    uv_buf_t all = uv_buf_init((char *)wire->at, (unsigned)wire->len);
-    int sent = uv_try_write(&conn->io.stream, &all, 1);
-    if (sent < 0 && sent != UV_EAGAIN) {
+    ssize_t sent = send_now(conn, wire);
+    if (sent < 0 && sent != UV_EAGAIN && sent != UV_EINTR) {
         conn_kill(conn);
         return;
     }
@@ -149,8 +157,8 @@ static void send_wire(struct conn *conn, struct buf *wire)
     }
     d->bytes = *wire;
     *wire = buf_capped(wire == &conn->output ? CONN_OUTPUT_MAX : d->bytes.cap);
-    all = uv_buf_init((char *)d->bytes.at, (unsigned)d->bytes.len);
-    conn->writing = uv_write(&d->request.write, &conn->io.stream, &all, 1, written) == 0;
+    uv_buf_t all = uv_buf_init((char *)d->bytes.at, (unsigned)d->bytes.len);
+    conn->writing = uv_write(&d->request, &conn->io.stream, &all, 1, written) == 0;
     if (!conn->writing) {
         (void)departure_end(d);
         conn_kill(conn);
