@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "crypto/openssl_expand.h"
+#include "crypto/openssl_schedule.h"
 #include "crypto/openssl_p256.h"
 
 enum { OFFERED_MAX = 12 };
@@ -119,7 +119,7 @@ static int start(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OS
     *out = functions;
     *context = OSSL_PROVIDER_get0_provider_ctx(whole);
     openssl_p256_take_over(*context, in, of_name(OSSL_OP_KEYMGMT, "EC"), of_name(OSSL_OP_DECODER, "EC"));
-    openssl_expand_take_over(of_name(OSSL_OP_KDF, "TLS13-KDF"));
+    openssl_schedule_take_over(of_name(OSSL_OP_KDF, "TLS13-KDF"));
     return 1;
 }
 

@@ -21,8 +21,8 @@ enum { OUT_MAX = 64 };
 struct question {
     int mode;
     const char *digest;
-    struct slice secret, prefix, label, data;
-    size_t len; // of the answer
+    struct slice secret, salt, prefix, label, data; // those without an address are left out
+    size_t len;                                     // of the answer
 };
 
 static OSSL_PARAM octets(const char *name, struct slice s)
@@ -30,14 +30,17 @@ static OSSL_PARAM octets(const char *name, struct slice s)
     return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)s.at, s.len);
 }
 
-// As libssl asks: all parameters at once, no data when there is none.
+// As libssl asks: all parameters at once.
 static int derive(OSSL_LIB_CTX *in, const struct question *q, unsigned char out[OUT_MAX])
 {
     int mode = q->mode;
-    OSSL_PARAM params[7], *p = params;
+    OSSL_PARAM params[8], *p = params;
     *p++ = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
     *p++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)q->digest, 0);
-    *p++ = octets(OSSL_KDF_PARAM_KEY, q->secret);
+    if (q->secret.at != NULL)
+        *p++ = octets(OSSL_KDF_PARAM_KEY, q->secret);
+    if (q->salt.at != NULL)
+        *p++ = octets(OSSL_KDF_PARAM_SALT, q->salt);
     *p++ = octets(OSSL_KDF_PARAM_PREFIX, q->prefix);
     *p++ = octets(OSSL_KDF_PARAM_LABEL, q->label);
     if (q->data.at != NULL)
@@ -139,7 +142,72 @@ static void any_length_is_expanded_as_openssl_alone_does(void **state)
     }
 }
 
-static void what_is_no_expansion_with_sha256_is_openssls(void **state)
+// RFC 8448 3: the exchange's result, and the secrets before and after it.
+static const uint8_t exchanged[] = {0x8b, 0xd4, 0x05, 0x4f, 0xb5, 0x5b, 0x9d, 0x63, 0xfd, 0xfb, 0xac,
+                                    0xf9, 0xf0, 0x4b, 0x9f, 0x0d, 0x35, 0xe6, 0xd6, 0x3f, 0x53, 0x75,
+                                    0x63, 0xef, 0xd4, 0x62, 0x72, 0x90, 0x0f, 0x89, 0x49, 0x2d};
+static const uint8_t early_secret[] = {0x33, 0xad, 0x0a, 0x1c, 0x60, 0x7e, 0xc0, 0x3b, 0x09, 0xe6, 0xcd,
+                                       0x98, 0x93, 0x68, 0x0c, 0xe2, 0x10, 0xad, 0xf3, 0x00, 0xaa, 0x1f,
+                                       0x26, 0x60, 0xe1, 0xb2, 0x2e, 0x10, 0xf1, 0x70, 0xf9, 0x2a};
+static const uint8_t master_secret[] = {0x18, 0xdf, 0x06, 0x84, 0x3d, 0x13, 0xa0, 0x8b, 0xf2, 0xa4, 0x49,
+                                        0x84, 0x4c, 0x5f, 0x8a, 0x47, 0x80, 0x01, 0xbc, 0x4d, 0x4c, 0x62,
+                                        0x79, 0x84, 0xd5, 0xa4, 0x1d, 0xa8, 0xd0, 0x40, 0x29, 0x19};
+
+static struct question between_secrets(struct slice before, struct slice incoming)
+{
+    return (struct question){.mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY,
+                             .digest = "SHA2-256",
+                             .secret = incoming,
+                             .salt = before,
+                             .prefix = SLICE("tls13 "),
+                             .label = SLICE("derived"),
+                             .len = 32};
+}
+
+static void extracts_to(struct slice before, struct slice incoming, const uint8_t expected[32])
+{
+    struct question q = between_secrets(before, incoming);
+    unsigned char out[OUT_MAX];
+    assert_int_equal(derive(openssl_context(), &q, out), 1);
+    assert_memory_equal(out, expected, 32);
+}
+
+static void the_secrets_of_the_rfc_follow_from_one_another(void **state)
+{
+    (void)state;
+    struct slice none = {0};
+    extracts_to(none, none, early_secret);
+    extracts_to(slice_of(early_secret, 32), slice_of(exchanged, 32), handshake_secret);
+    extracts_to(slice_of(handshake_secret, 32), none, master_secret);
+}
+
+static void anything_is_extracted_as_openssl_alone_does(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= sizeof bytes; len++) {
+        struct question q = between_secrets(slice_of(bytes, 32), slice_of(bytes + 50, len < 250 ? len : 250));
+        same(&q);
+        q.salt = (struct slice){0};
+        same(&q);
+        q = between_secrets(slice_of(bytes, len), slice_of(bytes + 50, 32));
+        same(&q);
+        q.secret = (struct slice){0};
+        same(&q);
+        q = between_secrets(slice_of(bytes, 32), slice_of(bytes + 50, 32));
+        q.label = slice_of(bytes, len);
+        same(&q);
+        q = between_secrets(slice_of(bytes, 32), slice_of(bytes + 50, 32));
+        q.data = slice_of(bytes, len);
+        same(&q);
+    }
+    for (size_t len = 0; len <= OUT_MAX; len++) {
+        struct question q = between_secrets(slice_of(bytes, 32), slice_of(bytes + 50, 32));
+        q.len = len;
+        same(&q);
+    }
+}
+
+static void what_is_not_done_here_is_openssls(void **state)
 {
     (void)state;
     static const char *const digests[] = {"SHA256", "sha256", "SHA2-256", "SHA384",
@@ -162,7 +230,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handshake_of_the_rfc_has_the_keys_of_the_rfc),
         cmocka_unit_test(any_length_is_expanded_as_openssl_alone_does),
-        cmocka_unit_test(what_is_no_expansion_with_sha256_is_openssls),
+        cmocka_unit_test(the_secrets_of_the_rfc_follow_from_one_another),
+        cmocka_unit_test(anything_is_extracted_as_openssl_alone_does),
+        cmocka_unit_test(what_is_not_done_here_is_openssls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
