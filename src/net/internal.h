@@ -61,7 +61,6 @@ struct loop {
     struct list listeners;
     struct buf plain;   // what TLS decrypted
     struct buf payload; // and what of that was in frames
-    struct websocket_spare websocket_spare;
     char *read_room;
     _Atomic int64_t stop_ms; // asked for by loop_stop, -1: not
     bool stopping;

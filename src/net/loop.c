@@ -200,7 +200,6 @@ void loop_free(struct loop *loop)
     mailbox_release(&loop->mailbox);
     buf_release(&loop->plain);
     buf_release(&loop->payload);
-    websocket_spare_release(&loop->websocket_spare);
     free(loop->read_room);
     free(loop->slots);
     free(loop);

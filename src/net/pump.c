@@ -272,7 +272,6 @@ static void become(struct conn *conn)
     conn->protocol = conn->becoming.protocol;
     conn->context = conn->becoming.context;
     conn->websocket = conn->becoming.websocket;
-    websocket_share(conn->websocket, &conn->loop->websocket_spare);
     conn->becoming = (struct becoming){0};
     conn->paused = conn->again = false;
     buf_bytes(websocket_output(conn->websocket), buf_slice(&conn->output));

@@ -1,6 +1,6 @@
-// The head of a frame and the body of a Close, judged. wslay tells of a frame only when the first byte of its
-// payload is there; what is wrong with it is heard here with the byte that makes it wrong, and a length that
-// is too large before anything is waited for (threats A4).
+// What a frame looks like (RFC 6455 5.2): its head, the mask, the body of a Close. What is wrong with a head
+// is heard with the byte that makes it wrong, and a length that is too large before anything is waited for
+// (threats A4).
 #include "wire/websocket/frame.h"
 
 #include "base/cursor.h"
@@ -54,9 +54,18 @@ static struct err judge_second(const struct frame_head *head, enum websocket_sta
     return OK;
 }
 
+static uint64_t head_length(const struct frame_head *head)
+{
+    size_t wide = length_bytes(head->bytes[1]);
+    uint64_t length = wide > 0 ? 0 : head->bytes[1] & 0x7f;
+    for (size_t i = 0; i < wide; i++)
+        length = length << 8 | head->bytes[2 + i];
+    return length;
+}
+
 static struct err judge_length(const struct frame_head *head, enum websocket_status *status, struct why *why)
 {
-    uint64_t length = frame_head_payload(head);
+    uint64_t length = head_length(head);
     bool wide = length_bytes(head->bytes[1]) == 8;
     if (wide && length >> 63)
         return violation(status, why, "a frame of 2^63 bytes or more (RFC 6455 5.2)");
@@ -69,16 +78,27 @@ static struct err judge_length(const struct frame_head *head, enum websocket_sta
                     WEBSOCKET_FRAME_MAX);
 }
 
-struct err frame_head_add(struct frame_head *head, uint8_t byte, bool in_message,
-                          enum websocket_status *status, struct why *why)
+// What its last byte makes wrong with it.
+static struct err judge(const struct frame_head *head, bool in_message, enum websocket_status *status,
+                        struct why *why)
 {
-    head->bytes[head->len++] = byte;
     if (head->len == 1)
-        return judge_first(byte, in_message, status, why);
+        return judge_first(head->bytes[0], in_message, status, why);
     if (head->len == 2)
         return judge_second(head, status, why);
     size_t wide = length_bytes(head->bytes[1]);
     return wide > 0 && head->len == 2 + wide ? judge_length(head, status, why) : OK;
+}
+
+struct err frame_head_take(struct frame_head *head, struct slice *in, bool in_message,
+                           enum websocket_status *status, struct why *why)
+{
+    while (in->len > 0 && !frame_head_whole(head)) {
+        head->bytes[head->len++] = in->at[0];
+        *in = slice_from(*in, 1);
+        TRY(judge(head, in_message, status, why));
+    }
+    return OK;
 }
 
 bool frame_head_whole(const struct frame_head *head)
@@ -86,13 +106,9 @@ bool frame_head_whole(const struct frame_head *head)
     return head->len >= 2 && head->len == 2 + length_bytes(head->bytes[1]) + 4;
 }
 
-uint64_t frame_head_payload(const struct frame_head *head)
+size_t frame_head_payload(const struct frame_head *head)
 {
-    size_t wide = length_bytes(head->bytes[1]);
-    uint64_t length = wide > 0 ? 0 : head->bytes[1] & 0x7f;
-    for (size_t i = 0; i < wide; i++)
-        length = length << 8 | head->bytes[2 + i];
-    return length;
+    return (size_t)head_length(head);
 }
 
 enum frame_opcode frame_head_opcode(const struct frame_head *head)
@@ -103,6 +119,37 @@ enum frame_opcode frame_head_opcode(const struct frame_head *head)
 bool frame_head_fin(const struct frame_head *head)
 {
     return head->bytes[0] & 0x80;
+}
+
+void frame_unmask(const struct frame_head *head, size_t at, struct slice part, uint8_t *to)
+{
+    uint8_t mask[8]; // twice, from where `part` begins, to take off eight bytes at a time
+    for (size_t i = 0; i < sizeof mask; i++)
+        mask[i] = head->bytes[head->len - 4u + (at + i) % 4];
+    uint64_t wide, eight;
+    memcpy(&wide, mask, sizeof wide);
+    size_t i = 0;
+    for (; part.len - i >= sizeof eight; i += sizeof eight) {
+        memcpy(&eight, part.at + i, sizeof eight);
+        eight ^= wide;
+        memcpy(to + i, &eight, sizeof eight);
+    }
+    for (; i < part.len; i++)
+        to[i] = part.at[i] ^ mask[i % 4];
+}
+
+void frame_put(struct buf *out, enum frame_opcode opcode, struct slice payload)
+{
+    size_t wide = payload.len < 126 ? 0 : payload.len < 1 << 16 ? 2 : 8;
+    uint8_t *head = buf_reserve(out, 2 + wide + payload.len);
+    if (head == NULL)
+        return;
+    head[0] = (uint8_t)(0x80 | opcode);
+    head[1] = (uint8_t)(wide == 0 ? payload.len : wide == 2 ? 126 : 127);
+    for (size_t i = 0; i < wide; i++)
+        head[2 + i] = (uint8_t)(payload.len >> 8 * (wide - 1 - i));
+    buf_added(out, 2 + wide);
+    buf_bytes(out, payload);
 }
 
 // What RFC 6455 7.4 and the registry it founded let an endpoint send: 1004 to 1006 and 1015 never are.

@@ -1,4 +1,4 @@
-// The service's side of WebSocket (RFC 6455) without I/O, over wslay: after the opening handshake, frames in
+// The service's side of WebSocket (RFC 6455) without I/O: after the opening handshake, frames in
 // and payload out, and the other way round. The payload is a stream of bytes: where messages and frames begin
 // means nothing to what travels in them (device-protocol 1.3). Strict: frames from the peer are masked,
 // reserved bits are 0, control frames are whole and short, fragments in order, only binary messages.
@@ -31,20 +31,10 @@ enum websocket_status {
 // of 16 bytes; ERR_NO_MEMORY.
 struct err websocket_accept(struct slice key, char out[WEBSOCKET_ACCEPT_TEXT], struct why *why);
 
-// What is needed only while a frame is under way, 4 KiB: one for all connections of a thread, so that it is
-// not made anew for each frame. Zeroed: empty.
-struct websocket_spare {
-    struct websocket_machine *machine;
-};
-void websocket_spare_release(struct websocket_spare *spare);
-
-// One connection's WebSocket. One thread at a time. Between frames it holds no more than a few hundred bytes.
+// One connection's WebSocket. One thread at a time. Besides its output it holds a few hundred bytes.
 struct websocket;
 
 struct err websocket_new(struct websocket **out); // ERR_NO_MEMORY
-// From now on what it needs for a frame comes from there and goes back there; `spare` outlives it, and is its
-// thread's.
-void websocket_share(struct websocket *websocket, struct websocket_spare *spare);
 void websocket_free(struct websocket *websocket); // NULL is fine
 
 enum websocket_state {
