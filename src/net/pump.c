@@ -125,22 +125,18 @@ static struct buf *to_wire(struct conn *conn)
     return conn->tls != NULL ? through_tls(conn, wire, cap) : wire;
 }
 
-// As much as the kernel takes; the number of bytes, or libuv's error. The last bytes wait in the kernel for
-// the FIN that follows at once, so that one segment carries both.
-static ssize_t send_now(struct conn *conn, const struct buf *wire)
+// As much as the kernel takes; -1: errno. The last bytes wait in the kernel for the FIN that follows at once,
+// so that one segment carries both.
+static ssize_t send_now(const struct conn *conn, const struct buf *wire)
 {
-    if (conn->state == CONN_FLUSHING) {
-        ssize_t sent = send(descriptor(conn), wire->at, wire->len, MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL);
-        return sent >= 0 ? sent : uv_translate_sys_error(errno);
-    }
-    uv_buf_t all = uv_buf_init((char *)wire->at, (unsigned)wire->len);
-    return uv_try_write(&conn->io.stream, &all, 1);
+    int more = conn->state == CONN_FLUSHING ? MSG_MORE : 0;
+    return send(descriptor(conn), wire->at, wire->len, MSG_DONTWAIT | MSG_NOSIGNAL | more);
 }
 
 static void send_wire(struct conn *conn, struct buf *wire)
 {
     ssize_t sent = send_now(conn, wire);
-    if (sent < 0 && sent != UV_EAGAIN && sent != UV_EINTR) {
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         conn_kill(conn);
         return;
     }

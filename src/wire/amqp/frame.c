@@ -157,8 +157,8 @@ static void hold(struct amqp_peer *peer, struct slice *in)
 // Completes what is held to `need` bytes; false: they are not there yet.
 static bool gather(struct amqp_peer *peer, size_t need, struct slice *in)
 {
-    if (peer->held.len >= need)
-        return true;
+    if (peer->held.len >= need || slice_empty(*in))
+        return peer->held.len >= need;
     size_t len = need - peer->held.len < in->len ? need - peer->held.len : in->len;
     if (buf_reserve(&peer->held, need - peer->held.len) != NULL)
         buf_bytes(&peer->held, slice_to(*in, len));
