@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "crypto/openssl_schedule.h"
 #include "crypto/openssl_p256.h"
+#include "crypto/openssl_schedule.h"
 
 enum { OFFERED_MAX = 12 };
 
