@@ -19,8 +19,8 @@ struct mailbox {
     struct mail *first;
     struct mail *last;
     size_t count;
-    void (*wake)(
-        void *context); // called after a post to an empty box; NULL when the owner waits in mailbox_wait
+    void (*wake)(void *context); // called after a post to an empty box, and by mailbox_ring; NULL when the
+                                 // owner waits in mailbox_wait
     void *context;
 };
 
@@ -31,7 +31,8 @@ void mailbox_release(struct mailbox *box);
 // under way.
 void mailbox_post(struct mailbox *box, struct mail *mail);
 // The same in two steps, for a sender with more to post: the owner may sleep on until it is rung for, or look
-// by itself. Whoever puts rings soon, once for all that it put.
+// by itself. Whoever puts rings soon, once for all that it put, and before its own storage goes: until then
+// what others post to the box does not wake the owner either.
 void mailbox_put(struct mailbox *box, struct mail *mail);
 void mailbox_ring(struct mailbox *box);
 // Owner only. Takes back one mail that was posted and not taken yet, so that its memory may go; false when it

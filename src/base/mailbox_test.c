@@ -71,10 +71,19 @@ static void the_owner_sleeps_on_until_it_is_rung_for(void **state)
     mailbox_release(&box);
 }
 
-static void *ring_soon(void *context)
+enum { RING_MS = 20, WAIT_MS = 20000 };
+
+struct caller {
+    struct mailbox *box;
+    struct letter letter;
+};
+
+static void *put_and_ring(void *context)
 {
-    usleep(20000);
-    mailbox_ring(context);
+    struct caller *caller = context;
+    usleep(RING_MS * 1000); // so that the owner waits by then; if not, it only hears of it sooner
+    mailbox_put(caller->box, &caller->letter.mail);
+    mailbox_ring(caller->box);
     return NULL;
 }
 
@@ -82,15 +91,16 @@ static void an_owner_that_waits_is_rung_for(void **state)
 {
     (void)state;
     struct mailbox box;
+    struct timespec begun, ended;
     mailbox_init(&box, NULL, NULL);
-    struct letter letter = {.mail = {.deliver = delivered}};
-    pthread_t ringer;
-    next_number[0] = 0;
-    assert_int_equal(pthread_create(&ringer, NULL, ring_soon, &box), 0);
-    mailbox_put(&box, &letter.mail);
-    struct mail *mail = mailbox_wait(&box, 60000);
-    assert_ptr_equal(mail, &letter.mail);
-    pthread_join(ringer, NULL);
+    struct caller caller = {&box, {.mail = {.deliver = delivered}}};
+    pthread_t thread;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    assert_int_equal(pthread_create(&thread, NULL, put_and_ring, &caller), 0);
+    assert_ptr_equal(mailbox_wait(&box, WAIT_MS), &caller.letter.mail);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_in_range(ended.tv_sec - begun.tv_sec, 0, WAIT_MS / 2000); // not when it looked by itself
+    pthread_join(thread, NULL);
     mailbox_release(&box);
 }
 

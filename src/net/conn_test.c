@@ -249,7 +249,7 @@ static void writing_to_a_peer_that_is_gone_harms_nobody(void **state)
     int fd = client_connect(port);
     client_say(fd, "hold\necho not read in the pause\n");
     bench_await(&b, &b.held, 1);
-    assert_int_equal(shutdown(fd, SHUT_WR), 0); // FIN, then RST: from now on a write raises SIGPIPE
+    assert_int_equal(shutdown(fd, SHUT_WR), 0); // FIN, then RST: from now on writing gives EPIPE
     struct linger reset = {.l_onoff = 1};
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
     close(fd);

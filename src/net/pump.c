@@ -136,7 +136,7 @@ static ssize_t send_now(const struct conn *conn, const struct buf *wire)
 static void send_wire(struct conn *conn, struct buf *wire)
 {
     ssize_t sent = send_now(conn, wire);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    if (sent < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
         conn_kill(conn);
         return;
     }

@@ -61,8 +61,10 @@ static void client_free(struct store_client *client)
 {
     struct sqlite_client *c = CONTAINER_OF(client, struct sqlite_client, client);
     store_replies_end(&c->replies);
-    if (c->bell_posted)
+    if (c->bell_posted) {
         (void)mailbox_withdraw(c->replies.to, &c->bell);
+        mailbox_ring(&store_of(c)->writer.inbox);
+    }
     groups_release(&c->reader.groups);
     connection_close(&c->reader.connection);
     free(c);

@@ -301,7 +301,7 @@ bool amqp_is_over(const struct amqp_peer *peer)
 bool amqp_is_amid(const struct amqp_peer *peer)
 {
     bool amid = peer->held.len > peer->frame;
-    for (size_t i = 0; peer->proven && i < AMQP_LINKS_MAX; i++)
+    for (size_t i = 0; i < AMQP_LINKS_MAX; i++)
         amid |= peer->links[i].state != AMQP_LINK_FREE && peer->links[i].partial;
     return amid && !peer->over;
 }
