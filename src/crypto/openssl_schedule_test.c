@@ -94,6 +94,14 @@ static const uint8_t server_key[] = {0x3f, 0xce, 0x51, 0x60, 0x09, 0xc2, 0x17, 0
                                      0xd0, 0xf2, 0xe4, 0xe8, 0x6e, 0xe4, 0x03, 0xbc};
 static const uint8_t server_iv[] = {0x5d, 0x31, 0x3e, 0xb2, 0x67, 0x12, 0x76, 0xee, 0x13, 0x00, 0x0b, 0x30};
 
+static void gives(const struct question *q, struct slice expected)
+{
+    unsigned char out[OUT_MAX];
+    assert_int_equal(derive(openssl_context(), q, out), 1);
+    assert_int_equal(q->len, expected.len);
+    assert_memory_equal(out, expected.at, expected.len);
+}
+
 static void expands_to(struct slice secret, struct slice label, struct slice data, struct slice expected)
 {
     struct question q = usual();
@@ -101,9 +109,7 @@ static void expands_to(struct slice secret, struct slice label, struct slice dat
     q.label = label;
     q.data = data;
     q.len = expected.len;
-    unsigned char out[OUT_MAX];
-    assert_int_equal(derive(openssl_context(), &q, out), 1);
-    assert_memory_equal(out, expected.at, expected.len);
+    gives(&q, expected);
 }
 
 static void a_handshake_of_the_rfc_has_the_keys_of_the_rfc(void **state)
@@ -167,9 +173,7 @@ static struct question between_secrets(struct slice before, struct slice incomin
 static void extracts_to(struct slice before, struct slice incoming, const uint8_t expected[32])
 {
     struct question q = between_secrets(before, incoming);
-    unsigned char out[OUT_MAX];
-    assert_int_equal(derive(openssl_context(), &q, out), 1);
-    assert_memory_equal(out, expected, 32);
+    gives(&q, slice_of(expected, 32));
 }
 
 static void the_secrets_of_the_rfc_follow_from_one_another(void **state)

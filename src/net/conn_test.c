@@ -262,6 +262,28 @@ static void writing_to_a_peer_that_is_gone_harms_nobody(void **state)
     bench_end(&b);
 }
 
+static void a_peer_that_goes_while_bytes_wait_for_it_harms_nobody(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, &usual);
+    uint16_t port = listener_port(bench_listen(&b, false));
+    int fd = client_connect(port);
+    client_say(fd, "hold\necho not read in the pause\n");
+    bench_await(&b, &b.held, 1);
+    bench_fill(&b, bench_ticket(&b)); // what does not fit is libuv's, which writes without MSG_NOSIGNAL
+    assert_int_equal(shutdown(fd, SHUT_WR), 0); // FIN, then RST: from now on a write raises SIGPIPE
+    struct linger reset = {.l_onoff = 1};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    close(fd);
+    bench_await(&b, &b.closed, 1);
+    fd = client_connect(port);
+    client_say(fd, "echo alive\n");
+    client_expect(fd, "alive\n");
+    close(fd);
+    bench_end(&b);
+}
+
 static void more_than_can_wait_is_left_in_the_network(void **state)
 {
     (void)state;
@@ -371,6 +393,7 @@ int main(void)
         CASE(an_answer_finds_its_connection_by_ticket_while_it_lives),
         CASE(a_peer_that_closed_its_side_still_gets_its_answer),
         CASE(writing_to_a_peer_that_is_gone_harms_nobody),
+        CASE(a_peer_that_goes_while_bytes_wait_for_it_harms_nobody),
         CASE(more_than_can_wait_is_left_in_the_network),
         CASE(a_line_longer_than_what_may_wait_meets_the_deadline),
         CASE(a_peer_that_does_not_read_is_closed),
