@@ -13,7 +13,7 @@ struct scratch {
     struct bench bench; // when open
     bool open;
     unsigned fatal_calls;
-    int64_t now_us; // what the clock says; it moves by `step_us` each time it is read
+    _Atomic int64_t now_us; // what the clock says; it moves by `step_us` each time it is read
     int64_t step_us;
     struct clock clock;
 };

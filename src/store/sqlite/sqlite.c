@@ -182,6 +182,7 @@ static void take_options(struct sqlite_store *s, const struct store_sqlite_optio
     s->sealer = o->sealer;
     s->under_way_cap = o->under_way_cap > 0 ? o->under_way_cap : UNDER_WAY_CAP;
     s->writer.batch_cap = o->batch_cap > 0 ? o->batch_cap : BATCH_CAP;
+    s->writer.clock = o->clock;
     s->writer.log = o->log;
     s->writer.on_fatal = o->on_fatal;
     s->writer.context = o->context;

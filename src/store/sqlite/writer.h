@@ -7,12 +7,14 @@
 
 #include "base/log.h"
 #include "base/mailbox.h"
+#include "ports/clock.h"
 #include "store/sqlite/connection.h"
 
 struct writer {
     // Set before writer_start:
     struct connection connection;
     size_t batch_cap;
+    const struct clock *clock;
     const struct log *log;
     void (*on_fatal)(void *context, const struct why *why);
     void *context;
@@ -26,8 +28,11 @@ struct writer {
     struct mail stop;
     pthread_t thread;
     bool running;
-    bool failed;   // the disk did: nothing is written any more
-    int wal_pages; // after the last commit
+    bool failed;             // the disk did: nothing is written any more
+    int wal_pages;           // after the last commit
+    int64_t counted_from_us; // since when `written` counts
+    size_t written;
+    bool crowd; // writes come thick: the writer gives way to other threads
     struct store_request **batch;
     struct err *results;
 };

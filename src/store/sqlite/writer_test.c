@@ -1,8 +1,11 @@
 // Writes of a crowd are one commit: the writer is rung for at the end of the turn in which they were handed
-// over.
+// over, and does not push other threads aside.
 #include "store/sqlite/scratch_test.h"
 
+#include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,10 +22,10 @@ struct crowd {
     size_t left;
 };
 
-static void submit_crowd(struct bench *b, struct crowd *crowd)
+static void submit(struct bench *b, struct crowd *crowd, size_t count)
 {
-    crowd->left = CROWD;
-    for (size_t i = 0; i < CROWD; i++) {
+    crowd->left = count;
+    for (size_t i = 0; i < count; i++) {
         (void)snprintf(crowd->keys[i], sizeof crowd->keys[i], "dev-%zu", i);
         crowd->records[i] = bench_enrollment(ENROLLMENT_INDIVIDUAL, crowd->keys[i], i + 1);
         crowd->requests[i] = (struct store_request){.verb = STORE_PUT,
@@ -56,7 +59,7 @@ static bool is_one_commit(struct scratch *s, struct crowd *crowd)
 {
     usleep(PAUSE_US); // so that the writer sleeps
     size_t before = commits(s);
-    submit_crowd(&s->bench, crowd);
+    submit(&s->bench, crowd, CROWD);
     usleep(PAUSE_US); // ample time for a writer that was woken
     bool waited = commits(s) == before;
     bench_await(&s->bench, &crowd->left);
@@ -81,8 +84,51 @@ static void writes_handed_over_in_one_turn_are_one_commit(void **state)
     scratch_release(&s);
 }
 
+static void write_once(struct scratch *s, size_t count)
+{
+    static struct crowd crowd;
+    submit(&s->bench, &crowd, count);
+    bench_await(&s->bench, &crowd.left);
+}
+
+// How many threads of this process wait until a processor is free.
+static size_t patient_threads(void)
+{
+    size_t count = 0;
+    DIR *threads = opendir("/proc/self/task");
+    assert_non_null(threads);
+    for (struct dirent *entry; (entry = readdir(threads)) != NULL;)
+        count += sched_getscheduler((pid_t)strtol(entry->d_name, NULL, 10)) == SCHED_BATCH &&
+                 entry->d_name[0] != '.';
+    (void)closedir(threads);
+    return count;
+}
+
+static void the_writer_gives_way_while_a_thousand_writes_a_second_come(void **state)
+{
+    (void)state;
+    static struct scratch s;
+    scratch_init(&s);
+    scratch_open(&s);
+    write_once(&s, CROWD);
+    assert_int_equal(patient_threads(), 0); // not counted for long enough
+    s.now_us += 60000;
+    write_once(&s, 10); // 60 in 60 ms
+    assert_int_equal(patient_threads(), 1);
+    s.now_us += 20000;
+    write_once(&s, 20);
+    assert_int_equal(patient_threads(), 1);
+    s.now_us += 20000;
+    write_once(&s, 19);
+    assert_int_equal(patient_threads(), 0);
+    scratch_release(&s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(writes_handed_over_in_one_turn_are_one_commit)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_handed_over_in_one_turn_are_one_commit),
+        cmocka_unit_test(the_writer_gives_way_while_a_thousand_writes_a_second_come),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
