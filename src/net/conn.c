@@ -177,16 +177,34 @@ void conn_flush(struct conn *conn)
     settle_soon(conn);
 }
 
+static void timer_fired(uv_timer_t *timer)
+{
+    struct conn *conn = timer->data;
+    uint64_t now_ms = uv_now(timer->loop);
+    if (conn->due_ms > now_ms)
+        (void)uv_timer_start(timer, timer_fired, conn->due_ms - now_ms, 0);
+    else if (conn->due_ms != 0)
+        pump_overdue(conn);
+}
+
+// What is waited for changes with most of what a peer sends, and hardly ever takes its time. So the timer
+// moves only to fire sooner; put off, it fires once in vain.
+void conn_wait(struct conn *conn, int64_t ms)
+{
+    uv_timer_t *timer = &conn->timer;
+    conn->due_ms = ms > 0 ? uv_now(timer->loop) + (uint64_t)ms : 0;
+    bool soon = uv_is_active((uv_handle_t *)timer) && uv_timer_get_due_in(timer) <= (uint64_t)ms;
+    if (ms > 0 && !soon)
+        (void)uv_timer_start(timer, timer_fired, (uint64_t)ms, 0);
+}
+
 void conn_deadline(struct conn *conn, int64_t ms, const char *phase)
 {
     if (conn->state != CONN_OPEN || conn->closing)
         return;
     conn->phase = phase;
     conn->phase_ms = ms;
-    if (ms <= 0)
-        (void)uv_timer_stop(&conn->timer);
-    else
-        (void)uv_timer_start(&conn->timer, pump_deadline, (uint64_t)ms, 0);
+    conn_wait(conn, ms);
 }
 
 void conn_close_after_flush(struct conn *conn)

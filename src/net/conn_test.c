@@ -182,6 +182,26 @@ static void a_deadline_of_the_protocol_closes_and_says_for_what(void **state)
     bench_end(&b);
 }
 
+static void a_deadline_is_put_off_taken_back_and_brought_forward(void **state)
+{
+    (void)state;
+    enum { PASSED_US = 80000 };
+    struct bench b;
+    bench_start(&b, &usual);
+    int fd = client_connect(listener_port(bench_listen(&b, false)));
+    client_say(fd, "deadline 20\ndeadline 100000\n");
+    usleep(PASSED_US); // the first of them is over
+    client_say(fd, "deadline 20\ndeadline 0\n");
+    usleep(PASSED_US);
+    client_say(fd, "echo still here\n");
+    client_expect(fd, "still here\n");
+    client_say(fd, "deadline 100000\ndeadline 20\ndeadline 60\n");
+    client_expect_end(fd);
+    bench_await_log(&b, "waited 60 ms for the next line");
+    close(fd);
+    bench_end(&b);
+}
+
 static void an_answer_finds_its_connection_by_ticket_while_it_lives(void **state)
 {
     (void)state;
@@ -390,6 +410,7 @@ int main(void)
         CASE(a_dripping_handshake_is_ended_by_the_same_deadline),
         CASE(plaintext_on_a_tls_port_is_closed_and_named),
         CASE(a_deadline_of_the_protocol_closes_and_says_for_what),
+        CASE(a_deadline_is_put_off_taken_back_and_brought_forward),
         CASE(an_answer_finds_its_connection_by_ticket_while_it_lives),
         CASE(a_peer_that_closed_its_side_still_gets_its_answer),
         CASE(writing_to_a_peer_that_is_gone_harms_nobody),

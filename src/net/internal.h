@@ -128,6 +128,7 @@ struct conn {
     enum conn_state state;
     const char *phase; // what the deadline is for
     int64_t phase_ms;
+    uint64_t due_ms; // when the wait ends, by the loop's clock; 0: nothing is waited for
     size_t lingered;
     unsigned open_handles;
     bool over_unix;
@@ -152,6 +153,7 @@ struct conn {
 struct conn *conn_new(struct loop *loop, const struct listener *listener);
 void conn_free_when_done(struct conn *conn);
 void conn_kill(struct conn *conn);
+void conn_wait(struct conn *conn, int64_t ms); // until pump_overdue; 0: for nothing
 void conn_drop_mail(struct loop *loop);
 bool slots_take(struct loop *loop, struct conn *conn);
 void slots_give(struct loop *loop, struct conn *conn);
@@ -161,7 +163,7 @@ void conn_log_noise(struct conn *conn, const char *event, struct err e, const st
 void pump_start(struct conn *conn);
 void pump_settle(struct conn *conn);
 void pump_stop(struct conn *conn); // the loop stops
-void pump_deadline(uv_timer_t *timer);
+void pump_overdue(struct conn *conn);
 // listener.c
 void listener_close(struct listener *listener);
 // crowd.c

@@ -32,7 +32,7 @@ static void begin_close(struct conn *conn)
         return;
     conn->state = CONN_FLUSHING;
     buf_release(&conn->rest);
-    (void)uv_timer_start(&conn->timer, pump_deadline, (uint64_t)conn->loop->settings.closing_ms, 0);
+    conn_wait(conn, conn->loop->settings.closing_ms);
 }
 
 static struct departure *departure_new(struct conn *conn)
@@ -223,7 +223,7 @@ static void deliver(struct conn *conn, struct slice bytes)
 
 static void open_session(struct conn *conn)
 {
-    (void)uv_timer_stop(&conn->timer);
+    conn_wait(conn, 0);
     conn->state = CONN_OPEN;
     conn->inside = true;
     conn->session = conn->protocol->open(conn->context, conn);
@@ -386,7 +386,7 @@ void pump_start(struct conn *conn)
 {
     if (conn->tls != NULL || conn->proxied) {
         conn->phase_ms = conn->loop->settings.handshake_ms;
-        (void)uv_timer_start(&conn->timer, pump_deadline, (uint64_t)conn->phase_ms, 0);
+        conn_wait(conn, conn->phase_ms);
     }
     if (conn->proxied)
         conn->phase = "the PROXY header";
@@ -412,9 +412,8 @@ void pump_stop(struct conn *conn)
     pump_settle(conn);
 }
 
-void pump_deadline(uv_timer_t *timer)
+void pump_overdue(struct conn *conn)
 {
-    struct conn *conn = timer->data;
     struct why why;
     if (conn->state == CONN_HANDSHAKE || conn->state == CONN_OPEN)
         conn_log_noise(

@@ -18,7 +18,7 @@ enum { LOG_HEAD = 32, PAGE_HEAD = 24, PAGE = 4096, COMMIT_AT = 4 };
 struct crowd {
     struct store_request requests[CROWD];
     struct enrollment records[CROWD];
-    char keys[CROWD][16];
+    char keys[CROWD][32];
     size_t left;
 };
 

@@ -278,7 +278,7 @@ static void send_part(struct amqp_peer *peer, struct amqp_unsent *one)
     amqp_put_uint(&f, one->id);
     amqp_put_binary(&f, slice_of(&one->id, sizeof one->id)); // delivery-tag
     amqp_put_uint(&f, 0);                                    // message-format
-    amqp_put_bool(&f, link->presettled);
+    amqp_put_bool(&f, link->sender_mode == AMQP_SENDER_SETTLED);
     amqp_put_bool(&f, part.len < rest.len); // more
     amqp_tell(peer, &f, part);
     link->session->sent++;

@@ -112,7 +112,7 @@ static void take_header(struct amqp_peer *peer, struct slice header)
     peer->phase_bytes = 0;
 }
 
-bool amqp_read_frame(struct slice bytes, struct amqp_frame *out)
+static bool read_frame(struct slice bytes, struct amqp_frame *out)
 {
     struct slice body = slice_from(bytes, (size_t)bytes.at[4] * 4);
     struct cursor c = cursor_over(body);
@@ -132,7 +132,7 @@ static void take_frame(struct amqp_peer *peer, struct slice bytes)
     bool empty = bytes.len == (size_t)bytes.at[4] * 4;
     if (empty && peer->phase == AMQP_AT_FRAMES)
         return; // a sign of life
-    if (!amqp_read_frame(bytes, &f))
+    if (!read_frame(bytes, &f))
         amqp_break_field(peer, "a frame's body is malformed, too deep or of too many values");
     else if (f.what != AMQP_TRANSFER && !slice_empty(f.payload))
         amqp_break_field(peer, "a frame with more behind its performative");

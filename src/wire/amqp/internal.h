@@ -85,6 +85,12 @@ enum amqp_link_state {
     AMQP_LINK_OVER,    // and was: freed with the next step
 };
 
+// Bytes of the frame that is held.
+struct amqp_span {
+    uint32_t at;
+    uint32_t len;
+};
+
 struct amqp_link {
     struct amqp_peer *peer;
     struct amqp_session *session; // until it is GONE
@@ -92,10 +98,12 @@ struct amqp_link {
     uint32_t handle, our_handle;      // the peer's, and what we call it
     uint32_t credit;                  // messages that the sender may still begin
     uint32_t delivery_count;          // a serial number: messages that it began
+    struct amqp_span source, target;  // as its attach has them, while it is ASKED
+    uint8_t sender_mode;              // whether outcomes are waited for
+    uint8_t receiver_mode;            // and whether the sender has to hear of them
     uint8_t state;                    // enum amqp_link_state
     uint8_t owed;                     // outcomes given since credit was last told
     bool to_peer;                     // we send on it
-    bool presettled;                  // to_peer: it does not say what became of messages
     bool draining;                    // to_peer: it wants back the credit that messages do not use now
     bool partial;                     // a message has begun and not ended
     struct amqp_delivery *deliveries; // that have no outcome yet
@@ -179,8 +187,6 @@ void amqp_put_error(const struct amqp_peer *peer, struct amqp_compound *in, stru
 
 // Cuts the stream into frames, of *in and of what is held, until an event waits or nothing is left.
 void amqp_advance(struct amqp_peer *peer, struct slice *in);
-// The frame that made the event which blocks, again.
-bool amqp_read_frame(struct slice bytes, struct amqp_frame *out);
 // Acts on a frame.
 void amqp_take_frame(struct amqp_peer *peer, struct amqp_frame *f);
 

@@ -239,6 +239,24 @@ static struct amqp_link *new_link(struct amqp_peer *peer, struct amqp_session *s
     return link;
 }
 
+static struct amqp_span span_of(const struct amqp_peer *peer, const struct amqp_value *value)
+{
+    if (slice_empty(value->whole))
+        return (struct amqp_span){0};
+    return (struct amqp_span){(uint32_t)(value->whole.at - peer->held.at), (uint32_t)value->whole.len};
+}
+
+// What our attach repeats of the peer's.
+static void take_terms(struct amqp_link *link, const struct amqp_frame *f)
+{
+    link->source = span_of(link->peer, &f->fields[ATTACH_SOURCE]);
+    link->target = span_of(link->peer, &f->fields[ATTACH_TARGET]);
+    if (!amqp_to_ubyte(&f->fields[ATTACH_SENDER_MODE], &link->sender_mode))
+        link->sender_mode = AMQP_SENDER_MIXED;
+    if (!amqp_to_ubyte(&f->fields[ATTACH_RECEIVER_MODE], &link->receiver_mode))
+        link->receiver_mode = AMQP_RECEIVER_FIRST;
+}
+
 void amqp_take_attach(struct amqp_peer *peer, struct amqp_frame *f)
 {
     struct amqp_session *session = amqp_need_session(peer, f);
@@ -247,7 +265,6 @@ void amqp_take_attach(struct amqp_peer *peer, struct amqp_frame *f)
     struct slice name = amqp_to_string(&f->fields[ATTACH_NAME]);
     uint32_t handle;
     bool to_peer;
-    uint8_t sender_mode;
     if (slice_empty(name) || name.len > AMQP_NAME_MAX || slice_find_byte(name, 0) < name.len) {
         amqp_break_field(peer, "attach with an unusable name");
         return;
@@ -265,8 +282,7 @@ void amqp_take_attach(struct amqp_peer *peer, struct amqp_frame *f)
     struct amqp_link *link = new_link(peer, session, handle, to_peer, name);
     if (link == NULL)
         return;
-    link->presettled =
-        amqp_to_ubyte(&f->fields[ATTACH_SENDER_MODE], &sender_mode) && sender_mode == AMQP_SENDER_SETTLED;
+    take_terms(link, f);
     if (!to_peer) {
         (void)amqp_to_uint(&f->fields[ATTACH_DELIVERY_COUNT], &link->delivery_count);
         link->credit = AMQP_CREDIT;
@@ -293,23 +309,25 @@ static bool answers(struct amqp_link *link)
     return true;
 }
 
-// Whatever the peer's attach says, which is the frame that is held, but for who we are on the link. Refused:
-// without source and target (AMQP 1.0, 2.6.3).
+static struct slice held(const struct amqp_peer *peer, struct amqp_span span)
+{
+    INVARIANT(span.at + span.len <= peer->frame);
+    return slice_to(slice_from(buf_slice(&peer->held), span.at), span.len);
+}
+
+// Whatever the peer's attach says, but for who we are on the link. Refused: without source and target (AMQP
+// 1.0, 2.6.3).
 static void answer_attach(struct amqp_link *link, bool accepted)
 {
     struct amqp_peer *peer = link->peer;
-    struct amqp_frame asked;
-    INVARIANT(amqp_read_frame(slice_to(buf_slice(&peer->held), peer->frame), &asked));
-    const struct amqp_value *its = asked.fields;
-    uint8_t mode;
     struct amqp_compound f = amqp_say(peer, link->session->channel, AMQP_ATTACH);
     amqp_put_string(&f, buf_slice(&link->name));
     amqp_put_uint(&f, link->our_handle);
     amqp_put_bool(&f, !link->to_peer); // role: true receives
-    amqp_put_ubyte(&f, amqp_to_ubyte(&its[ATTACH_SENDER_MODE], &mode) ? mode : AMQP_SENDER_MIXED);
-    amqp_put_ubyte(&f, amqp_to_ubyte(&its[ATTACH_RECEIVER_MODE], &mode) ? mode : AMQP_RECEIVER_FIRST);
-    amqp_put_encoded(&f, accepted ? its[ATTACH_SOURCE].whole : (struct slice){0});
-    amqp_put_encoded(&f, accepted ? its[ATTACH_TARGET].whole : (struct slice){0});
+    amqp_put_ubyte(&f, link->sender_mode);
+    amqp_put_ubyte(&f, link->receiver_mode);
+    amqp_put_encoded(&f, accepted ? held(peer, link->source) : (struct slice){0});
+    amqp_put_encoded(&f, accepted ? held(peer, link->target) : (struct slice){0});
     amqp_put_null(&f); // unsettled
     amqp_put_null(&f); // incomplete-unsettled
     if (link->to_peer)

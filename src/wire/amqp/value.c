@@ -63,7 +63,7 @@ static bool read_compound(struct cursor *c, uint8_t width, struct amqp_value *ou
     return true;
 }
 
-static bool read_body(struct cursor *c, struct amqp_value *out)
+static inline bool read_body(struct cursor *c, struct amqp_value *out)
 {
     struct shape shape = shapes[out->code];
     switch ((enum kind)shape.kind) {
@@ -103,15 +103,20 @@ static bool read_descriptor(struct cursor *c, struct amqp_value *out)
     return true;
 }
 
-static bool read_code(struct cursor *c, struct amqp_value *out)
+static bool read_descriptors(struct cursor *c, struct amqp_value *out)
 {
-    *out = (struct amqp_value){.code = cursor_u8(c)};
     for (int i = 0; out->code == AMQP_DESCRIBED && !c->broken; i++) {
         if (i == DESCRIPTORS_MAX || !read_descriptor(c, out))
             return fail(c);
         out->code = cursor_u8(c);
     }
     return cursor_ok(c);
+}
+
+static inline bool read_code(struct cursor *c, struct amqp_value *out)
+{
+    *out = (struct amqp_value){.code = cursor_u8(c)};
+    return out->code == AMQP_DESCRIBED ? read_descriptors(c, out) : cursor_ok(c);
 }
 
 bool amqp_value_read(struct cursor *c, struct amqp_value *out)

@@ -19,17 +19,15 @@ static void put_u32_at(struct buf *out, size_t at, size_t value)
 
 static void describe(struct buf *out, uint8_t descriptor)
 {
-    buf_u8(out, AMQP_DESCRIBED);
-    buf_u8(out, AMQP_SMALLULONG);
-    buf_u8(out, descriptor);
+    const uint8_t bytes[] = {AMQP_DESCRIBED, AMQP_SMALLULONG, descriptor};
+    buf_bytes(out, slice_of(bytes, sizeof bytes));
 }
 
 static struct amqp_compound begin(struct buf *out, enum amqp_code code)
 {
+    const uint8_t bytes[BEGINNING] = {(uint8_t)code};
     struct amqp_compound c = {.out = out, .at = out->len};
-    buf_u8(out, (uint8_t)code);
-    buf_u32(out, 0);
-    buf_u32(out, 0);
+    buf_bytes(out, slice_of(bytes, sizeof bytes));
     return c;
 }
 
@@ -200,11 +198,9 @@ void amqp_binary(struct buf *out, uint8_t descriptor, struct slice bytes)
 
 struct amqp_compound amqp_frame_begin(struct buf *out, uint8_t type, uint16_t channel, uint8_t performative)
 {
+    const uint8_t header[] = {0, 0, 0, 0, DATA_OFFSET, type, (uint8_t)(channel >> 8), (uint8_t)channel};
     size_t frame = out->len;
-    buf_u32(out, 0);
-    buf_u8(out, DATA_OFFSET);
-    buf_u8(out, type);
-    buf_u16(out, channel);
+    buf_bytes(out, slice_of(header, sizeof header));
     struct amqp_compound c = amqp_list(out, performative);
     c.frame = frame;
     return c;

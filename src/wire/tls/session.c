@@ -6,6 +6,14 @@
 
 #include "wire/tls/internal.h"
 
+// What is left in the thread's queue would be taken for an error of the next call. ERR_clear_error goes
+// through all its places, and takes a seventh of what reading a short record does.
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 static struct err fail(struct tls_session *session, enum err_code code)
 {
     session->state = TLS_FAILED;
@@ -35,13 +43,13 @@ static struct err unfinished(struct tls_session *session, int returned)
         break;
     }
     if (session->key_updates > TLS_KEY_UPDATES_MAX) {
-        ERR_clear_error();
+        forget_errors();
         (void)why_fail(reason(session), ERR_PROTOCOL, "the peer renewed its keys more than %d times",
                        TLS_KEY_UPDATES_MAX);
         return fail(session, ERR_PROTOCOL);
     }
     if (session->out.broken != 0) {
-        ERR_clear_error();
+        forget_errors();
         (void)why_fail(reason(session), session->out.broken,
                        "more than %d bytes of ciphertext wait for the peer", TLS_OUTPUT_MAX);
         return fail(session, session->out.broken);
@@ -78,11 +86,11 @@ static struct err expect_server(struct tls_session *session, const char *name)
     X509_VERIFY_PARAM *rules = SSL_get0_param(session->ssl);
     if (X509_VERIFY_PARAM_set1_ip_asc(rules, name) == 1)
         return OK;
-    ERR_clear_error();
+    forget_errors();
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (X509_VERIFY_PARAM_set1_host(rules, name, 0) != 1 ||
         SSL_set_tlsext_host_name(session->ssl, name) != 1) {
-        ERR_clear_error();
+        forget_errors();
         return FAIL(ERR_INVALID);
     }
     return OK;
@@ -93,7 +101,7 @@ static struct err start(struct tls_session *session, const char *server_name)
     session->ssl = SSL_new(session->context->ssl);
     BIO *bio = session->ssl != NULL ? BIO_new(session->context->bio) : NULL;
     if (bio == NULL) {
-        ERR_clear_error();
+        forget_errors();
         return FAIL(ERR_NO_MEMORY);
     }
     BIO_set_data(bio, session);
@@ -119,7 +127,7 @@ struct err tls_session_new(struct tls_context *context, const char *server_name,
         return FAIL(ERR_NO_MEMORY);
     session->context = tls_context_share(context);
     session->out = buf_capped(TLS_OUTPUT_MAX);
-    ERR_clear_error();
+    forget_errors();
     struct err result = start(session, server_name);
     if (failed(result)) {
         tls_session_free(session);
@@ -194,7 +202,7 @@ struct err tls_feed(struct tls_session *session, struct slice *in, struct buf *p
 {
     struct err result = session->state == TLS_FAILED ? FAIL(session->failure) : OK;
     if (session->state == TLS_OPEN || session->state == TLS_HANDSHAKING) {
-        ERR_clear_error();
+        forget_errors();
         session->in = *in;
         result = advance(session, plain);
         *in = session->in;
@@ -211,7 +219,7 @@ struct err tls_write(struct tls_session *session, struct slice plain)
         return FAIL(ERR_INTERNAL);
     if (slice_empty(plain))
         return OK;
-    ERR_clear_error();
+    forget_errors();
     size_t done = 0;
     if (SSL_write_ex(session->ssl, plain.at, plain.len, &done) != 1)
         TRY(unfinished(session, 0));
@@ -223,9 +231,9 @@ void tls_close(struct tls_session *session)
     bool said = SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN;
     if ((session->state != TLS_OPEN && session->state != TLS_CLOSED) || said)
         return;
-    ERR_clear_error();
+    forget_errors();
     (void)SSL_shutdown(session->ssl);
-    ERR_clear_error();
+    forget_errors();
     session->state = TLS_CLOSED;
 }
 
