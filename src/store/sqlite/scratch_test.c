@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ struct random scratch_random = {fill};
 static int64_t scratch_now(const struct clock *clock)
 {
     struct scratch *s = (struct scratch *)((char *)(uintptr_t)clock - offsetof(struct scratch, clock));
-    return s->now_us += s->step_us;
+    return atomic_fetch_add(&s->now_us, s->step_us) + s->step_us;
 }
 
 static void on_fatal(void *context, const struct why *why)
