@@ -188,7 +188,7 @@ static void timer_fired(uv_timer_t *timer)
 }
 
 // What is waited for changes with most of what a peer sends, and hardly ever takes its time. So the timer
-// moves only to fire sooner; put off, it fires once in vain.
+// moves only to fire sooner; put off, or for nothing any more, it fires once in vain.
 void conn_wait(struct conn *conn, int64_t ms)
 {
     uv_timer_t *timer = &conn->timer;

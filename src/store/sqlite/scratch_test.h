@@ -14,7 +14,7 @@ struct scratch {
     bool open;
     unsigned fatal_calls;
     _Atomic int64_t now_us; // what the clock says; it moves by `step_us` each time it is read
-    int64_t step_us;
+    _Atomic int64_t step_us;
     struct clock clock;
 };
 

@@ -12,7 +12,7 @@ struct store_sqlite_options {
     const char *path; // of the database file; created, readable by its owner only, when it is not there
     const struct sealer *sealer; // outlives the store
     struct random *random;       // used on the store's own thread only
-    const struct clock *clock;   // monotonic time; read on the store's own threads
+    const struct clock *clock;   // monotonic time; read on several threads at once
     const struct log *log;       // may be NULL
 
     // The disk failed under a write (an fsync error, a damaged file): whatever was not yet answered is

@@ -12,6 +12,7 @@
 // moment for readers, so that the log can start over.
 enum {
     WAIT_MS = 60000,
+    CROWD_WAIT_MS = 1000,
     CHECKPOINT_PAGES = 4000,
     RESTART_PAGES = 32000,
     RESTART_BUSY_MS = 200,
@@ -148,16 +149,24 @@ static struct mail *take_batch(struct writer *w, struct mail *mail, size_t *coun
     return mail;
 }
 
-// A thread that wakes up takes the processor from one that is at work; here from a loop with more writes of
-// the same crowd at hand. While a crowd writes, the writer waits until a processor is free (SCHED_BATCH,
-// sched(7)), and finds more to put into one commit. For a few devices it must not: a processor that others
-// keep busy is long in coming. A wish: where the kernel refuses, all is as before.
+// A thread that wakes up may take the processor from one that is at work; here from a loop with more writes
+// of the same crowd at hand. While a crowd writes, the writer waits until a processor is free or the loop's
+// slice is over (SCHED_BATCH, sched(7)), and finds more to put into one commit. For a few devices it must
+// not: a processor that others keep busy is long in coming. A wish: where the kernel refuses, or the writer
+// was started under another policy than the usual one, all is as before.
 static void give_way(struct writer *w, bool crowd)
 {
     static const struct sched_param none;
     if (crowd != w->crowd)
         (void)pthread_setschedparam(pthread_self(), crowd ? SCHED_BATCH : SCHED_OTHER, &none);
     w->crowd = crowd;
+}
+
+static bool may_give_way(void)
+{
+    int policy;
+    struct sched_param param;
+    return pthread_getschedparam(pthread_self(), &policy, &param) == 0 && policy == SCHED_OTHER;
 }
 
 static void watch_for_crowd(struct writer *w, size_t written)
@@ -167,7 +176,7 @@ static void watch_for_crowd(struct writer *w, size_t written)
     w->written += written;
     if (counted_us < COUNTED_US)
         return;
-    give_way(w, (int64_t)w->written * CROWD_EACH_US >= counted_us);
+    give_way(w, w->polite && (int64_t)w->written * CROWD_EACH_US >= counted_us);
     w->counted_from_us = now_us;
     w->written = 0;
 }
@@ -175,8 +184,11 @@ static void watch_for_crowd(struct writer *w, size_t written)
 static void *run(void *context)
 {
     struct writer *w = context;
+    w->polite = may_give_way();
     for (bool stop = false; !stop;) {
-        struct mail *mail = mailbox_wait(&w->inbox, WAIT_MS);
+        struct mail *mail = mailbox_wait(&w->inbox, w->crowd ? CROWD_WAIT_MS : WAIT_MS);
+        if (mail == NULL)
+            watch_for_crowd(w, 0); // it may be gone
         while (mail != NULL) {
             size_t count;
             mail = take_batch(w, mail, &count, &stop);

@@ -32,7 +32,8 @@ struct writer {
     int wal_pages;           // after the last commit
     int64_t counted_from_us; // since when `written` counts
     size_t written;
-    bool crowd; // writes come thick: the writer gives way to other threads
+    bool polite; // it may give way to other threads
+    bool crowd;  // and does, because writes come thick
     struct store_request **batch;
     struct err *results;
 };
