@@ -260,6 +260,23 @@ static void a_peer_that_closed_its_side_still_gets_its_answer(void **state)
     bench_end(&b);
 }
 
+// FIN, then RST.
+static void go_with_a_reset(int fd)
+{
+    struct linger reset = {.l_onoff = 1};
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    close(fd);
+}
+
+static void assert_alive(uint16_t port)
+{
+    int fd = client_connect(port);
+    client_say(fd, "echo alive\n");
+    client_expect(fd, "alive\n");
+    close(fd);
+}
+
 static void writing_to_a_peer_that_is_gone_harms_nobody(void **state)
 {
     (void)state;
@@ -269,16 +286,10 @@ static void writing_to_a_peer_that_is_gone_harms_nobody(void **state)
     int fd = client_connect(port);
     client_say(fd, "hold\necho not read in the pause\n");
     bench_await(&b, &b.held, 1);
-    assert_int_equal(shutdown(fd, SHUT_WR), 0); // FIN, then RST: from now on writing gives EPIPE
-    struct linger reset = {.l_onoff = 1};
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
-    close(fd);
+    go_with_a_reset(fd); // from now on writing gives EPIPE
     (void)bench_answer(&b, bench_ticket(&b), "nobody hears this");
     bench_await(&b, &b.closed, 1);
-    fd = client_connect(port);
-    client_say(fd, "echo alive\n");
-    client_expect(fd, "alive\n");
-    close(fd);
+    assert_alive(port);
     bench_end(&b);
 }
 
@@ -292,15 +303,9 @@ static void a_peer_that_goes_while_bytes_wait_for_it_harms_nobody(void **state)
     client_say(fd, "hold\necho not read in the pause\n");
     bench_await(&b, &b.held, 1);
     bench_fill(&b, bench_ticket(&b)); // what does not fit is libuv's, which writes without MSG_NOSIGNAL
-    assert_int_equal(shutdown(fd, SHUT_WR), 0); // FIN, then RST: from now on a write raises SIGPIPE
-    struct linger reset = {.l_onoff = 1};
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
-    close(fd);
+    go_with_a_reset(fd); // from now on a write raises SIGPIPE
     bench_await(&b, &b.closed, 1);
-    fd = client_connect(port);
-    client_say(fd, "echo alive\n");
-    client_expect(fd, "alive\n");
-    close(fd);
+    assert_alive(port);
     bench_end(&b);
 }
 
