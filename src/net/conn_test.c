@@ -303,7 +303,7 @@ static void a_peer_that_goes_while_bytes_wait_for_it_harms_nobody(void **state)
     client_say(fd, "hold\necho not read in the pause\n");
     bench_await(&b, &b.held, 1);
     bench_fill(&b, bench_ticket(&b)); // what does not fit is libuv's, which writes without MSG_NOSIGNAL
-    go_with_a_reset(fd); // from now on a write raises SIGPIPE
+    go_with_a_reset(fd);              // from now on a write raises SIGPIPE
     bench_await(&b, &b.closed, 1);
     assert_alive(port);
     bench_end(&b);
